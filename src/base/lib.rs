@@ -1,0 +1,13 @@
+//! What every room stands on: errors with ClickHouse's codes, the disk trait, memory budgets
+//! and cancellation.
+//!
+//! This room must not know any table, column or query.
+
+mod budget;
+mod cancel;
+pub mod disk;
+mod error;
+
+pub use budget::{MemoryBudget, Reservation};
+pub use cancel::CancelToken;
+pub use error::{Error, ErrorClass, ErrorCode, Result};

@@ -1,0 +1,3 @@
+//! The binary: `granary server | local | client | check | demo`.
+
+fn main() {}
