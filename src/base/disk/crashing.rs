@@ -66,7 +66,7 @@ impl State {
         self.crashed = true;
         let names: Vec<String> = self.files.keys().cloned().collect();
         for name in names {
-            let (keep_name, torn_at) = (self.chance() % 2 == 0, self.chance());
+            let (keep_name, torn_at) = (self.chance().is_multiple_of(2), self.chance());
             let Some(file) = self.files.get_mut(&name) else { continue };
             if !file.named && !keep_name {
                 self.files.remove(&name);

@@ -1,0 +1,48 @@
+//! The syntax tree. Plain values, comparable and hashable, without positions (errors that need
+//! one are raised by the parser).
+
+mod expression;
+mod query;
+mod statement;
+
+pub use expression::{
+    BinaryOperator, CaseBranch, ColumnTransformer, Expression, FrameBound, FrameUnits,
+    FunctionCall, IntervalUnit, Literal, UnaryOperator, WindowFrame, WindowReference,
+    WindowSpecification,
+};
+pub use query::{
+    ArrayJoin, CommonTable, DistinctClause, FillClause, GroupBy, Join, JoinConstraint, JoinKind,
+    JoinStrictness, LimitBy, LimitClause, NamedWindow, OrderByItem, Query, Select, SelectItem,
+    SetOperator, Setting, SettingValue, TableExpression, TableReference, WithItem,
+};
+pub use statement::{
+    AlterCommand, ColumnDefault, ColumnDefinition, ColumnPosition, CreateDatabase, CreateTable,
+    CreateView, DefaultKind, Describe, Drop, DropKind, EngineClause, Explain, ExplainKind,
+    IndexDefinition, Insert, InsertSource, InsertTarget, ObjectKind, Partition,
+    PartitionExpression, Rename, Show, ShowFilter, Statement, SystemCommand, TtlAction, TtlItem,
+};
+
+/// A name of one or more parts: `x`, `table.x`, `database.table.x`, `tuple.field`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Name(pub Vec<String>);
+
+impl Name {
+    /// A name of one part.
+    pub fn simple(part: impl Into<String>) -> Name {
+        Name(vec![part.into()])
+    }
+
+    /// Its last part.
+    pub fn last(&self) -> &str {
+        self.0.last().map_or("", String::as_str)
+    }
+}
+
+/// A table's name: `table` or `database.table`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TableName {
+    /// The database, where one was written.
+    pub database: Option<String>,
+    /// The table.
+    pub table: String,
+}
