@@ -223,6 +223,7 @@ error_codes! {
     CannotFstat = 600 "CANNOT_STAT" Permanent,
     DataFolderLocked = 10_003 "DATA_FOLDER_LOCKED" Permanent,
     UnsupportedParameter = 494 "UNSUPPORTED_PARAMETER" User,
+    NoCommonType = 386 "NO_COMMON_TYPE" User,
     RegexpError = 427 "CANNOT_COMPILE_REGEXP" User,
     TooManyQueryPlanOptimizations = 572 "TOO_MANY_QUERY_PLAN_OPTIMIZATIONS" Permanent,
 }

@@ -1,0 +1,41 @@
+//! Data types, values, columns and blocks: what flows between all rooms.
+//!
+//! This room must not know files or SQL.
+//!
+//! How a type lies in memory (`DataType::physical`), always as an arrow array:
+//!
+//! ```text
+//! UInt8..UInt64, Int8..Int64, Float32, Float64   the arrow primitive of that name
+//! Bool, Enum8, Enum16                            UInt8, Int8, Int16
+//! Date, Date32, DateTime, DateTime64, IPv4       UInt16, Int32, UInt32, Int64, UInt32
+//! Interval*                                      Int64
+//! Decimal(P, S), P <= 9, 18, 38                  Int32, Int64, Decimal128(38, 0) (the unscaled integer)
+//! Int128, UInt128, UUID, IPv6                    Decimal128(38, 0) (the 128 bits, native order)
+//! String, AggregateFunction                      BinaryView
+//! FixedString(N)                                 FixedSizeBinary(N)
+//! Array(T)                                       List<T> (items field "item", nullable)
+//! Tuple(...)                                     Struct (fields "1", "2", ...; all nullable)
+//! Map(K, V)                                      List<Struct<"1": K, "2": V>>
+//! Nullable(T)                                    T's array with a null buffer
+//! Nothing (type of NULL)                         UInt8
+//! LowCardinality(T)                              T's
+//! ```
+
+mod block;
+mod column;
+mod data_type;
+mod dictionary;
+mod parse;
+mod physical;
+mod supertype;
+pub mod time;
+mod value;
+
+pub use block::{Block, Field, Schema};
+pub use column::{Column, DictionaryColumn};
+pub use data_type::{DataType, EnumValues, IntervalKind, TupleField};
+pub use dictionary::{Dictionary, MemoryDictionary};
+pub use physical::{Physical, array_from_values, default_array, value_at};
+pub use supertype::{least_supertype, require_supertype};
+pub use time::TimeZone;
+pub use value::Value;

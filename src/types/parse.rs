@@ -1,0 +1,528 @@
+//! Type names -> [`DataType`]: ClickHouse's spelling and its SQL aliases.
+
+use std::sync::Arc;
+
+use base::{Result, bail, error};
+
+use crate::{DataType, EnumValues, IntervalKind, TimeZone, TupleField, Value};
+
+/// Nesting beyond this is refused.
+const DEPTH_LIMIT: usize = 100;
+
+/// Reads a whole type name.
+pub(crate) fn parse(text: &str) -> Result<DataType> {
+    let mut parser = Parser { text, at: 0, depth: 0 };
+    let data_type = parser.data_type()?;
+    parser.space();
+    if parser.at < text.len() {
+        bail!(SyntaxError, "Unexpected {:?} after data type in {text:?}", &text[parser.at..]);
+    }
+    Ok(data_type)
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    at: usize,
+    depth: usize,
+}
+
+impl Parser<'_> {
+    fn rest(&self) -> &str {
+        &self.text[self.at..]
+    }
+
+    fn space(&mut self) {
+        let rest = self.rest();
+        self.at += rest.len() - rest.trim_start().len();
+    }
+
+    fn eat(&mut self, token: char) -> bool {
+        self.space();
+        let found = self.rest().starts_with(token);
+        if found {
+            self.at += token.len_utf8();
+        }
+        found
+    }
+
+    fn expect(&mut self, token: char) -> Result<()> {
+        if self.eat(token) {
+            return Ok(());
+        }
+        bail!(
+            SyntaxError,
+            "Expected '{token}' at position {} of data type {:?}",
+            self.at + 1,
+            self.text
+        )
+    }
+
+    /// A bare or back-ticked word; empty where there is none.
+    fn word(&mut self) -> Result<String> {
+        self.space();
+        if self.rest().starts_with(['`', '"']) {
+            return self.quoted();
+        }
+        let length = self
+            .rest()
+            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+            .unwrap_or(self.rest().len());
+        let word = self.rest()[..length].to_owned();
+        self.at += length;
+        Ok(word)
+    }
+
+    fn quoted(&mut self) -> Result<String> {
+        let mut chars = self.rest().char_indices();
+        let Some((_, quote)) = chars.next() else {
+            bail!(SyntaxError, "Unexpected end of data type {:?}", self.text);
+        };
+        let mut out = String::new();
+        while let Some((at, c)) = chars.next() {
+            if c == quote {
+                let end = self.at + at + c.len_utf8();
+                if self.text[end..].starts_with(quote) {
+                    out.push(quote);
+                    chars.next();
+                    continue;
+                }
+                self.at = end;
+                return Ok(out);
+            }
+            match c {
+                '\\' => match chars.next() {
+                    Some((_, 'n')) => out.push('\n'),
+                    Some((_, 't')) => out.push('\t'),
+                    Some((_, escaped)) => out.push(escaped),
+                    None => break,
+                },
+                c => out.push(c),
+            }
+        }
+        bail!(SyntaxError, "Unclosed quote in data type {:?}", self.text)
+    }
+
+    fn string(&mut self) -> Result<String> {
+        self.space();
+        if self.rest().starts_with('\'') {
+            return self.quoted();
+        }
+        bail!(
+            SyntaxError,
+            "Expected a string at position {} of data type {:?}",
+            self.at + 1,
+            self.text
+        )
+    }
+
+    fn integer(&mut self) -> Result<i64> {
+        self.space();
+        let negative = self.eat('-');
+        let word = self.word()?;
+        let number: i64 = word.parse().map_err(|_| {
+            error!(SyntaxError, "Expected a number but found {word:?} in data type {:?}", self.text)
+        })?;
+        Ok(if negative { -number } else { number })
+    }
+
+    /// A number in brackets, within bounds.
+    fn bracketed(&mut self, low: i64, high: i64, what: &str) -> Result<i64> {
+        self.expect('(')?;
+        let number = self.integer()?;
+        self.expect(')')?;
+        if !(low..=high).contains(&number) {
+            bail!(ArgumentOutOfBound, "{what} is {number}, must be from {low} to {high}");
+        }
+        Ok(number)
+    }
+
+    fn data_type(&mut self) -> Result<DataType> {
+        self.depth += 1;
+        if self.depth > DEPTH_LIMIT {
+            bail!(TooDeepAst, "Data type is nested deeper than {DEPTH_LIMIT} levels");
+        }
+        let word = self.word()?;
+        let data_type = match simple(&word) {
+            Some(found) => self.after_simple(found)?,
+            None => self.with_arguments(&word)?,
+        };
+        self.depth -= 1;
+        Ok(data_type)
+    }
+
+    /// `INT(11)`, `INT UNSIGNED`, `VARCHAR(255)`: SQL's decorations are accepted.
+    fn after_simple(&mut self, (data_type, decorated): (DataType, bool)) -> Result<DataType> {
+        if !decorated {
+            return Ok(data_type);
+        }
+        if self.eat('(') {
+            self.integer()?;
+            if self.eat(',') {
+                self.integer()?;
+            }
+            self.expect(')')?;
+        }
+        let before = self.at;
+        let word = self.word()?;
+        let changed = match (word.to_ascii_uppercase().as_str(), &data_type) {
+            ("UNSIGNED", DataType::Int8) => DataType::UInt8,
+            ("UNSIGNED", DataType::Int16) => DataType::UInt16,
+            ("UNSIGNED", DataType::Int32) => DataType::UInt32,
+            ("UNSIGNED", DataType::Int64) => DataType::UInt64,
+            ("SIGNED", _) => data_type,
+            ("VARYING" | "LARGE" | "PRECISION", _) => return Ok(data_type),
+            _ => {
+                self.at = before;
+                return Ok(data_type);
+            }
+        };
+        Ok(changed)
+    }
+
+    fn with_arguments(&mut self, word: &str) -> Result<DataType> {
+        let lower = word.to_ascii_lowercase();
+        Ok(match lower.as_str() {
+            "decimal" | "dec" | "numeric" | "fixed" => self.decimal()?,
+            "decimal32" => self.decimal_of(9)?,
+            "decimal64" => self.decimal_of(18)?,
+            "decimal128" => self.decimal_of(38)?,
+            "datetime" | "timestamp" | "datetime32" => DataType::DateTime(self.zone_in_brackets()?),
+            "datetime64" => self.datetime64()?,
+            "fixedstring" | "binary" => {
+                DataType::FixedString(self.bracketed(1, 0xFF_FFFF, "FixedString size")? as usize)
+            }
+            "enum" | "enum8" | "enum16" => self.enumeration(&lower)?,
+            "array" => {
+                self.expect('(')?;
+                let item = self.data_type()?;
+                self.expect(')')?;
+                DataType::array(item)
+            }
+            "nullable" => self.nullable()?,
+            "lowcardinality" => self.low_cardinality()?,
+            "map" => self.map()?,
+            "tuple" => self.tuple()?,
+            "nested" => match self.tuple()? {
+                fields @ DataType::Tuple(_) => DataType::array(fields),
+                other => other,
+            },
+            "aggregatefunction" => self.aggregate()?,
+            "simpleaggregatefunction" => {
+                self.expect('(')?;
+                let name = self.word()?;
+                self.expect(',')?;
+                let value = self.data_type()?;
+                self.expect(')')?;
+                DataType::SimpleAggregateFunction(Arc::new((name, value)))
+            }
+            "double" => {
+                self.word()?;
+                DataType::Float64
+            }
+            _ => {
+                if let Some(kind) = IntervalKind::ALL
+                    .into_iter()
+                    .find(|kind| lower == format!("interval{}", kind.name().to_ascii_lowercase()))
+                {
+                    return Ok(DataType::Interval(kind));
+                }
+                bail!(UnknownType, "Unknown data type family: {word}")
+            }
+        })
+    }
+
+    fn decimal(&mut self) -> Result<DataType> {
+        let (mut precision, mut scale) = (10, 0);
+        if self.eat('(') {
+            precision = self.integer()?;
+            if self.eat(',') {
+                scale = self.integer()?;
+            }
+            self.expect(')')?;
+        }
+        if !(1..=38).contains(&precision) {
+            bail!(
+                ArgumentOutOfBound,
+                "Wrong precision: it must be between 1 and 38, got {precision}"
+            );
+        }
+        if !(0..=precision).contains(&scale) {
+            bail!(
+                ArgumentOutOfBound,
+                "Wrong scale: it must be between 0 and {precision}, got {scale}"
+            );
+        }
+        Ok(DataType::Decimal { precision: precision as u8, scale: scale as u8 })
+    }
+
+    fn decimal_of(&mut self, precision: u8) -> Result<DataType> {
+        let scale = self.bracketed(0, i64::from(precision), "Decimal scale")? as u8;
+        Ok(DataType::Decimal { precision, scale })
+    }
+
+    fn zone(&mut self) -> Result<TimeZone> {
+        let name = self.string()?;
+        TimeZone::parse(&name)
+    }
+
+    fn zone_in_brackets(&mut self) -> Result<Option<TimeZone>> {
+        if !self.eat('(') {
+            return Ok(None);
+        }
+        self.space();
+        if self.rest().starts_with(|c: char| c.is_ascii_digit()) {
+            self.integer()?;
+            self.expect(')')?;
+            return Ok(None);
+        }
+        let zone = self.zone()?;
+        self.expect(')')?;
+        Ok(Some(zone))
+    }
+
+    fn datetime64(&mut self) -> Result<DataType> {
+        let (mut precision, mut zone) = (3, None);
+        if self.eat('(') {
+            precision = self.integer()?;
+            if self.eat(',') {
+                zone = Some(self.zone()?);
+            }
+            self.expect(')')?;
+        }
+        if !(0..=9).contains(&precision) {
+            bail!(ArgumentOutOfBound, "DateTime64 precision must be from 0 to 9, got {precision}");
+        }
+        Ok(DataType::DateTime64(precision as u8, zone))
+    }
+
+    fn enumeration(&mut self, family: &str) -> Result<DataType> {
+        self.expect('(')?;
+        let mut values: Vec<(String, i16)> = Vec::new();
+        loop {
+            let name = self.string()?;
+            let number = if self.eat('=') {
+                self.integer()?
+            } else {
+                values.last().map_or(1, |(_, last)| i64::from(*last) + 1)
+            };
+            let number = i16::try_from(number).map_err(|_| {
+                error!(ArgumentOutOfBound, "Value {number} of '{name}' does not fit Enum16")
+            })?;
+            values.push((name, number));
+            if !self.eat(',') {
+                break;
+            }
+        }
+        self.expect(')')?;
+        let small = values.iter().all(|(_, number)| i8::try_from(*number).is_ok());
+        if family == "enum8" && !small {
+            bail!(ArgumentOutOfBound, "A value of the enum is out of the range of Enum8");
+        }
+        let values = Arc::new(EnumValues::new(values)?);
+        let narrow = small && family != "enum16";
+        Ok(if narrow { DataType::Enum8(values) } else { DataType::Enum16(values) })
+    }
+
+    fn nullable(&mut self) -> Result<DataType> {
+        self.expect('(')?;
+        let inner = self.data_type()?;
+        self.expect(')')?;
+        if !inner.can_be_nullable() {
+            bail!(IllegalTypeOfArgument, "Nested type {inner} cannot be inside Nullable type");
+        }
+        Ok(DataType::Nullable(Arc::new(inner)))
+    }
+
+    fn low_cardinality(&mut self) -> Result<DataType> {
+        self.expect('(')?;
+        let inner = self.data_type()?;
+        self.expect(')')?;
+        let bare = match &inner {
+            DataType::Nullable(bare) => bare,
+            other => other,
+        };
+        let allowed = bare.is_string()
+            || bare.is_integer()
+            || bare.is_float()
+            || bare.is_date()
+            || matches!(
+                bare,
+                DataType::DateTime(_) | DataType::Uuid | DataType::Ipv4 | DataType::Ipv6
+            );
+        if !allowed {
+            bail!(
+                IllegalTypeOfArgument,
+                "DataTypeLowCardinality is supported only for numbers, strings, Date or DateTime, but got {inner}"
+            );
+        }
+        Ok(DataType::LowCardinality(Arc::new(inner)))
+    }
+
+    fn map(&mut self) -> Result<DataType> {
+        self.expect('(')?;
+        let key = self.data_type()?;
+        self.expect(',')?;
+        let value = self.data_type()?;
+        self.expect(')')?;
+        if key.is_nullable() || matches!(key, DataType::Float32 | DataType::Float64) {
+            bail!(BadArguments, "Type of Map key cannot be {key}");
+        }
+        Ok(DataType::map(key, value))
+    }
+
+    fn tuple(&mut self) -> Result<DataType> {
+        let mut fields: Vec<TupleField> = Vec::new();
+        self.expect('(')?;
+        while !self.eat(')') {
+            let before = self.at;
+            let name = self.word()?;
+            self.space();
+            let named = !name.is_empty() && !self.rest().starts_with(['(', ',', ')']);
+            if !named {
+                self.at = before;
+            }
+            let data_type = self.data_type()?;
+            fields.push(TupleField { name: named.then_some(name), data_type });
+            if !self.eat(',') {
+                self.expect(')')?;
+                break;
+            }
+        }
+        let named = fields.iter().filter(|f| f.name.is_some()).count();
+        if named != 0 && named != fields.len() {
+            bail!(BadArguments, "Names are specified not for all elements of Tuple type");
+        }
+        let mut names: Vec<&str> = fields.iter().filter_map(|f| f.name.as_deref()).collect();
+        names.sort_unstable();
+        if names.windows(2).any(|w| w[0] == w[1]) {
+            bail!(DuplicateColumn, "Tuple names must be unique in {:?}", self.text);
+        }
+        if fields.is_empty() {
+            bail!(EmptyDataPassed, "Tuple needs at least one element");
+        }
+        Ok(DataType::Tuple(fields.into()))
+    }
+
+    fn aggregate(&mut self) -> Result<DataType> {
+        self.expect('(')?;
+        let name = self.word()?;
+        let mut parameters = Vec::new();
+        if self.eat('(') {
+            while !self.eat(')') {
+                parameters.push(self.parameter()?);
+                self.eat(',');
+            }
+        }
+        let mut arguments = Vec::new();
+        while self.eat(',') {
+            arguments.push(self.data_type()?);
+        }
+        self.expect(')')?;
+        Ok(DataType::AggregateFunction(Arc::new((name, parameters, arguments))))
+    }
+
+    fn parameter(&mut self) -> Result<Value> {
+        self.space();
+        if self.rest().starts_with('\'') {
+            return Ok(Value::from(self.string()?.as_str()));
+        }
+        let length = self.rest().find([',', ')']).unwrap_or(self.rest().len());
+        let text = self.rest()[..length].trim().to_owned();
+        self.at += length;
+        let number = text.parse().map(Value::Int).or_else(|_| text.parse().map(Value::Float));
+        number.map_err(|_| error!(SyntaxError, "Expected a parameter but found {text:?}"))
+    }
+}
+
+/// Types without arguments; the flag says that SQL's decorations may follow.
+fn simple(word: &str) -> Option<(DataType, bool)> {
+    let exact = match word {
+        "UInt8" => DataType::UInt8,
+        "UInt16" => DataType::UInt16,
+        "UInt32" => DataType::UInt32,
+        "UInt64" => DataType::UInt64,
+        "UInt128" => DataType::UInt128,
+        "Int8" => DataType::Int8,
+        "Int16" => DataType::Int16,
+        "Int32" => DataType::Int32,
+        "Int64" => DataType::Int64,
+        "Int128" => DataType::Int128,
+        "Float32" => DataType::Float32,
+        "Float64" => DataType::Float64,
+        "String" => DataType::String,
+        "UUID" => DataType::Uuid,
+        "Nothing" => DataType::Nothing,
+        _ => return alias(word),
+    };
+    Some((exact, false))
+}
+
+fn alias(word: &str) -> Option<(DataType, bool)> {
+    Some(match word.to_ascii_uppercase().as_str() {
+        "BOOL" | "BOOLEAN" => (DataType::Bool, false),
+        "DATE" => (DataType::Date, false),
+        "DATE32" => (DataType::Date32, false),
+        "IPV4" | "INET4" => (DataType::Ipv4, false),
+        "IPV6" | "INET6" => (DataType::Ipv6, false),
+        "BYTE" | "TINYINT" | "INT1" => (DataType::Int8, true),
+        "SMALLINT" => (DataType::Int16, true),
+        "INT" | "INTEGER" | "MEDIUMINT" => (DataType::Int32, true),
+        "BIGINT" | "SIGNED" => (DataType::Int64, true),
+        "UNSIGNED" => (DataType::UInt64, false),
+        "FLOAT" | "REAL" | "SINGLE" => (DataType::Float32, true),
+        "TEXT" | "TINYTEXT" | "MEDIUMTEXT" | "LONGTEXT" | "VARCHAR" | "CHAR" | "CHARACTER"
+        | "BLOB" | "CLOB" | "TINYBLOB" | "MEDIUMBLOB" | "LONGBLOB" | "NVARCHAR" | "VARCHAR2"
+        | "BYTEA" | "VARBINARY" => (DataType::String, true),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::DataType;
+
+    fn check(text: &str, canonical: &str) {
+        let parsed = DataType::parse(text).unwrap();
+        assert_eq!(parsed.to_string(), canonical);
+        assert_eq!(DataType::parse(canonical).unwrap(), parsed);
+    }
+
+    #[test]
+    fn names_read_back() {
+        check("UInt8", "UInt8");
+        check("int unsigned", "UInt32");
+        check("VARCHAR(255)", "String");
+        check("Decimal(10,2)", "Decimal(10, 2)");
+        check("Decimal64(3)", "Decimal(18, 3)");
+        check("DateTime64(6,'Europe/Berlin')", "DateTime64(6, 'Europe/Berlin')");
+        check("Enum('a','b'=5)", "Enum8('a' = 1, 'b' = 5)");
+        check("Enum8('it\\'s' = -1)", "Enum8('it\\'s' = -1)");
+        check(
+            "Tuple(a Int8, b Array(Nullable(String)))",
+            "Tuple(a Int8, b Array(Nullable(String)))",
+        );
+        check("Tuple(String,UInt8)", "Tuple(String, UInt8)");
+        check("Map(String, UInt64)", "Map(String, UInt64)");
+        check("AggregateFunction(quantile(0.5), Int8)", "AggregateFunction(quantile(0.5), Int8)");
+        check("DOUBLE PRECISION", "Float64");
+        check("IntervalDay", "IntervalDay");
+    }
+
+    #[test]
+    fn errors_are_errors() {
+        for text in [
+            "",
+            "Foo",
+            "Nullable(Array(Int8))",
+            "Decimal(99)",
+            "Enum8('a' = 300)",
+            "Array(",
+            "Int8)",
+            "Tuple(a Int8, String)",
+            "FixedString(0)",
+        ] {
+            assert!(DataType::parse(text).is_err(), "{text}");
+        }
+        assert!(DataType::parse(&"Array(".repeat(100_000)).is_err());
+    }
+}

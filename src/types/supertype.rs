@@ -1,0 +1,202 @@
+//! The least type that holds the values of several types, as ClickHouse finds it for arrays,
+//! `if`, `CASE`, `UNION` and comparisons of sets.
+
+use std::sync::Arc;
+
+use base::{Result, bail};
+
+use crate::{DataType, TupleField};
+
+/// The least common type, or an error that names the types.
+///
+/// # Errors
+/// NO_COMMON_TYPE
+pub fn require_supertype(types: &[DataType]) -> Result<DataType> {
+    match least_supertype(types) {
+        Some(found) => Ok(found),
+        None => {
+            let names: Vec<String> = types.iter().map(DataType::to_string).collect();
+            bail!(NoCommonType, "There is no supertype for types {}", names.join(", "))
+        }
+    }
+}
+
+/// The least common type; `None` where there is none.
+pub fn least_supertype(types: &[DataType]) -> Option<DataType> {
+    let first = types.first()?;
+    if types.iter().all(|t| t == first) {
+        return Some(first.clone());
+    }
+    let bare: Vec<DataType> = types.iter().map(DataType::without_low_cardinality).collect();
+    let nullable = bare.iter().any(DataType::is_nullable);
+    let inner: Vec<DataType> =
+        bare.iter().map(|t| t.inner().clone()).filter(|t| *t != DataType::Nothing).collect();
+    let common = match inner.split_first() {
+        None => DataType::Nothing,
+        Some((first, rest)) if rest.iter().all(|t| t == first) => first.clone(),
+        Some(_) => common_of(&inner)?,
+    };
+    if !nullable {
+        return Some(common);
+    }
+    let can = common.can_be_nullable();
+    can.then(|| common.nullable())
+}
+
+fn common_of(types: &[DataType]) -> Option<DataType> {
+    if types.iter().all(|t| matches!(t, DataType::Array(_))) {
+        let items: Vec<DataType> = types.iter().filter_map(DataType::list_item).collect();
+        return least_supertype(&items).map(DataType::array);
+    }
+    if types.iter().all(|t| matches!(t, DataType::Tuple(_))) {
+        return common_tuple(types);
+    }
+    if types.iter().all(|t| matches!(t, DataType::Map(_))) {
+        let (mut keys, mut values) = (Vec::new(), Vec::new());
+        for data_type in types {
+            if let DataType::Map(pair) = data_type {
+                keys.push(pair.0.clone());
+                values.push(pair.1.clone());
+            }
+        }
+        return Some(DataType::map(least_supertype(&keys)?, least_supertype(&values)?));
+    }
+    if types.iter().all(DataType::is_string) {
+        return Some(DataType::String);
+    }
+    if types.iter().all(|t| t.is_string() || t.is_enum()) {
+        return types.iter().any(DataType::is_string).then_some(DataType::String);
+    }
+    if types.iter().all(|t| t.is_date() || t.is_datetime()) {
+        return common_time(types);
+    }
+    if types.iter().all(|t| t.is_integer() || t.is_float() || *t == DataType::Bool) {
+        return common_number(types);
+    }
+    if types.iter().all(|t| matches!(t, DataType::Decimal { .. }) || t.is_integer()) {
+        return common_decimal(types);
+    }
+    if types.iter().all(|t| matches!(t, DataType::Decimal { .. }) || t.is_integer() || t.is_float())
+    {
+        return Some(DataType::Float64);
+    }
+    if types.iter().all(|t| matches!(t, DataType::Ipv4 | DataType::Ipv6)) {
+        return Some(DataType::Ipv6);
+    }
+    None
+}
+
+fn common_tuple(types: &[DataType]) -> Option<DataType> {
+    let tuples: Vec<&Arc<[TupleField]>> = types
+        .iter()
+        .filter_map(|t| match t {
+            DataType::Tuple(fields) => Some(fields),
+            _ => None,
+        })
+        .collect();
+    let first = tuples.first()?;
+    if tuples.iter().any(|t| t.len() != first.len()) {
+        return None;
+    }
+    let same_names =
+        tuples.iter().all(|t| t.iter().zip(first.iter()).all(|(a, b)| a.name == b.name));
+    let mut fields = Vec::with_capacity(first.len());
+    for at in 0..first.len() {
+        let parts: Vec<DataType> = tuples.iter().map(|t| t[at].data_type.clone()).collect();
+        fields.push(TupleField {
+            name: if same_names { first[at].name.clone() } else { None },
+            data_type: least_supertype(&parts)?,
+        });
+    }
+    Some(DataType::Tuple(fields.into()))
+}
+
+fn common_time(types: &[DataType]) -> Option<DataType> {
+    let zone = types.iter().find_map(|t| match t {
+        DataType::DateTime(zone) | DataType::DateTime64(_, zone) => Some(*zone),
+        _ => None,
+    });
+    let precision = types.iter().filter_map(|t| match t {
+        DataType::DateTime64(precision, _) => Some(*precision),
+        _ => None,
+    });
+    let wide = types.contains(&DataType::Date32);
+    Some(match (precision.max(), zone) {
+        (Some(precision), zone) => DataType::DateTime64(precision, zone.flatten()),
+        (None, Some(zone)) if wide => DataType::DateTime64(0, zone),
+        (None, Some(zone)) => DataType::DateTime(zone),
+        (None, None) => DataType::Date32,
+    })
+}
+
+fn common_number(types: &[DataType]) -> Option<DataType> {
+    if types.iter().any(DataType::is_float) {
+        let integers =
+            types.iter().filter(|t| !t.is_float()).filter_map(DataType::bits).max().unwrap_or(0);
+        let floats =
+            types.iter().filter(|t| t.is_float()).filter_map(DataType::bits).max().unwrap_or(0);
+        // A float's mantissa must hold the integers: 24 bits or 53.
+        return match (integers, floats) {
+            (0..=16, 32) => Some(DataType::Float32),
+            (0..=32, _) => Some(DataType::Float64),
+            _ => None,
+        };
+    }
+    let signed = types.iter().filter(|t| t.is_signed_integer()).filter_map(DataType::bits).max();
+    let unsigned = types.iter().filter(|t| !t.is_signed_integer()).filter_map(DataType::bits).max();
+    let all_bool = types.iter().all(|t| *t == DataType::Bool);
+    if all_bool {
+        return Some(DataType::Bool);
+    }
+    Some(match (signed, unsigned) {
+        (None, Some(bits)) => match bits {
+            8 => DataType::UInt8,
+            16 => DataType::UInt16,
+            32 => DataType::UInt32,
+            64 => DataType::UInt64,
+            _ => DataType::UInt128,
+        },
+        (Some(signed), unsigned) => {
+            // An unsigned one needs a bit more, so the next wider signed type.
+            let needed = signed.max(unsigned.map_or(0, |bits| bits * 2));
+            match needed {
+                8 => DataType::Int8,
+                16 => DataType::Int16,
+                32 => DataType::Int32,
+                64 => DataType::Int64,
+                128 if signed == 128 || unsigned != Some(64) => DataType::Int128,
+                _ => return None,
+            }
+        }
+        (None, None) => return None,
+    })
+}
+
+fn common_decimal(types: &[DataType]) -> Option<DataType> {
+    let (mut whole, mut scale) = (0, 0);
+    for data_type in types {
+        let (digits, after) = match data_type {
+            DataType::Decimal { precision, scale } => (precision - scale, *scale),
+            other => (
+                match other.bits()? {
+                    8 => 3,
+                    16 => 5,
+                    32 => 10,
+                    64 => 20,
+                    _ => return None,
+                },
+                0,
+            ),
+        };
+        whole = whole.max(digits);
+        scale = scale.max(after);
+    }
+    let needed = whole + scale;
+    let precision = match needed {
+        0..=9 => 9,
+        10..=18 => 18,
+        19..=38 => 38,
+        _ => return None,
+    };
+    Some(DataType::Decimal { precision, scale })
+}
