@@ -79,7 +79,7 @@ pub struct FunctionDeclaration {
     pub monotonic: bool,
     /// Types of the parameters of the lambda at an argument's place, from the types of all
     /// arguments (a lambda's own type is `Nothing` here).
-    pub lambda: Option<fn(&[Argument], usize) -> Result<Vec<DataType>>>,
+    pub lambda: Option<LambdaParameters>,
     /// Binds to argument types.
     pub bind: fn(&FunctionContext, &[Argument]) -> Result<Bound>,
 }
@@ -123,6 +123,9 @@ impl FunctionDeclaration {
         Ok(())
     }
 }
+
+/// Types of the parameters of the lambda that stands at a place among the arguments.
+pub type LambdaParameters = fn(&[Argument], usize) -> Result<Vec<DataType>>;
 
 /// What is known of an argument when a function is bound.
 #[derive(Debug, Clone, PartialEq)]

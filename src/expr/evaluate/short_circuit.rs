@@ -10,13 +10,13 @@ use types::{Column, DataType, default_array};
 use super::{Call, Environment, Node, Program};
 
 /// What the value of an argument says of the rows that the next ones are needed for.
-enum Role {
+enum NeededWhile {
     /// `and`: needed where it is not false.
-    WhileTrue,
+    True,
     /// `or`: needed where it is not true.
-    WhileFalse,
+    False,
     /// `coalesce`: needed where it is NULL.
-    WhileNull,
+    Null,
 }
 
 impl Program {
@@ -34,9 +34,9 @@ impl Program {
         }
         match call.function.declaration.name {
             "if" | "multiIf" => self.branches(call, environment, done),
-            "and" => self.chain(call, environment, done, &Role::WhileTrue),
-            "or" => self.chain(call, environment, done, &Role::WhileFalse),
-            _ => self.chain(call, environment, done, &Role::WhileNull),
+            "and" => self.chain(call, environment, done, &NeededWhile::True),
+            "or" => self.chain(call, environment, done, &NeededWhile::False),
+            _ => self.chain(call, environment, done, &NeededWhile::Null),
         }
     }
 
@@ -72,7 +72,7 @@ impl Program {
         call: &Call,
         environment: &Environment<'_>,
         done: &mut Vec<Option<Column>>,
-        role: &Role,
+        role: &NeededWhile,
     ) -> Result<Vec<Column>> {
         let mut needed = BooleanBuffer::new_set(environment.rows);
         let mut values = Vec::with_capacity(call.arguments.len());
@@ -83,9 +83,9 @@ impl Program {
                 None => BooleanBuffer::new_unset(environment.rows),
             };
             let stays = match role {
-                Role::WhileTrue => &truth(&value)? | &nulls,
-                Role::WhileFalse => !&truth(&value)?,
-                Role::WhileNull => nulls,
+                NeededWhile::True => &truth(&value)? | &nulls,
+                NeededWhile::False => !&truth(&value)?,
+                NeededWhile::Null => nulls,
             };
             needed = &needed & &stays;
             values.push(value);
