@@ -3,6 +3,8 @@
 use super::{Expression, Name, Query, Setting, TableName};
 
 /// One statement.
+// A process holds few statements at a time, so their size on the stack costs nothing.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Statement {
     /// SELECT and its set operations.
