@@ -22,9 +22,6 @@ mod token;
 #[cfg(test)]
 mod tests;
 
-#[cfg(test)]
-mod tests;
-
 use ast::{Expression, Setting, Statement};
 use base::Result;
 

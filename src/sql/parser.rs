@@ -34,10 +34,10 @@ use crate::token::{self, Token, TokenKind};
 use base::{ErrorCode, Result, bail, error};
 
 /// How many levels a tree may have.
-pub const MAX_DEPTH: u32 = 300;
+pub const MAX_DEPTH: u32 = 400;
 
 /// How many levels a query counts for: its frames are larger than those of an expression.
-const QUERY_LEVELS: u32 = 8;
+const QUERY_LEVELS: u32 = 4;
 
 /// Parses the statement of a head.
 pub(crate) fn parse_head(text: &[u8], head: &Head) -> Result<(Statement, Output)> {
@@ -135,8 +135,7 @@ impl<'a> Parser<'a> {
 
     fn is_word(&self, ahead: usize, keyword: &str) -> bool {
         let token = self.nth(ahead);
-        token.kind == TokenKind::Word
-            && self.bytes(token).eq_ignore_ascii_case(keyword.as_bytes())
+        token.kind == TokenKind::Word && self.bytes(token).eq_ignore_ascii_case(keyword.as_bytes())
     }
 
     /// Whether one of these words stands `ahead`.

@@ -83,7 +83,9 @@ pub(crate) fn data_end(text: &[u8], from: usize, statement: &Statement) -> usize
             b'\'' if quoted => at = quoted_end(text, at).unwrap_or(text.len()),
             b';' if quoted => return at,
             b';' if text[at + 1..].iter().all(u8::is_ascii_whitespace) => return at,
-            b';' if text.get(at + 1).is_some_and(|next| matches!(next, b'\n' | b'\r')) => return at,
+            b';' if text.get(at + 1).is_some_and(|next| matches!(next, b'\n' | b'\r')) => {
+                return at;
+            }
             _ => at += 1,
         }
     }

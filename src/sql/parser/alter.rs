@@ -1,9 +1,7 @@
 //! ALTER TABLE.
 
 use super::Parser;
-use crate::ast::{
-    AlterCommand, ColumnDefinition, ColumnPosition, Partition, Statement,
-};
+use crate::ast::{AlterCommand, ColumnDefinition, ColumnPosition, Partition, Statement};
 use base::Result;
 
 impl Parser<'_> {
@@ -59,8 +57,21 @@ impl Parser<'_> {
             "ATTACH" | "DETACH" | "FREEZE" | "MOVE" | "REPLACE" => self.alter_partition(&word),
             _ => {
                 for command in [
-                    "ADD", "DROP", "MODIFY", "RENAME", "COMMENT", "CLEAR", "MATERIALIZE",
-                    "REMOVE", "RESET", "DELETE", "UPDATE", "ATTACH", "DETACH", "FREEZE", "MOVE",
+                    "ADD",
+                    "DROP",
+                    "MODIFY",
+                    "RENAME",
+                    "COMMENT",
+                    "CLEAR",
+                    "MATERIALIZE",
+                    "REMOVE",
+                    "RESET",
+                    "DELETE",
+                    "UPDATE",
+                    "ATTACH",
+                    "DETACH",
+                    "FREEZE",
+                    "MOVE",
                     "REPLACE",
                 ] {
                     self.expect_also(command);

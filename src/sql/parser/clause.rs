@@ -47,7 +47,8 @@ impl Parser<'_> {
         let name = self.is(1, ",") || self.is(1, ".") || self.is(1, "(") || self.is(1, "[");
         if self.is_word(0, "ALL") && !name {
             select.order_by_all = true;
-            let item = self.order_by_item()?;
+            let mut item = self.order_by_item()?;
+            item.expression = Expression::Identifier(Name::simple("ALL"));
             // The item is kept only if it says more than the word ALL.
             if item.descending || item.nulls_first.is_some() || item.collate.is_some() {
                 select.order_by.push(item);
@@ -60,8 +61,7 @@ impl Parser<'_> {
             if self.is(0, "(") {
                 items = self.bracket_list(|parser| {
                     let name = parser.identifier()?;
-                    let value =
-                        if parser.eat("AS") { Some(parser.expression()?) } else { None };
+                    let value = if parser.eat("AS") { Some(parser.expression()?) } else { None };
                     Ok((name, value))
                 })?;
             }

@@ -7,8 +7,22 @@ use base::Result;
 
 /// Words that can stand where a column's type would.
 const AFTER_NAME: &[&str] = &[
-    "DEFAULT", "MATERIALIZED", "ALIAS", "EPHEMERAL", "NULL", "NOT", "COMMENT", "CODEC", "TTL",
-    "PRIMARY", "COLLATE", "STATISTICS", "SETTINGS", "FIRST", "AFTER", "REMOVE",
+    "DEFAULT",
+    "MATERIALIZED",
+    "ALIAS",
+    "EPHEMERAL",
+    "NULL",
+    "NOT",
+    "COMMENT",
+    "CODEC",
+    "TTL",
+    "PRIMARY",
+    "COLLATE",
+    "STATISTICS",
+    "SETTINGS",
+    "FIRST",
+    "AFTER",
+    "REMOVE",
 ];
 
 impl Parser<'_> {

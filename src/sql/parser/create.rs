@@ -31,7 +31,7 @@ impl Parser<'_> {
         if self.eat("TABLE") {
             return self.create_table(table);
         }
-        if self.is_name(0) {
+        if self.is_access_object() {
             return self.unsupported("This kind of object in CREATE");
         }
         self.fail()
@@ -151,8 +151,15 @@ impl Parser<'_> {
             && !self.is_one_of(
                 2,
                 &[
-                    "DEFAULT", "MATERIALIZED", "ALIAS", "EPHEMERAL", "COMMENT", "CODEC", "TTL",
-                    "NULL", "NOT",
+                    "DEFAULT",
+                    "MATERIALIZED",
+                    "ALIAS",
+                    "EPHEMERAL",
+                    "COMMENT",
+                    "CODEC",
+                    "TTL",
+                    "NULL",
+                    "NOT",
                 ],
             )
     }

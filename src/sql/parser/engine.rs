@@ -10,8 +10,7 @@ impl Parser<'_> {
         if self.eat("ENGINE") {
             self.eat("=");
             let name = self.identifier()?;
-            let arguments =
-                if self.is(0, "(") { Some(self.plain_arguments()?) } else { None };
+            let arguments = if self.is(0, "(") { Some(self.plain_arguments()?) } else { None };
             let clause = engine.get_or_insert_default();
             clause.name = name;
             clause.arguments = arguments;

@@ -340,11 +340,7 @@ fn matches_cast(parser: &Parser<'_>) -> bool {
 }
 
 fn negate_if(negated: bool, expression: Expression) -> Expression {
-    if negated {
-        Expression::Unary(UnaryOperator::Not, Box::new(expression))
-    } else {
-        expression
-    }
+    if negated { Expression::Unary(UnaryOperator::Not, Box::new(expression)) } else { expression }
 }
 
 /// Left-deep if short, balanced otherwise.
@@ -362,8 +358,5 @@ fn join_chain(operator: BinaryOperator, mut operands: Vec<Expression>) -> Expres
         }
         operands = pairs;
     }
-    operands
-        .into_iter()
-        .reduce(join)
-        .unwrap_or(Expression::Literal(Literal::Null))
+    operands.into_iter().reduce(join).unwrap_or(Expression::Literal(Literal::Null))
 }

@@ -1,9 +1,7 @@
 //! Operands: literals, names, brackets, and what is written right behind them.
 
 use super::{Parser, QUERY_LEVELS};
-use crate::ast::{
-    ColumnTransformer, Expression, FunctionCall, Literal, Name, Query, SetOperator,
-};
+use crate::ast::{ColumnTransformer, Expression, FunctionCall, Literal, Name, Query, SetOperator};
 use crate::token::TokenKind;
 use base::Result;
 
@@ -361,15 +359,13 @@ fn is_number(text: &str) -> bool {
         let some = whole.len() + fraction.len() > 0;
         some && digits(whole, radix) && digits(fraction, radix)
     };
-    let with_exponent = |number: &str, mark: [char; 2], radix: u32| {
-        match number.split_once(mark) {
-            None => with_fraction(number, radix),
-            Some((number, exponent)) => {
-                let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-                with_fraction(number, radix)
-                    && !exponent.is_empty()
-                    && exponent.bytes().all(|byte| byte.is_ascii_digit())
-            }
+    let with_exponent = |number: &str, mark: [char; 2], radix: u32| match number.split_once(mark) {
+        None => with_fraction(number, radix),
+        Some((number, exponent)) => {
+            let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+            with_fraction(number, radix)
+                && !exponent.is_empty()
+                && exponent.bytes().all(|byte| byte.is_ascii_digit())
         }
     };
     match text.as_bytes() {

@@ -2,9 +2,7 @@
 //! TRIM and so on. Those that are functions in disguise become calls of ClickHouse's functions.
 
 use super::Parser;
-use crate::ast::{
-    BinaryOperator, CaseBranch, Expression, FunctionCall, IntervalUnit, Literal,
-};
+use crate::ast::{BinaryOperator, CaseBranch, Expression, FunctionCall, IntervalUnit, Literal};
 use crate::token::TokenKind;
 use base::Result;
 
@@ -166,15 +164,18 @@ impl Parser<'_> {
             return self.cast_type(operand);
         }
         self.expect(",")?;
-        if self.peek().kind == TokenKind::String && self.is(1, ")") {
-            let text = self.string()?;
-            self.expect(")")?;
-            let data_type = crate::canonical_type(&text).unwrap_or(text);
-            return Ok(Expression::Cast { operand: Box::new(operand), data_type });
-        }
-        let data_type = self.aliased_expression()?;
+        let second = self.aliased_expression()?;
         self.expect(")")?;
-        Ok(call(written, vec![operand, data_type]))
+        match second {
+            Expression::Literal(Literal::String(bytes)) => {
+                let Ok(text) = String::from_utf8(bytes) else {
+                    return self.expected("data type");
+                };
+                let data_type = crate::canonical_type(&text).unwrap_or(text);
+                Ok(Expression::Cast { operand: Box::new(operand), data_type })
+            }
+            second => Ok(call(written, vec![operand, second])),
+        }
     }
 
     /// `interval` as a column's name.
@@ -327,26 +328,29 @@ impl Parser<'_> {
         Ok(call("position", arguments))
     }
 
-    /// Whether a unit and a comma stand here.
-    fn unit_argument(&mut self) -> Option<IntervalUnit> {
-        let token = self.peek();
-        if token.kind != TokenKind::Word || !self.is(1, ",") {
-            return None;
+    /// The arguments of a function of dates, and the unit that the first of at least three is.
+    /// Short units such as `d` are names too, so only the count can tell.
+    fn date_arguments(&mut self) -> Result<(Option<IntervalUnit>, Vec<Expression>)> {
+        self.advance();
+        let mut arguments = self.bracket_list(Parser::aliased_expression)?;
+        let unit = match arguments.as_slice() {
+            [Expression::Identifier(name), _, _, ..] if name.0.len() == 1 => {
+                interval_unit(name.last())
+            }
+            _ => None,
+        };
+        if unit.is_some() {
+            arguments.remove(0);
         }
-        let unit = interval_unit(self.word(token))?;
-        self.at += 2;
-        Some(unit)
+        Ok((unit, arguments))
     }
 
     /// `DATE_ADD(unit, n, x)`, `DATE_ADD(x, INTERVAL n unit)` and their kin: a sum.
     fn date_sum(&mut self, operator: BinaryOperator) -> Result<Expression> {
-        self.advance();
-        self.expect("(")?;
-        let unit = self.unit_argument();
-        let first = self.aliased_expression()?;
-        self.expect(",")?;
-        let second = self.aliased_expression()?;
-        self.expect(")")?;
+        let (unit, arguments) = self.date_arguments()?;
+        let Ok([first, second]) = <[Expression; 2]>::try_from(arguments) else {
+            return self.expected("unit of time, number and date, or date and interval");
+        };
         self.grow(2)?;
         let (left, right) = match unit {
             Some(unit) => (second, Expression::Interval { amount: Box::new(first), unit }),
@@ -357,15 +361,11 @@ impl Parser<'_> {
 
     /// `DATEDIFF(unit, a, b)`, the unit as a word or a string.
     fn date_diff(&mut self) -> Result<Expression> {
-        self.advance();
-        self.expect("(")?;
-        let mut arguments = Vec::new();
-        if let Some(unit) = self.unit_argument() {
+        let (unit, mut arguments) = self.date_arguments()?;
+        if let Some(unit) = unit {
             let text = unit_text(unit).as_bytes().to_vec();
-            arguments.push(Expression::Literal(Literal::String(text)));
+            arguments.insert(0, Expression::Literal(Literal::String(text)));
         }
-        arguments.append(&mut self.comma_list(Parser::aliased_expression)?);
-        self.expect(")")?;
         Ok(call("dateDiff", arguments))
     }
 }

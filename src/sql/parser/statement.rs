@@ -112,6 +112,27 @@ impl Parser<'_> {
         KINDS.iter().find(|(word, _)| self.eat(word)).map(|(_, kind)| *kind)
     }
 
+    /// Whether an object of ClickHouse stands here that has no counterpart.
+    pub(super) fn is_access_object(&self) -> bool {
+        const KINDS: &[&str] = &[
+            "USER",
+            "ROLE",
+            "QUOTA",
+            "ROW",
+            "POLICY",
+            "PROFILE",
+            "SETTINGS",
+            "NAMED",
+            "FUNCTION",
+            "DICTIONARY",
+            "LIVE",
+            "WINDOW",
+            "RESOURCE",
+            "WORKLOAD",
+        ];
+        self.is_one_of(0, KINDS)
+    }
+
     /// The name of an object; a database's is in `table`.
     pub(super) fn object_name(&mut self, object: ObjectKind) -> Result<TableName> {
         match object {
@@ -138,7 +159,7 @@ impl Parser<'_> {
         let object = match self.object_kind() {
             Some(object) => object,
             None if kind == DropKind::Truncate => ObjectKind::Table,
-            None if self.is_name(0) => {
+            None if self.is_access_object() => {
                 return self.unsupported("This kind of object in DROP or DETACH");
             }
             None => return self.fail(),

@@ -2,9 +2,7 @@
 
 use super::expression::bare;
 use super::{Separated, identifiers, list, quoted};
-use crate::ast::{
-    AlterCommand, ColumnPosition, Expression, Partition, PartitionExpression,
-};
+use crate::ast::{AlterCommand, ColumnPosition, Expression, Partition, PartitionExpression};
 use crate::literal::quote_identifier;
 use std::fmt::{self, Display, Formatter};
 
@@ -20,10 +18,7 @@ impl Display for Partition {
 }
 
 /// `a = 1, b = 2`
-pub(super) fn assignments(
-    f: &mut Formatter<'_>,
-    items: &[(String, Expression)],
-) -> fmt::Result {
+pub(super) fn assignments(f: &mut Formatter<'_>, items: &[(String, Expression)]) -> fmt::Result {
     list(f, items, |f, (name, value)| write!(f, "{} = {}", quote_identifier(name), bare(value)))
 }
 

@@ -3,8 +3,8 @@
 use super::{Separated, identifiers, list, quoted};
 use crate::ast::{
     BinaryOperator, CaseBranch, ColumnTransformer, Expression, FrameBound, FrameUnits,
-    FunctionCall, IntervalUnit, Literal, OrderByItem, UnaryOperator, WindowFrame,
-    WindowReference, WindowSpecification,
+    FunctionCall, IntervalUnit, Literal, OrderByItem, UnaryOperator, WindowFrame, WindowReference,
+    WindowSpecification,
 };
 use crate::literal::{quote_identifier, quote_string};
 use std::borrow::Cow;
@@ -137,8 +137,7 @@ impl Display for Expression {
             }
             Expression::Interval { amount, unit } => {
                 let unit = interval_unit(*unit).to_ascii_uppercase();
-                let plain =
-                    matches!(**amount, Expression::Literal(_) | Expression::Identifier(_));
+                let plain = matches!(**amount, Expression::Literal(_) | Expression::Identifier(_));
                 write!(f, "INTERVAL {} {unit}", Operand(amount, if plain { 0 } else { ATOM + 1 }))
             }
             Expression::Tuple(items) => match items.as_slice() {
@@ -314,10 +313,32 @@ impl Display for ColumnTransformer {
 
 /// Words that begin a form of their own when a bracket follows.
 const SPECIAL: &[&str] = &[
-    "ALL", "ANY", "CASE", "COLUMNS", "DATEADD", "DATESUB", "DATE_ADD", "DATE_DIFF", "DATE_SUB",
-    "DISTINCT", "EXISTS", "FROM", "INTERVAL", "LTRIM", "NOT", "RTRIM", "SELECT", "SOME",
-    "TIMESTAMPADD", "TIMESTAMPDIFF", "TIMESTAMPSUB", "TIMESTAMP_ADD", "TIMESTAMP_DIFF",
-    "TIMESTAMP_SUB", "TRIM", "WITH",
+    "ALL",
+    "ANY",
+    "CASE",
+    "COLUMNS",
+    "DATEADD",
+    "DATESUB",
+    "DATE_ADD",
+    "DATE_DIFF",
+    "DATE_SUB",
+    "DISTINCT",
+    "EXISTS",
+    "FROM",
+    "INTERVAL",
+    "LTRIM",
+    "NOT",
+    "RTRIM",
+    "SELECT",
+    "SOME",
+    "TIMESTAMPADD",
+    "TIMESTAMPDIFF",
+    "TIMESTAMPSUB",
+    "TIMESTAMP_ADD",
+    "TIMESTAMP_DIFF",
+    "TIMESTAMP_SUB",
+    "TRIM",
+    "WITH",
 ];
 
 /// A function's name: keywords that are functions too need no quotes.

@@ -3,9 +3,9 @@
 use super::expression::{bare, order_by_item};
 use super::{Separated, format_name, identifiers, list, quoted, window};
 use crate::ast::{
-    ArrayJoin, DistinctClause, Expression, GroupBy, Join, JoinConstraint, JoinKind,
-    JoinStrictness, LimitClause, OrderByItem, Query, Select, SetOperator, TableExpression,
-    TableReference, WithItem,
+    ArrayJoin, DistinctClause, Expression, GroupBy, Join, JoinConstraint, JoinKind, JoinStrictness,
+    LimitClause, OrderByItem, Query, Select, SetOperator, TableExpression, TableReference,
+    WithItem,
 };
 use crate::literal::quote_identifier;
 use std::fmt::{self, Display, Formatter};

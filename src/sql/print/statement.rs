@@ -4,8 +4,8 @@ use super::alter::assignments;
 use super::expression::bare;
 use super::{Separated, format_name, function_name, quoted};
 use crate::ast::{
-    Describe, Drop, DropKind, Explain, ExplainKind, Insert, InsertSource, InsertTarget,
-    ObjectKind, Rename, Show, ShowFilter, Statement, SystemCommand,
+    Describe, Drop, DropKind, Explain, ExplainKind, Insert, InsertSource, InsertTarget, ObjectKind,
+    Rename, Show, ShowFilter, Statement, SystemCommand,
 };
 use crate::literal::quote_identifier;
 use std::fmt::{self, Display, Formatter};

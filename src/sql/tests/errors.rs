@@ -1,6 +1,6 @@
 //! Errors: their code, their place, what they expected; and depth.
 
-use crate::{parse, parse_expression};
+use crate::{MAX_DEPTH, parse, parse_expression};
 use base::ErrorCode;
 
 fn check(sql: &str, expect: &str) {
@@ -27,7 +27,10 @@ fn place_and_expectation() {
     check_part("SELECT 1 # 2\n @", "('@')");
     check_part("DROP TABEL t", "TABLE");
     check_part("", "end of query");
-    check("SELECT 'abc", "Syntax error: Single quoted string is not closed, failed at position 8 (line 1, col 8): 'abc");
+    check(
+        "SELECT 'abc",
+        "Syntax error: Single quoted string is not closed, failed at position 8 (line 1, col 8): 'abc",
+    );
     check_part("SELECT /* x", "multiline comment is not closed");
     check_part("SELECT 1; SELECT 2", "Multi-statements are not allowed");
     check_part("SELECT 12abc", "('12abc')");
@@ -99,10 +102,23 @@ fn deep_enough() {
         });
         thread.unwrap().join().unwrap();
     };
-    within(format!("{}1{}", "(".repeat(298), ")".repeat(298)));
-    within(format!("{}1{}", "f(".repeat(298), ")".repeat(298)));
-    within(format!("{}1{}", "f(1)(CASE WHEN ".repeat(148), " THEN 1 END)".repeat(148)));
-    within(format!("{}1{}", "(SELECT ".repeat(32), ")".repeat(32)));
-    within(format!("{}1{}", "(SELECT 1 IN ".repeat(28), ")".repeat(28)));
-    within(format!("1{}", " + 1".repeat(290)));
+    let nest = |open: &str, close: &str, levels: usize| {
+        let count = (MAX_DEPTH as usize - 10) / levels;
+        within(format!("{}1{}", open.repeat(count), close.repeat(count)));
+    };
+    nest("(", ")", 1);
+    nest("f(", ")", 1);
+    nest("[", "]", 1);
+    nest("f(1)(CASE WHEN ", " THEN 1 END)", 2);
+    nest("sum(1) OVER (PARTITION BY ", ")", 3);
+    nest("trim(", ")", 1);
+    nest("CAST(", " AS Int8)", 1);
+    nest("DATE_ADD(DAY, 1, ", ")", 3);
+    nest("* APPLY(x -> ", ")", 3);
+    nest("(SELECT ", ")", 6);
+    nest("(SELECT 1 IN ", ")", 8);
+    nest("(SELECT * FROM t WHERE x = ", ")", 8);
+    nest("EXISTS (WITH a AS (SELECT ", ") SELECT a)", 10);
+    nest("", " + 1", 1);
+    nest("", "[1]", 1);
 }

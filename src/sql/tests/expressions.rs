@@ -28,7 +28,7 @@ fn literals() {
     check(r"'\x41\t\q\%'", r"'A\t\\q\\%'");
     check(r"'\xff'", r"'\xFF'");
     check("x'4142'", "'AB'");
-    check("b'0100000101'", r"'\x01\x05'");
+    check("b'0100000101'", "'\u{1}\u{5}'");
     check("$$a'b$$", r"'a\'b'");
     check("$t$ $$ $t$", "' $$ '");
     check("1_000", "1_000");
@@ -48,7 +48,7 @@ fn names() {
     check("`a\\`b``c`", r"`a\`b\`c`");
     check("\"a b\".c", "`a b`.c");
     check("t._x", "t._x");
-    check("end + case + interval", "end + `case` + `interval`");
+    check("end + f(case, interval)", "end + f(`case`, `interval`)");
     check("format(x)", "format(x)");
     check("null.x", "`null`.x");
 }
@@ -69,7 +69,10 @@ fn elements() {
 
 #[test]
 fn special_forms() {
-    check("CAST(a AS Tuple(x Int8,y Array( String )))", "CAST(a, 'Tuple(x Int8, y Array(String))')");
+    check(
+        "CAST(a AS Tuple(x Int8,y Array( String )))",
+        "CAST(a, 'Tuple(x Int8, y Array(String))')",
+    );
     check("CAST(a AS Enum8('a'=1, 'b' = -2))", r"CAST(a, 'Enum8(\'a\' = 1, \'b\' = -2)')");
     check("CAST(a, 'Array( Int8)')", "CAST(a, 'Array(Int8)')");
     check("CAST(a, concat('a', 'b'))", "CAST(a, concat('a', 'b'))");

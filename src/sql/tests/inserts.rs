@@ -71,8 +71,7 @@ fn sources() {
 fn scripts() {
     let script = "SELECT 1; -- one\n;INSERT INTO t VALUES (1, 'a;b'), (2, 'c');\n\
                   INSERT INTO t FORMAT CSV\n1,;x\n2,y;\nSELECT 2;;";
-    let printed: Vec<String> =
-        parse_all(script).unwrap().iter().map(ToString::to_string).collect();
+    let printed: Vec<String> = parse_all(script).unwrap().iter().map(ToString::to_string).collect();
     assert_eq!(
         printed,
         ["SELECT 1", "INSERT INTO t VALUES", "INSERT INTO t FORMAT CSV", "SELECT 2"]
