@@ -36,24 +36,7 @@ impl Namer {
             Expression::Between { operand, negated, low, high } => {
                 self.between(operand, *negated, low, high);
             }
-            Expression::Like { operand, negated, case_insensitive, pattern } => {
-                let function = match (*negated, *case_insensitive) {
-                    (false, false) => "like",
-                    (true, false) => "notLike",
-                    (false, true) => "ilike",
-                    (true, true) => "notILike",
-                };
-                self.call(function, &[operand, pattern]);
-            }
-            Expression::In { operand, negated, global, set } => {
-                let function = match (*negated, *global) {
-                    (false, false) => "in",
-                    (true, false) => "notIn",
-                    (false, true) => "globalIn",
-                    (true, true) => "globalNotIn",
-                };
-                self.call(function, &[operand, set]);
-            }
+            Expression::Like { .. } | Expression::In { .. } => self.predicate(expression),
             Expression::Exists(query) => {
                 self.name.push_str("exists(");
                 self.subquery(query);
@@ -93,6 +76,30 @@ impl Namer {
             Expression::Parameter { .. }
             | Expression::Asterisk { .. }
             | Expression::Columns { .. } => self.name.push_str(&expression.to_string()),
+        }
+    }
+
+    fn predicate(&mut self, expression: &Expression) {
+        match expression {
+            Expression::Like { operand, negated, case_insensitive, pattern } => {
+                let function = match (*negated, *case_insensitive) {
+                    (false, false) => "like",
+                    (true, false) => "notLike",
+                    (false, true) => "ilike",
+                    (true, true) => "notILike",
+                };
+                self.call(function, &[operand, pattern]);
+            }
+            Expression::In { operand, negated, global, set } => {
+                let function = match (*negated, *global) {
+                    (false, false) => "in",
+                    (true, false) => "notIn",
+                    (false, true) => "globalIn",
+                    (true, true) => "globalNotIn",
+                };
+                self.call(function, &[operand, set]);
+            }
+            _ => {}
         }
     }
 

@@ -416,13 +416,11 @@ fn quoted_end(text: &[u8], from: usize) -> Option<usize> {
     let mut at = from + 1;
     loop {
         at += memchr::memchr2(quote, b'\\', text.get(at..)?)?;
-        if text[at] == b'\\' {
-            at += 2;
-        } else if text.get(at + 1) == Some(&quote) {
-            at += 2;
-        } else {
+        if text[at] == quote && text.get(at + 1) != Some(&quote) {
             return Some(at + 1);
         }
+        // An escape, or a doubled quote.
+        at += 2;
     }
 }
 

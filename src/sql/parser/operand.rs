@@ -281,10 +281,10 @@ impl Parser<'_> {
             return true;
         }
         let bracket = usize::from(self.is(1, "("));
-        self.is_word(0, "EXCEPT")
-            && !self.is_query(1 + bracket)
-            && !(self.is(1, "(") && self.is(2, "("))
-            && !self.is_one_of(1, &["ALL", "DISTINCT"])
+        let query = self.is_query(1 + bracket)
+            || (bracket == 1 && self.is(2, "("))
+            || self.is_one_of(1, &["ALL", "DISTINCT"]);
+        self.is_word(0, "EXCEPT") && !query
     }
 
     fn except_columns(&mut self) -> Result<ColumnTransformer> {

@@ -110,3 +110,10 @@ fn long_chains_stay_shallow() {
     let selects = vec!["SELECT 1"; 5_000].join(" UNION ALL ");
     super::round_trip(&selects);
 }
+
+#[test]
+fn long_lists_take_linear_time() {
+    let list = (0..200_000).map(|number| number.to_string()).collect::<Vec<_>>().join(", ");
+    let expression = crate::parse_expression(&format!("a IN ({list})")).unwrap();
+    assert_eq!(expression.to_string(), format!("a IN ({list})"));
+}

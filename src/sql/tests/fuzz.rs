@@ -128,6 +128,53 @@ fn soup() -> impl Strategy<Value = String> {
     })
 }
 
+/// Expressions over others, which stand for `$1` to `$3`.
+const FORMS: &[&str] = &[
+    "$1 + $2",
+    "$1 - $2",
+    "-$1",
+    "- $1",
+    "NOT $1",
+    "$1 AND $2",
+    "$1 OR $2",
+    "$1 || $2",
+    "$1 = $2",
+    "$1 <=> $2",
+    "$1 IS NULL",
+    "$1 IS DISTINCT FROM $2",
+    "$1 IN ($2, $3)",
+    "$1 NOT IN $2",
+    "$1 BETWEEN $2 AND $3",
+    "$1 LIKE $2",
+    "$1 REGEXP $2",
+    "($1)",
+    "($1, $2)",
+    "[$1, $2]",
+    "f($1, $2)",
+    "$1[$2]",
+    "($1).1",
+    "($1).b",
+    "$1 ? $2 : $3",
+    "x -> $1",
+    "(x, y) -> $1",
+    "CASE $1 WHEN $2 THEN $3 END",
+    "CAST($1 AS Int8)",
+    "$1::Array(Int8)",
+    "CASE WHEN $1 THEN $2 ELSE $3 END",
+    "($1 AS z)",
+    "INTERVAL $1 DAY",
+    "trim($1)",
+    "DATE_ADD(DAY, $1, $2)",
+    "$1 MOD $2",
+    "$1 * $2",
+    "sum($1) FILTER (WHERE $2)",
+    "extract(year from $1)",
+    "position($1 in $2)",
+    "f(DISTINCT $1) OVER (PARTITION BY $2)",
+    "cast($1, $2)",
+    "dateDiff(day, $1, $2)",
+];
+
 fn expression() -> impl Strategy<Value = String> {
     let leaf = sample::select(
         &[
@@ -159,53 +206,7 @@ fn expression() -> impl Strategy<Value = String> {
     )
     .prop_map(str::to_owned);
     leaf.prop_recursive(6, 64, 3, |inner| {
-        let forms = sample::select(
-            &[
-                "$1 + $2",
-                "$1 - $2",
-                "-$1",
-                "- $1",
-                "NOT $1",
-                "$1 AND $2",
-                "$1 OR $2",
-                "$1 || $2",
-                "$1 = $2",
-                "$1 <=> $2",
-                "$1 IS NULL",
-                "$1 IS DISTINCT FROM $2",
-                "$1 IN ($2, $3)",
-                "$1 NOT IN $2",
-                "$1 BETWEEN $2 AND $3",
-                "$1 LIKE $2",
-                "$1 REGEXP $2",
-                "($1)",
-                "($1, $2)",
-                "[$1, $2]",
-                "f($1, $2)",
-                "$1[$2]",
-                "($1).1",
-                "($1).b",
-                "$1 ? $2 : $3",
-                "x -> $1",
-                "(x, y) -> $1",
-                "CASE $1 WHEN $2 THEN $3 END",
-                "CAST($1 AS Int8)",
-                "$1::Array(Int8)",
-                "CASE WHEN $1 THEN $2 ELSE $3 END",
-                "($1 AS z)",
-                "INTERVAL $1 DAY",
-                "trim($1)",
-                "DATE_ADD(DAY, $1, $2)",
-                "$1 MOD $2",
-                "$1 * $2",
-                "sum($1) FILTER (WHERE $2)",
-                "extract(year from $1)",
-                "position($1 in $2)",
-                "f(DISTINCT $1) OVER (PARTITION BY $2)",
-                "cast($1, $2)",
-                "dateDiff(day, $1, $2)",
-            ][..],
-        );
+        let forms = sample::select(FORMS);
         (forms, inner.clone(), inner.clone(), inner).prop_map(|(form, first, second, third)| {
             form.replace("$1", &first).replace("$2", &second).replace("$3", &third)
         })

@@ -1,0 +1,25 @@
+//! Function traits and registry, aggregate states, typed expressions and their evaluation.
+//!
+//! This room must not know which functions exist: they are declared in `functions` and reach
+//! this room through a [`Registry`].
+
+mod aggregate;
+mod context;
+mod evaluate;
+mod expression;
+mod function;
+mod registry;
+mod set;
+
+pub use aggregate::{
+    Accumulator, AggregateArguments, AggregateDeclaration, BoundAggregate, Combinator, NullRows,
+};
+pub use context::FunctionContext;
+pub use evaluate::Evaluator;
+pub use expression::Expr;
+pub use function::{
+    Argument, Bound, Determinism, Example, FunctionDeclaration, HigherOrderKernel, Kernel,
+    LambdaCall, LambdaParameters, Nulls, PlainKernel,
+};
+pub use registry::{BoundFunction, Registry};
+pub use set::Set;

@@ -1,0 +1,217 @@
+//! The right-hand side of `IN`: distinct values, looked up by hash.
+
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, OnceLock};
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
+    UInt16Type, UInt32Type, UInt64Type,
+};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, BooleanArray};
+use arrow_buffer::BooleanBuffer;
+use base::Result;
+use hashbrown::HashSet;
+use serde::{Deserialize, Serialize};
+use types::{DataType, Physical, Value, array_from_values, value_at};
+
+/// A set of values of one type (a tuple for several columns).
+///
+/// Invariants: `values` has the layout of `data_type` and no NULL; whether NULL was among the
+/// elements is kept apart.
+#[derive(Serialize, Deserialize)]
+#[serde(into = "PlainSet", try_from = "PlainSet")]
+pub struct Set {
+    data_type: DataType,
+    values: ArrayRef,
+    has_null: bool,
+    lookup: OnceLock<Lookup>,
+}
+
+#[derive(Serialize, Deserialize, Clone)]
+struct PlainSet {
+    data_type: DataType,
+    values: Vec<Value>,
+    has_null: bool,
+}
+
+enum Lookup {
+    Bits(HashSet<u64>),
+    Wide(HashSet<i128>),
+    Bytes(HashSet<Box<[u8]>>),
+    Values(HashSet<Value>),
+}
+
+impl Set {
+    /// A set of the rows of an array; NULLs are taken out and remembered.
+    pub fn new(data_type: DataType, values: ArrayRef) -> Result<Set> {
+        let data_type = match data_type {
+            DataType::Nullable(inner) => inner.as_ref().clone(),
+            other => other,
+        };
+        let has_null = values.null_count() > 0;
+        let values = match values.nulls() {
+            Some(nulls) if has_null => {
+                let mask = BooleanArray::new(nulls.inner().clone(), None);
+                let kept = arrow_select::filter::filter(&values, &mask);
+                kept.map_err(|e| base::Error::logical(e.to_string()))?
+            }
+            _ => values,
+        };
+        Ok(Set { data_type, values, has_null, lookup: OnceLock::new() })
+    }
+
+    /// The type of the elements, not nullable.
+    pub fn data_type(&self) -> &DataType {
+        &self.data_type
+    }
+
+    /// The elements without NULL; the same one may stand there twice.
+    pub fn values(&self) -> &ArrayRef {
+        &self.values
+    }
+
+    /// Whether NULL was among the elements.
+    pub fn has_null(&self) -> bool {
+        self.has_null
+    }
+
+    /// Which rows of an array (of the set's type) are elements. NULL rows are not.
+    pub fn contains(&self, array: &ArrayRef) -> BooleanBuffer {
+        let lookup = self.lookup.get_or_init(|| self.build());
+        let found = match lookup {
+            Lookup::Bits(set) => {
+                let keys = bits(array, self.data_type.physical());
+                BooleanBuffer::collect_bool(keys.len(), |row| set.contains(&keys[row]))
+            }
+            Lookup::Wide(set) => {
+                let keys = array.as_primitive::<Decimal128Type>().values();
+                BooleanBuffer::collect_bool(keys.len(), |row| set.contains(&keys[row]))
+            }
+            Lookup::Bytes(set) => match self.data_type.physical() {
+                Physical::Bytes => {
+                    let keys = array.as_binary_view();
+                    BooleanBuffer::collect_bool(keys.len(), |row| set.contains(keys.value(row)))
+                }
+                _ => {
+                    let keys = array.as_fixed_size_binary();
+                    BooleanBuffer::collect_bool(keys.len(), |row| set.contains(keys.value(row)))
+                }
+            },
+            Lookup::Values(set) => BooleanBuffer::collect_bool(array.len(), |row| {
+                set.contains(&value_at(array, &self.data_type, row))
+            }),
+        };
+        match array.nulls() {
+            Some(nulls) => &found & nulls.inner(),
+            None => found,
+        }
+    }
+
+    fn build(&self) -> Lookup {
+        match self.data_type.physical() {
+            Physical::Int128 => {
+                let values = self.values.as_primitive::<Decimal128Type>().values();
+                Lookup::Wide(values.iter().copied().collect())
+            }
+            Physical::Bytes => {
+                let values = self.values.as_binary_view();
+                Lookup::Bytes((0..values.len()).map(|row| values.value(row).into()).collect())
+            }
+            Physical::Fixed(_) => {
+                let values = self.values.as_fixed_size_binary();
+                Lookup::Bytes((0..values.len()).map(|row| values.value(row).into()).collect())
+            }
+            Physical::List | Physical::Struct => Lookup::Values(
+                (0..self.values.len())
+                    .map(|row| value_at(&self.values, &self.data_type, row))
+                    .collect(),
+            ),
+            physical => Lookup::Bits(bits(&self.values, physical).into_iter().collect()),
+        }
+    }
+}
+
+/// The values of a primitive of at most 64 bits as 64 bits; equal values give equal bits.
+fn bits(array: &ArrayRef, physical: Physical) -> Vec<u64> {
+    fn of<T: ArrowPrimitiveType>(array: &ArrayRef, convert: impl Fn(T::Native) -> u64) -> Vec<u64> {
+        array.as_primitive::<T>().values().iter().map(|v| convert(*v)).collect()
+    }
+    match physical {
+        Physical::UInt8 => of::<UInt8Type>(array, u64::from),
+        Physical::UInt16 => of::<UInt16Type>(array, u64::from),
+        Physical::UInt32 => of::<UInt32Type>(array, u64::from),
+        Physical::UInt64 => of::<UInt64Type>(array, |v| v),
+        Physical::Int8 => of::<Int8Type>(array, |v| v as u64),
+        Physical::Int16 => of::<Int16Type>(array, |v| v as u64),
+        Physical::Int32 => of::<Int32Type>(array, |v| v as u64),
+        Physical::Int64 => of::<Int64Type>(array, |v| v as u64),
+        Physical::Float32 => of::<Float32Type>(array, |v| (f64::from(v) + 0.0).to_bits()),
+        Physical::Float64 => of::<Float64Type>(array, |v| (v + 0.0).to_bits()),
+        Physical::Int128
+        | Physical::Bytes
+        | Physical::Fixed(_)
+        | Physical::List
+        | Physical::Struct => Vec::new(),
+    }
+}
+
+impl From<Set> for PlainSet {
+    fn from(set: Set) -> PlainSet {
+        PlainSet {
+            values: (0..set.values.len())
+                .map(|r| value_at(&set.values, &set.data_type, r))
+                .collect(),
+            data_type: set.data_type,
+            has_null: set.has_null,
+        }
+    }
+}
+
+impl TryFrom<PlainSet> for Set {
+    type Error = base::Error;
+
+    fn try_from(plain: PlainSet) -> Result<Set> {
+        let values = array_from_values(&plain.data_type, &plain.values)?;
+        let mut set = Set::new(plain.data_type, values)?;
+        set.has_null = plain.has_null;
+        Ok(set)
+    }
+}
+
+impl Clone for Set {
+    fn clone(&self) -> Set {
+        Set {
+            data_type: self.data_type.clone(),
+            values: Arc::clone(&self.values),
+            has_null: self.has_null,
+            lookup: OnceLock::new(),
+        }
+    }
+}
+
+impl PartialEq for Set {
+    fn eq(&self, other: &Set) -> bool {
+        self.data_type == other.data_type
+            && self.has_null == other.has_null
+            && self.values.as_ref() == other.values.as_ref()
+    }
+}
+
+impl Eq for Set {}
+
+impl Hash for Set {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.data_type.hash(state);
+        self.values.len().hash(state);
+        for row in 0..self.values.len().min(64) {
+            value_at(&self.values, &self.data_type, row).hash(state);
+        }
+    }
+}
+
+impl std::fmt::Debug for Set {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Set({} of {})", self.values.len(), self.data_type)
+    }
+}

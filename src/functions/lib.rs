@@ -1,0 +1,20 @@
+//! The functions of queries, one family a file: each declared once with its documentation.
+//!
+//! This room must not know who calls them.
+
+mod aggregate;
+mod collection;
+mod scalar;
+mod text;
+
+use expr::Registry;
+
+/// All functions, aggregate functions and combinators.
+pub fn registry() -> Registry {
+    let mut registry = Registry::default();
+    scalar::register(&mut registry);
+    text::register(&mut registry);
+    collection::register(&mut registry);
+    aggregate::register(&mut registry);
+    registry
+}
