@@ -227,6 +227,7 @@ error_codes! {
     InvalidLimitExpression = 440 "INVALID_LIMIT_EXPRESSION" User,
     RegexpError = 427 "CANNOT_COMPILE_REGEXP" User,
     TooManyQueryPlanOptimizations = 572 "TOO_MANY_QUERY_PLAN_OPTIMIZATIONS" Permanent,
+    CannotInsertNullInOrdinaryColumn = 349 "CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN" User,
 }
 
 /// What went wrong: a code, and a message that says where and what to do about it.
