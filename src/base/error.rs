@@ -227,6 +227,7 @@ error_codes! {
     RegexpError = 427 "CANNOT_COMPILE_REGEXP" User,
     TooManyQueryPlanOptimizations = 572 "TOO_MANY_QUERY_PLAN_OPTIMIZATIONS" Permanent,
     UnknownElementOfEnum = 691 "UNKNOWN_ELEMENT_OF_ENUM" User,
+    CannotInsertNullInOrdinaryColumn = 349 "CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN" User,
 }
 
 /// What went wrong: a code, and a message that says where and what to do about it.

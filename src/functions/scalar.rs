@@ -37,20 +37,33 @@ mod number_type;
 mod arithmetic;
 mod bits;
 mod calendar;
+mod cast;
+mod choose;
+mod comparison;
+mod conditional;
 mod decimal_arithmetic;
 mod division;
 mod interval_arithmetic;
+mod logic;
 mod math;
+mod order;
 mod rounding;
+mod transform;
 
 /// Adds this family.
 pub(crate) fn register(registry: &mut Registry) {
     for functions in [
         arithmetic::FUNCTIONS,
         bits::FUNCTIONS,
+        cast::FUNCTIONS,
+        cast::TARGET_FUNCTIONS,
+        comparison::FUNCTIONS,
+        conditional::FUNCTIONS,
         division::FUNCTIONS,
+        logic::FUNCTIONS,
         math::FUNCTIONS,
         rounding::FUNCTIONS,
+        transform::FUNCTIONS,
     ] {
         registry.add_functions(functions);
     }

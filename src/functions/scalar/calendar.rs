@@ -6,12 +6,12 @@
 
 use std::cell::RefCell;
 
-use base::{Error, Result};
+use base::Result;
 use expr::FunctionContext;
 use types::time::{Civil, DAY, civil_from_days, days_from_civil, days_in_month};
 use types::{Column, DataType, TimeZone};
 
-use super::lane::{Kind, Values, convert, values};
+use super::lane::{Kind, convert};
 
 /// A type of dates or times with the zone that it is shown in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,16 +158,6 @@ pub(crate) fn local_days(column: &Column, time: TimeType) -> Result<Column> {
         return raw(column, time);
     }
     super::lane::map::<i64, i64>(&local_seconds(column, time)?, |s| s.div_euclid(DAY))
-}
-
-/// The first value of a constant column of Int64.
-pub(crate) fn only(column: &Column) -> Result<i64> {
-    match values::<i64>(column)? {
-        Values::One(one) => Ok(one),
-        Values::Slice(slice) => {
-            slice.first().copied().ok_or_else(|| Error::logical("an empty column"))
-        }
-    }
 }
 
 /// Adds months to a day, staying in the month that it leads to.

@@ -89,8 +89,7 @@ pub(crate) fn bind(
         .ok_or_else(|| illegal(arguments, name))?;
     let nulls_inside =
         arguments.iter().all(|a| matches!(&a.data_type, DataType::Tuple(fields) if fields.iter().any(|f| f.data_type.is_nullable())));
-    let return_type =
-        if nulls_inside { DataType::UInt8.nullable() } else { DataType::UInt8 };
+    let return_type = if nulls_inside { DataType::UInt8.nullable() } else { DataType::UInt8 };
     Ok(Bound::new(return_type, move |columns, rows| {
         kernel(argument(columns, first)?, argument(columns, second)?, rows)
     }))
@@ -213,11 +212,8 @@ pub(crate) fn bind_distinct(
     Ok(Bound::new(DataType::UInt8, move |columns, rows| {
         let (left, right) = (argument(columns, 0)?, argument(columns, 1)?);
         let (a, b) = (left.nulls(), right.nulls());
-        let equal = inner(
-            &super::lane::without_nulls(left)?,
-            &super::lane::without_nulls(right)?,
-            rows,
-        )?;
+        let equal =
+            inner(&super::lane::without_nulls(left)?, &super::lane::without_nulls(right)?, rows)?;
         let equal = super::lane::values::<u8>(&equal)?;
         let is_null = |nulls: &Option<arrow_buffer::NullBuffer>, row: usize| {
             nulls.as_ref().is_some_and(|n| n.is_null(row))

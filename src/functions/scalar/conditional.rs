@@ -185,7 +185,9 @@ fn bind_null_if(context: &FunctionContext, arguments: &[Argument]) -> Result<Bou
     let bare: Vec<Argument> = arguments
         .iter()
         .map(|a| match &a.data_type {
-            DataType::Nullable(inner) => Argument { data_type: inner.as_ref().clone(), ..a.clone() },
+            DataType::Nullable(inner) => {
+                Argument { data_type: inner.as_ref().clone(), ..a.clone() }
+            }
             _ => a.clone(),
         })
         .collect();
@@ -198,9 +200,8 @@ fn bind_null_if(context: &FunctionContext, arguments: &[Argument]) -> Result<Bou
         let equal = equals(&[without_nulls(x)?, without_nulls(y)?], rows)?;
         let equal = values::<u8>(&equal)?;
         let known = NullBuffer::union(x.nulls().as_ref(), y.nulls().as_ref());
-        let differs = |row: usize| {
-            equal.at(row) == 0 || known.as_ref().is_some_and(|n| n.is_null(row))
-        };
+        let differs =
+            |row: usize| equal.at(row) == 0 || known.as_ref().is_some_and(|n| n.is_null(row));
         let valid: NullBuffer = (0..rows).map(differs).collect();
         let nulls = NullBuffer::union(Some(&valid), x.nulls().as_ref());
         x.with_nulls(nulls)
@@ -213,9 +214,7 @@ fn bind_is_null(wanted: bool) -> Result<Bound> {
         Ok(match (column.nulls(), column) {
             (None, _) => constant(u8::from(!wanted), rows),
             (Some(_), Column::Constant { .. }) => constant(u8::from(wanted), rows),
-            (Some(nulls), _) => {
-                flat(nulls.iter().map(|valid| u8::from(valid != wanted)).collect())
-            }
+            (Some(nulls), _) => flat(nulls.iter().map(|valid| u8::from(valid != wanted)).collect()),
         })
     }))
 }
@@ -337,8 +336,7 @@ fn bind_clamp(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound
         bail!(LogicalError, "a comparison of higher order");
     };
     Ok(Bound::new(return_type, move |columns, rows| {
-        let (x, low, high) =
-            (argument(columns, 0)?, argument(columns, 1)?, argument(columns, 2)?);
+        let (x, low, high) = (argument(columns, 0)?, argument(columns, 1)?, argument(columns, 2)?);
         let raised = above(&[x.clone(), low.clone()], rows)?;
         to_result(&below(&[raised, high.clone()], rows)?, rows)
     }))

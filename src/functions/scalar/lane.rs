@@ -409,8 +409,3 @@ pub(crate) fn without_nulls(column: &Column) -> Result<Column> {
         other => other.with_nulls(None),
     }
 }
-
-/// The number of rows at which an `Array` column is NULL or not.
-pub(crate) fn is_null_at(array: &dyn Array, row: usize) -> bool {
-    array.is_null(row)
-}

@@ -151,10 +151,10 @@ fn bind_not(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
             "Illegal type ({data_type}) of argument of function not"
         ));
     }
-    let return_type =
-        if *data_type == DataType::Bool { DataType::Bool } else { DataType::UInt8 };
+    let return_type = if *data_type == DataType::Bool { DataType::Bool } else { DataType::UInt8 };
     let kind = Kind::require(data_type)?;
-    Ok(Bound::new(return_type, move |columns, _| {
-        with_lane!(kind, T => map::<T, u8>(argument(columns, 0)?, |v| u8::from(v == T::default())))
-    }))
+    Ok(Bound::new(
+        return_type,
+        move |columns, _| with_lane!(kind, T => map::<T, u8>(argument(columns, 0)?, |v| u8::from(v == T::default()))),
+    ))
 }

@@ -55,11 +55,20 @@ fn bind_transform(context: &FunctionContext, arguments: &[Argument]) -> Result<B
     let (from, from_item) = constant_array(&arguments[1], 2)?;
     let (to, to_item) = constant_array(&arguments[2], 3)?;
     if from.len() != to.len() {
-        bail!(BadArguments, "The arrays of transform have {} and {} elements", from.len(), to.len());
+        bail!(
+            BadArguments,
+            "The arrays of transform have {} and {} elements",
+            from.len(),
+            to.len()
+        );
     }
     let default = arguments.get(3).map_or(&x, |a| &a.data_type);
     let return_type = require_supertype(&[to_item.clone(), default.clone()]).map_err(|e| {
-        error!(IllegalTypeOfArgument, "Function transform has no common type of results: {}", e.message())
+        error!(
+            IllegalTypeOfArgument,
+            "Function transform has no common type of results: {}",
+            e.message()
+        )
     })?;
     // Looked up in a type that holds both, so that -1 is not taken for 255.
     let Some(key) = least_supertype(&[x.clone(), from_item.clone()]) else {

@@ -64,9 +64,7 @@ fn strings(left: &Column, right: &Column, rows: usize, comparison: Comparison) -
     let equality = matches!(comparison, Comparison::Equals | Comparison::NotEquals);
     let negated = comparison == Comparison::NotEquals;
     match (a.1, b.1) {
-        (true, true) => {
-            Ok(constant(u8::from(comparison.of(x.value(0).cmp(y.value(0)))), rows))
-        }
+        (true, true) => Ok(constant(u8::from(comparison.of(x.value(0).cmp(y.value(0)))), rows)),
         (false, true) if equality => Ok(equal_to(x, y, negated)),
         (true, false) if equality => Ok(equal_to(y, x, negated)),
         (false, true) => {
@@ -108,4 +106,3 @@ fn equal_to(column: &BinaryViewArray, text: &BinaryViewArray, negated: bool) -> 
     };
     Column::Flat(Arc::new(UInt8Array::from(out)))
 }
-

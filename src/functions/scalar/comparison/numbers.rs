@@ -13,11 +13,7 @@ use crate::scalar::lane::{
 use crate::scalar::number_type::power_of_ten;
 
 /// The kernel of two number types; `None` where one is none.
-pub(super) fn kernel(
-    a: &DataType,
-    b: &DataType,
-    comparison: Comparison,
-) -> Result<Option<Kernel>> {
+pub(super) fn kernel(a: &DataType, b: &DataType, comparison: Comparison) -> Result<Option<Kernel>> {
     if matches!(a, DataType::Decimal { .. }) || matches!(b, DataType::Decimal { .. }) {
         return Ok(decimals(a, b, comparison));
     }

@@ -1,8 +1,8 @@
 //! Comparison of dates and times with each other and with numbers.
 
 use base::Result;
-use types::time::DAY;
 use types::DataType;
+use types::time::DAY;
 
 use super::numbers::{compare, same};
 use super::{Comparison, Kernel};
