@@ -226,6 +226,7 @@ error_codes! {
     NoCommonType = 386 "NO_COMMON_TYPE" User,
     RegexpError = 427 "CANNOT_COMPILE_REGEXP" User,
     TooManyQueryPlanOptimizations = 572 "TOO_MANY_QUERY_PLAN_OPTIMIZATIONS" Permanent,
+    UnknownElementOfEnum = 691 "UNKNOWN_ELEMENT_OF_ENUM" User,
 }
 
 /// What went wrong: a code, and a message that says where and what to do about it.
