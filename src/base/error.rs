@@ -229,7 +229,6 @@ error_codes! {
     TooManyQueryPlanOptimizations = 572 "TOO_MANY_QUERY_PLAN_OPTIMIZATIONS" Permanent,
     CannotInsertNullInOrdinaryColumn = 349 "CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN" User,
     UnknownElementOfEnum = 691 "UNKNOWN_ELEMENT_OF_ENUM" User,
-    CannotInsertNullInOrdinaryColumn = 349 "CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN" User,
 }
 
 /// What went wrong: a code, and a message that says where and what to do about it.

@@ -74,7 +74,10 @@ struct Lane {
 }
 
 /// Runs an aggregation over its input.
-pub(crate) fn aggregate(mut aggregation: Aggregation, context: &Arc<ExecContext>) -> Result<Box<dyn Source>> {
+pub(crate) fn aggregate(
+    mut aggregation: Aggregation,
+    context: &Arc<ExecContext>,
+) -> Result<Box<dyn Source>> {
     let input = std::mem::replace(&mut *aggregation.input, Plan::one_row());
     let source = execute_for(input, true, context)?;
     let shared = Arc::new(prepare(aggregation, source.as_ref(), context)?);
@@ -96,7 +99,11 @@ pub(crate) fn aggregate(mut aggregation: Aggregation, context: &Arc<ExecContext>
     Ok(Box::new(Materialized::new(blocks)))
 }
 
-fn prepare(aggregation: Aggregation, source: &dyn Source, context: &Arc<ExecContext>) -> Result<Shared> {
+fn prepare(
+    aggregation: Aggregation,
+    source: &dyn Source,
+    context: &Arc<ExecContext>,
+) -> Result<Shared> {
     let shared_dictionary = |e: &Expr| match e {
         Expr::Column { index, .. } => source.dictionary(*index),
         _ => None,

@@ -46,7 +46,13 @@ pub struct ExecSettings {
 
 impl Default for ExecSettings {
     fn default() -> ExecSettings {
-        ExecSettings { threads: 2, block_rows: 8192, encoded: true, skip_granules: true, max_rows_to_read: 0 }
+        ExecSettings {
+            threads: 2,
+            block_rows: 8192,
+            encoded: true,
+            skip_granules: true,
+            max_rows_to_read: 0,
+        }
     }
 }
 

@@ -78,7 +78,8 @@ fn build(source: &dyn Source, keys: &[expr::Expr], context: &Arc<ExecContext>) -
     }
     let mut held = context.budget.reservation();
     held.resize(block.memory())?;
-    let types: Vec<DataType> = keys.iter().map(|k| k.data_type().without_low_cardinality()).collect();
+    let types: Vec<DataType> =
+        keys.iter().map(|k| k.data_type().without_low_cardinality()).collect();
     let mut rows: HashMap<Box<[u8]>, Vec<u32>> = HashMap::new();
     if !keys.is_empty() && block.rows() > 0 {
         let columns = evaluator(keys, context)?.evaluate(&block)?;
@@ -194,7 +195,11 @@ impl Shared {
         if self.key_types.is_empty() {
             let others = self.table.block.rows() as u32;
             if (block.rows() as u64).saturating_mul(u64::from(others)) > 1 << 28 {
-                bail!(TooManyRows, "A cross join of {} rows of a block and {others} rows is too large", block.rows());
+                bail!(
+                    TooManyRows,
+                    "A cross join of {} rows of a block and {others} rows is too large",
+                    block.rows()
+                );
             }
             for row in 0..block.rows() as u32 {
                 for other in 0..others {
@@ -217,7 +222,12 @@ impl Shared {
     }
 
     /// The pairs for which the rest of ON holds.
-    fn filter_pairs(&self, block: &Block, left: Vec<u32>, right: Vec<u32>) -> Result<(Vec<u32>, Vec<u32>)> {
+    fn filter_pairs(
+        &self,
+        block: &Block,
+        left: Vec<u32>,
+        right: Vec<u32>,
+    ) -> Result<(Vec<u32>, Vec<u32>)> {
         let Some(condition) = &self.condition else { return Ok((left, right)) };
         if left.is_empty() {
             return Ok((left, right));
@@ -264,8 +274,9 @@ impl Shared {
             first[*row as usize].get_or_insert(*other);
         }
         let wanted = self.strictness == JoinStrictness::Semi;
-        let rows: Vec<u32> =
-            (0..block.rows() as u32).filter(|row| first[*row as usize].is_some() == wanted).collect();
+        let rows: Vec<u32> = (0..block.rows() as u32)
+            .filter(|row| first[*row as usize].is_some() == wanted)
+            .collect();
         let others: Vec<Option<u32>> = rows.iter().map(|row| first[*row as usize]).collect();
         if self.right_types.is_empty() {
             return block.take(&UInt32Array::from(rows));

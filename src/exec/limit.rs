@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, BooleanArray, UInt32Array};
+use arrow_array::{BooleanArray, UInt32Array};
 use base::{Result, bail};
 use expr::{Evaluator, Expr};
 use parking_lot::Mutex;

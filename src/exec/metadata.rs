@@ -36,8 +36,12 @@ struct Known {
 }
 
 /// The only row of an aggregation, if zone maps can help with it; `None` where they can't.
-pub(crate) fn answer(aggregation: &Aggregation, context: &Arc<ExecContext>) -> Result<Option<Block>> {
-    if !aggregation.keys.is_empty() || !context.settings.encoded || !context.settings.skip_granules {
+pub(crate) fn answer(
+    aggregation: &Aggregation,
+    context: &Arc<ExecContext>,
+) -> Result<Option<Block>> {
+    if !aggregation.keys.is_empty() || !context.settings.encoded || !context.settings.skip_granules
+    {
         return Ok(None);
     }
     let Some((scan, picked)) = scan_below(&aggregation.input) else { return Ok(None) };
@@ -61,7 +65,9 @@ pub(crate) fn answer(aggregation: &Aggregation, context: &Arc<ExecContext>) -> R
         }
         for granule in &part.granules {
             context.cancel.check()?;
-            if prepared.passes_all(part, *granule) && take_zones(part, *granule, &wanted, &mut known) {
+            if prepared.passes_all(part, *granule)
+                && take_zones(part, *granule, &wanted, &mut known)
+            {
                 rows += part.part.granule_rows(*granule) as u64;
                 continue;
             }
@@ -148,7 +154,9 @@ impl Fact {
         match self {
             Fact::Count | Fact::CountOf(_) => Value::Int(i128::from(rows)),
             // Sums wrap as ClickHouse's do.
-            Fact::Sum(c) if data_type.is_signed_integer() => Value::Int(i128::from(known[c].sum as i64)),
+            Fact::Sum(c) if data_type.is_signed_integer() => {
+                Value::Int(i128::from(known[c].sum as i64))
+            }
             Fact::Sum(c) => Value::Int(i128::from(known[c].sum as u64)),
             Fact::Average(_) if rows == 0 => Value::Float(f64::NAN),
             Fact::Average(c) => Value::Float(known[c].sum as f64 / rows as f64),
@@ -173,7 +181,8 @@ fn take_zones(part: &PreparedPart, granule: usize, wanted: &[usize], known: &mut
     for column in &columns {
         let Some(chunk) = &part.chunks[*column] else { return false };
         let zone = chunk.zone(granule);
-        let (Extremes::Int { min, max }, Some(sum), 0) = (zone.extremes, zone.sum, zone.nulls) else {
+        let (Extremes::Int { min, max }, Some(sum), 0) = (zone.extremes, zone.sum, zone.nulls)
+        else {
             return false;
         };
         found.push((*column, zone, sum, min, max));

@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
-    UInt32Type, UInt64Type,
+    Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
+    UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, BinaryViewArray, FixedSizeBinaryArray};
 use arrow_buffer::NullBuffer;
@@ -72,7 +72,9 @@ impl Order {
 
     /// Sorts row numbers; rows that are equal keep their order.
     pub(crate) fn sort(&self, rows: &mut [u32]) {
-        if let [OrderKey { values: Values::Words(words), placed: None, descending, .. }] = self.keys.as_slice() {
+        if let [OrderKey { values: Values::Words(words), placed: None, descending, .. }] =
+            self.keys.as_slice()
+        {
             if *descending {
                 rows.sort_by_key(|row| std::cmp::Reverse(words[*row as usize]));
             } else {
@@ -126,7 +128,10 @@ impl OrderKey {
 }
 
 fn values_of(array: &ArrayRef, data_type: &DataType) -> (Values, Option<NullBuffer>) {
-    fn words<T: ArrowPrimitiveType>(array: &ArrayRef, convert: impl Fn(T::Native) -> u64) -> Values {
+    fn words<T: ArrowPrimitiveType>(
+        array: &ArrayRef,
+        convert: impl Fn(T::Native) -> u64,
+    ) -> Values {
         Values::Words(array.as_primitive::<T>().values().iter().map(|v| convert(*v)).collect())
     }
     let nulls = array.nulls().cloned();

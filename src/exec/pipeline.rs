@@ -48,7 +48,11 @@ pub fn execute(plan: Plan, context: &Arc<ExecContext>) -> Result<Box<dyn Source>
 
 /// Makes a source of a plan; with `codes` its reader compares strings, so that dictionaries of several parts
 /// are brought together.
-pub(crate) fn execute_for(plan: Plan, codes: bool, context: &Arc<ExecContext>) -> Result<Box<dyn Source>> {
+pub(crate) fn execute_for(
+    plan: Plan,
+    codes: bool,
+    context: &Arc<ExecContext>,
+) -> Result<Box<dyn Source>> {
     context.cancel.check()?;
     Ok(match plan {
         Plan::Scan(scan) => scan::source(scan, codes, context)?,
@@ -72,13 +76,20 @@ pub(crate) fn execute_for(plan: Plan, codes: bool, context: &Arc<ExecContext>) -
             Some(block) => Box::new(Materialized::new(vec![block])),
             None => aggregate::aggregate(aggregation, context)?,
         },
-        Plan::Distinct { input, columns, limit } => aggregate::distinct(*input, &columns, limit, context)?,
-        Plan::Sort { input, keys, limit } => match top_scan::try_top(*input, keys, limit, context)? {
+        Plan::Distinct { input, columns, limit } => {
+            aggregate::distinct(*input, &columns, limit, context)?
+        }
+        Plan::Sort { input, keys, limit } => match top_scan::try_top(*input, keys, limit, context)?
+        {
             top_scan::Tried::Done(source) => source,
-            top_scan::Tried::Not(input, keys) => sort::sort(*input, &keys, limit, context)?,
+            top_scan::Tried::Not(input, keys) => sort::sort(input, &keys, limit, context)?,
         },
-        Plan::Limit { input, offset, limit, ties } => limit::limit(*input, offset, limit, &ties, context)?,
-        Plan::LimitBy { input, offset, limit, by } => limit::limit_by(*input, offset, limit, &by, context)?,
+        Plan::Limit { input, offset, limit, ties } => {
+            limit::limit(*input, offset, limit, &ties, context)?
+        }
+        Plan::LimitBy { input, offset, limit, by } => {
+            limit::limit_by(*input, offset, limit, &by, context)?
+        }
         Plan::Join(join) => join::join(join, context)?,
         Plan::Union { inputs, .. } => {
             let inputs = inputs.into_iter().map(|i| execute(i, context)).collect::<Result<_>>()?;
@@ -160,7 +171,8 @@ pub fn stream(
     }
     let capacity = count * 4;
     let waiting: Arc<Mutex<VecDeque<Block>>> = Arc::new(Mutex::new(VecDeque::new()));
-    let readers: Vec<Box<dyn BlockReader>> = (0..count).map(|_| source.reader()).collect::<Result<_>>()?;
+    let readers: Vec<Box<dyn BlockReader>> =
+        (0..count).map(|_| source.reader()).collect::<Result<_>>()?;
     let (own, queue) = (context.clone(), waiting.clone());
     let run = context.scheduler.start(readers, move |reader: &mut Box<dyn BlockReader>| {
         own.cancel.check()?;

@@ -10,8 +10,8 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
-    UInt32Type, UInt64Type,
+    Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
+    UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef};
 use base::{Result, bail};
@@ -100,7 +100,8 @@ pub(crate) fn read(bytes: &mut &[u8], data_type: &DataType) -> Result<Value> {
         Physical::Int64 => int!(i64),
         Physical::Int128 => int!(i128),
         Physical::Float32 | Physical::Float64 => {
-            let raw = take(bytes, 8)?.try_into().map_err(|_| base::Error::logical("a row of bytes"))?;
+            let raw =
+                take(bytes, 8)?.try_into().map_err(|_| base::Error::logical("a row of bytes"))?;
             Value::Float(f64::from_le_bytes(raw))
         }
         Physical::Bytes | Physical::Fixed(_) => {

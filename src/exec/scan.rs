@@ -39,7 +39,11 @@ const SMALL_BLOCK: usize = 1024;
 
 /// Rows of a table or of a block source. With `codes` the dictionary columns of several parts share one
 /// dictionary.
-pub(crate) fn source(scan: Scan, codes: bool, context: &Arc<ExecContext>) -> Result<Box<dyn Source>> {
+pub(crate) fn source(
+    scan: Scan,
+    codes: bool,
+    context: &Arc<ExecContext>,
+) -> Result<Box<dyn Source>> {
     match &scan.source {
         plan::Source::Blocks(_) => blocks::source(scan, context),
         plan::Source::Table(snapshot) => {
@@ -102,7 +106,9 @@ fn morsels(prepared: &PreparedScan) -> Vec<Morsel> {
     let mut all = Vec::new();
     for (at, part) in prepared.parts.iter().enumerate() {
         let count = part.granules.len();
-        all.extend((0..count).step_by(MORSEL).map(|first| (at, first, (first + MORSEL).min(count))));
+        all.extend(
+            (0..count).step_by(MORSEL).map(|first| (at, first, (first + MORSEL).min(count))),
+        );
     }
     all
 }

@@ -45,7 +45,8 @@ pub(crate) enum Step {
 impl Scheduler {
     /// Starts so many threads.
     pub fn new(threads: usize) -> Result<Scheduler> {
-        let shared = Arc::new(Shared { queue: Mutex::new(Queue::default()), ready: Condvar::new() });
+        let shared =
+            Arc::new(Shared { queue: Mutex::new(Queue::default()), ready: Condvar::new() });
         let mut handles = Vec::with_capacity(threads);
         for number in 0..threads.max(1) {
             let shared = shared.clone();
@@ -53,7 +54,9 @@ impl Scheduler {
                 .name(format!("worker-{number}"))
                 .stack_size(8 << 20)
                 .spawn(move || work(&shared))
-                .map_err(|e| base::error!(CannotAllocateMemory, "Cannot start a worker thread: {e}"))?;
+                .map_err(|e| {
+                    base::error!(CannotAllocateMemory, "Cannot start a worker thread: {e}")
+                })?;
             handles.push(handle);
         }
         Ok(Scheduler { shared, threads: handles })
@@ -167,8 +170,9 @@ impl<L: Send + 'static> Run<L> {
         let outcome = if failed {
             Ok(Step::Done)
         } else {
-            catch_unwind(AssertUnwindSafe(|| (run.step)(&mut lane)))
-                .unwrap_or_else(|panic| Err(Error::logical(format!("a worker panicked: {}", message(&*panic)))))
+            catch_unwind(AssertUnwindSafe(|| (run.step)(&mut lane))).unwrap_or_else(|panic| {
+                Err(Error::logical(format!("a worker panicked: {}", message(&*panic))))
+            })
         };
         match outcome {
             Ok(Step::Again) => Run::queue(&run, lane),

@@ -9,7 +9,9 @@ use types::{Block, Column, DataType};
 
 use crate::context::ExecContext;
 use crate::order::Order;
-use crate::pipeline::{BlockReader, Materialized, Source, evaluator, execute_for, gather, lane_count};
+use crate::pipeline::{
+    BlockReader, Materialized, Source, evaluator, execute_for, gather, lane_count,
+};
 use crate::scheduler::Step;
 
 /// Rows of a block that is given out.
@@ -49,7 +51,12 @@ fn take(block: &Block, rows: &[u32]) -> Result<Block> {
 }
 
 /// The numbers of a block's rows in order.
-fn sorted(block: &Block, keys: &[SortKey], limit: Option<u64>, context: &ExecContext) -> Result<Vec<u32>> {
+fn sorted(
+    block: &Block,
+    keys: &[SortKey],
+    limit: Option<u64>,
+    context: &ExecContext,
+) -> Result<Vec<u32>> {
     if block.rows() == 0 {
         return Ok(Vec::new());
     }

@@ -43,6 +43,8 @@ struct Lane {
 struct Top {
     prepared: Arc<PreparedScan>,
     evaluator: Arc<Evaluator>,
+    /// Columns of the scan that the keys are computed from, sorted.
+    needed: Vec<usize>,
     keys: Vec<SortKey>,
     key_types: Vec<DataType>,
     limit: usize,
@@ -79,7 +81,9 @@ pub(crate) fn try_top(
         .iter()
         .map(|k| match expressions {
             Some(expressions) => k.expression.clone().transform(&mut |e| match e {
-                Expr::Column { index, .. } if index < expressions.len() => expressions[index].clone(),
+                Expr::Column { index, .. } if index < expressions.len() => {
+                    expressions[index].clone()
+                }
                 other => other,
             }),
             None => k.expression.clone(),
@@ -106,7 +110,12 @@ fn first_rows(
     context: &Arc<ExecContext>,
 ) -> Result<Block> {
     let prepared = Arc::new(PreparedScan::new(scan, context)?);
-    prepared.unify_for(over_scan, context)?;
+    prepared.unify(context)?;
+    let mut needed: Vec<usize> = over_scan.iter().flat_map(Expr::columns).collect();
+    needed.sort_unstable();
+    needed.dedup();
+    let place = |column: usize| needed.partition_point(|n| *n < column);
+    let compact: Vec<Expr> = over_scan.iter().map(|e| e.clone().remap(&place)).collect();
     let guide = match &over_scan[0] {
         Expr::Column { index, .. } => Some((*index, keys[0].descending)),
         _ => None,
@@ -122,7 +131,8 @@ fn first_rows(
     }
     granules.sort_by_key(|(.., best)| *best);
     let top = Arc::new(Top {
-        evaluator: evaluator(over_scan, context)?,
+        evaluator: evaluator(&compact, context)?,
+        needed,
         key_types: over_scan.iter().map(Expr::data_type).collect(),
         keys: keys.to_vec(),
         limit,
@@ -154,7 +164,13 @@ fn first_rows(
 }
 
 /// The best value of the guiding key that a granule can hold, as a number that is less for better ones.
-fn best_of(prepared: &PreparedScan, part: usize, granule: usize, column: usize, descending: bool) -> u64 {
+fn best_of(
+    prepared: &PreparedScan,
+    part: usize,
+    granule: usize,
+    column: usize,
+    descending: bool,
+) -> u64 {
     let part = &prepared.parts[part];
     let Some(chunk) = &part.chunks[column] else { return 0 };
     let zone = chunk.zone(granule);
@@ -207,11 +223,17 @@ impl Top {
         let rows = prepared_part.part.granule_rows(granule as usize);
         self.context.counters.read_rows.fetch_add(rows as u64, Ordering::Relaxed);
         let mut cached = Vec::new();
-        let Some(selection) = lane.reader.select(prepared_part, granule as usize, &mut cached)? else {
+        let Some(selection) = lane.reader.select(prepared_part, granule as usize, &mut cached)?
+        else {
             return Ok(Step::Again);
         };
-        let needed = self.needed();
-        let block = lane.reader.some_columns(prepared_part, granule as usize, &selection, &needed, &cached)?;
+        let block = lane.reader.some_columns(
+            prepared_part,
+            granule as usize,
+            &selection,
+            &self.needed,
+            &cached,
+        )?;
         let keys = self.evaluator.evaluate_columns(block.columns(), block.rows())?;
         let mut keys = Block::new(keys, block.rows());
         let mut places: Vec<Place> = match &selection {
@@ -225,7 +247,8 @@ impl Top {
         lane.places.extend(places);
         let gathered = lane.places.len();
         if gathered >= GATHERED.min(self.limit.max(64) * 4).max(self.limit) {
-            let (keys, places) = self.best(std::mem::take(&mut lane.keys), std::mem::take(&mut lane.places))?;
+            let (keys, places) =
+                self.best(std::mem::take(&mut lane.keys), std::mem::take(&mut lane.places))?;
             self.tighten(&keys)?;
             lane.keys = vec![keys];
             lane.places = places;
@@ -233,18 +256,6 @@ impl Top {
             self.tighten(&lane.keys[0])?;
         }
         Ok(Step::Again)
-    }
-
-    /// Columns that the keys are computed from.
-    fn needed(&self) -> Vec<usize> {
-        self.evaluator_columns()
-    }
-
-    fn evaluator_columns(&self) -> Vec<usize> {
-        let mut columns: Vec<usize> = self.prepared.key_columns.lock().clone();
-        columns.sort_unstable();
-        columns.dedup();
-        columns
     }
 
     /// The first rows of some, in order.

@@ -28,7 +28,10 @@ use expr::Expr;
 use sql::ast::{CommonTable, Expression, Query, SetOperator};
 use types::{Field, Schema, require_supertype};
 
+pub(crate) use join::conjuncts;
+pub(crate) use literal::cast_to;
 pub use literal::literal_value;
+pub(crate) use resolve::build_call;
 
 use crate::logical::columns_of;
 use crate::{Environment, Plan, RelationColumn};
@@ -79,7 +82,13 @@ pub(crate) struct Analyzer<'a> {
 
 impl<'a> Analyzer<'a> {
     fn new(environment: &'a dyn Environment) -> Analyzer<'a> {
-        Analyzer { environment, tables: Vec::new(), expressions: Vec::new(), depth: 0, next_parameter: 0 }
+        Analyzer {
+            environment,
+            tables: Vec::new(),
+            expressions: Vec::new(),
+            depth: 0,
+            next_parameter: 0,
+        }
     }
 
     /// Plans a query with its set operations.
@@ -120,7 +129,12 @@ impl<'a> Analyzer<'a> {
         Ok(if distinct { distinct_of(plan) } else { plan })
     }
 
-    fn union_inputs(&mut self, query: &Query, mode: Option<bool>, inputs: &mut Vec<Plan>) -> Result<()> {
+    fn union_inputs(
+        &mut self,
+        query: &Query,
+        mode: Option<bool>,
+        inputs: &mut Vec<Plan>,
+    ) -> Result<()> {
         let mut chain = Vec::new();
         let mut at = query;
         while let Query::SetOperation { operator: SetOperator::Union, distinct, left, right } = at {
@@ -138,12 +152,19 @@ impl<'a> Analyzer<'a> {
     }
 
     /// INTERSECT and EXCEPT as joins on all columns.
-    fn set_operation(&mut self, operator: SetOperator, distinct: bool, left: &Query, right: &Query) -> Result<Plan> {
+    fn set_operation(
+        &mut self,
+        operator: SetOperator,
+        distinct: bool,
+        left: &Query,
+        right: &Query,
+    ) -> Result<Plan> {
         let (left, right) = (self.query(left)?, self.query(right)?);
         let names: Vec<String> = left.schema().fields().iter().map(|f| f.name.clone()).collect();
         let plans = common_types(vec![left, right])?;
-        let [left, right]: [Plan; 2] =
-            plans.try_into().map_err(|_| base::Error::logical("two inputs became another number"))?;
+        let [left, right]: [Plan; 2] = plans
+            .try_into()
+            .map_err(|_| base::Error::logical("two inputs became another number"))?;
         let anti = operator == SetOperator::Except;
         let schema = left.schema();
         let keys = columns_of(&schema).into_iter().zip(columns_of(&right.schema())).collect();
@@ -151,7 +172,11 @@ impl<'a> Analyzer<'a> {
             left: Box::new(left),
             right: Box::new(right),
             kind: crate::JoinKind::Left,
-            strictness: if anti { crate::JoinStrictness::Anti } else { crate::JoinStrictness::Semi },
+            strictness: if anti {
+                crate::JoinStrictness::Anti
+            } else {
+                crate::JoinStrictness::Semi
+            },
             keys,
             condition: None,
             schema,

@@ -43,7 +43,8 @@ fn headline(plan: &Plan) -> String {
                 .iter()
                 .map(|c| format!("{}({})", c.function, list(&c.arguments)))
                 .collect();
-            let mut line = format!("Aggregating by ({}) {}", list(&aggregation.keys), calls.join(", "));
+            let mut line =
+                format!("Aggregating by ({}) {}", list(&aggregation.keys), calls.join(", "));
             if let Some((keys, rows)) = &aggregation.top {
                 line.push_str(&format!(" top {rows} by {}", order(keys)));
             }

@@ -11,9 +11,12 @@ mod logical;
 mod optimize;
 
 pub use analyze::{literal_value, plan_expression, plan_query, row_expressions};
-pub use environment::{BlockSource, BlockStream, ColumnKind, Environment, Relation, RelationColumn, RelationSource};
+pub use environment::{
+    BlockSource, BlockStream, ColumnKind, Environment, Relation, RelationColumn, RelationSource,
+};
 pub use explain::explain;
 pub use logical::{
-    AggregateCall, Aggregation, ArrayJoin, Join, JoinKind, JoinStrictness, Plan, Scan, SortKey, Source,
+    AggregateCall, Aggregation, ArrayJoin, Join, JoinKind, JoinStrictness, Plan, Scan, SortKey,
+    Source,
 };
 pub use optimize::{PASSES, optimize};

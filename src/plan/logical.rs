@@ -225,9 +225,9 @@ impl Plan {
                     Schema::new(scan.schema.fields()[..scan.visible].to_vec())
                 }
             }
-            Plan::Values { schema, .. } | Plan::Project { schema, .. } | Plan::Union { schema, .. } => {
-                schema.clone()
-            }
+            Plan::Values { schema, .. }
+            | Plan::Project { schema, .. }
+            | Plan::Union { schema, .. } => schema.clone(),
             Plan::Aggregate(aggregation) => aggregation.schema.clone(),
             Plan::Join(join) => join.schema.clone(),
             Plan::ArrayJoin(join) => join.schema.clone(),
@@ -279,8 +279,12 @@ impl Plan {
     ///
     /// # Errors
     /// Those of `change`.
-    pub fn map_inputs(self, change: &mut impl FnMut(Plan) -> base::Result<Plan>) -> base::Result<Plan> {
-        let mut boxed = |input: Box<Plan>| -> base::Result<Box<Plan>> { Ok(Box::new(change(*input)?)) };
+    pub fn map_inputs(
+        self,
+        change: &mut impl FnMut(Plan) -> base::Result<Plan>,
+    ) -> base::Result<Plan> {
+        let mut boxed =
+            |input: Box<Plan>| -> base::Result<Box<Plan>> { Ok(Box::new(change(*input)?)) };
         Ok(match self {
             leaf @ (Plan::Scan(_) | Plan::Values { .. }) => leaf,
             Plan::Filter { input, predicate } => Plan::Filter { input: boxed(input)?, predicate },
@@ -319,5 +323,10 @@ impl Plan {
 
 /// An expression for every column of a schema.
 pub(crate) fn columns_of(schema: &Schema) -> Vec<Expr> {
-    schema.fields().iter().enumerate().map(|(at, f)| Expr::column(at, f.data_type.clone())).collect()
+    schema
+        .fields()
+        .iter()
+        .enumerate()
+        .map(|(at, f)| Expr::column(at, f.data_type.clone()))
+        .collect()
 }

@@ -47,14 +47,20 @@ pub(crate) fn bind_calls(
             arguments.clear();
         }
         let mut types: Vec<DataType> = arguments.iter().map(Expr::data_type).collect();
-        let compares = matches!(call.function.as_str(), "uniqExact" | "min" | "max" | "any" | "anyLast");
+        let compares =
+            matches!(call.function.as_str(), "uniqExact" | "min" | "max" | "any" | "anyLast");
         let codes = if compares && arguments.len() == 1 { dictionary(&arguments[0]) } else { None };
         if codes.is_some() {
-            types[0] = if types[0].is_nullable() { DataType::UInt32.nullable() } else { DataType::UInt32 };
+            types[0] =
+                if types[0].is_nullable() { DataType::UInt32.nullable() } else { DataType::UInt32 };
         }
         let aggregate = context.registry.bind_aggregate(
             &context.functions,
-            &AggregateArguments { name: &call.function, types: &types, parameters: &call.parameters },
+            &AggregateArguments {
+                name: &call.function,
+                types: &types,
+                parameters: &call.parameters,
+            },
         )?;
         expressions.extend(arguments);
         bound.push(BoundCall {
@@ -69,7 +75,10 @@ pub(crate) fn bind_calls(
 }
 
 /// Arguments in the form that the functions are bound to.
-pub(crate) fn prepare_arguments(calls: &[BoundCall], arguments: Vec<Column>) -> Result<Vec<Column>> {
+pub(crate) fn prepare_arguments(
+    calls: &[BoundCall],
+    arguments: Vec<Column>,
+) -> Result<Vec<Column>> {
     let mut prepared = arguments;
     for call in calls {
         for at in call.arguments.clone() {

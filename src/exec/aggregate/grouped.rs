@@ -3,10 +3,10 @@
 use base::{Result, bail};
 use expr::Accumulator;
 
+use super::Batch;
 use super::calls::BoundCall;
 use super::keys::Packed;
 use super::table::{GroupTable, Key};
-use super::Batch;
 
 /// Groups with their states.
 pub(crate) struct Groups {
@@ -17,9 +17,14 @@ pub(crate) struct Groups {
 
 enum Table {
     /// No keys.
-    One { seen: bool },
+    One {
+        seen: bool,
+    },
     /// Group numbers are codes; those that were met are marked.
-    Identity { met: Vec<bool>, any: bool },
+    Identity {
+        met: Vec<bool>,
+        any: bool,
+    },
     Narrow(GroupTable<u64>),
     Wide(GroupTable<u128>),
 }
@@ -46,7 +51,11 @@ impl Groups {
         } else {
             Table::Narrow(GroupTable::with_capacity(capacity))
         };
-        Groups { table, states: calls.iter().map(BoundCall::accumulator).collect(), groups: Vec::new() }
+        Groups {
+            table,
+            states: calls.iter().map(BoundCall::accumulator).collect(),
+            groups: Vec::new(),
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -87,9 +96,11 @@ impl Groups {
 
     /// Takes those rows in that have a group.
     fn add_some(&mut self, batch: &Batch, calls: &[BoundCall]) -> Result<()> {
-        let mask: arrow_array::BooleanArray = self.groups.iter().map(|g| Some(*g != u32::MAX)).collect();
+        let mask: arrow_array::BooleanArray =
+            self.groups.iter().map(|g| Some(*g != u32::MAX)).collect();
         let groups: Vec<u32> = self.groups.iter().copied().filter(|g| *g != u32::MAX).collect();
-        let arguments = batch.arguments.iter().map(|a| a.filter(&mask)).collect::<Result<Vec<_>>>()?;
+        let arguments =
+            batch.arguments.iter().map(|a| a.filter(&mask)).collect::<Result<Vec<_>>>()?;
         for (state, call) in self.states.iter_mut().zip(calls) {
             state.update(&groups, &arguments[call.arguments.clone()])?;
         }

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type,
-    UInt64Type,
+    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
+    UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray};
 use arrow_buffer::NullBuffer;
@@ -101,7 +101,8 @@ impl Interner {
 
     fn coded(&mut self, column: &DictionaryColumn) -> Result<Vec<u32>> {
         let id = column.dictionary.id();
-        let mut known = self.known.remove(&id).unwrap_or_else(|| vec![u32::MAX; column.dictionary.len()]);
+        let mut known =
+            self.known.remove(&id).unwrap_or_else(|| vec![u32::MAX; column.dictionary.len()]);
         if known.is_empty() {
             self.known.insert(id, known);
             return Ok(vec![0; column.codes.len()]);
@@ -152,7 +153,12 @@ impl Interner {
     }
 
     /// The values of some numbers.
-    fn decode(&self, numbers: &[u32], nulls: Option<NullBuffer>, data_type: &DataType) -> Result<ArrayRef> {
+    fn decode(
+        &self,
+        numbers: &[u32],
+        nulls: Option<NullBuffer>,
+        data_type: &DataType,
+    ) -> Result<ArrayRef> {
         if data_type.physical() == Physical::Bytes {
             let mut out = arrow_array::builder::BinaryViewBuilder::with_capacity(numbers.len());
             for (row, number) in numbers.iter().enumerate() {
@@ -186,7 +192,10 @@ pub(crate) enum Packed {
 
 impl KeyEncoder {
     /// For key columns of these types, and the dictionaries that all blocks share where there is one.
-    pub(crate) fn new(types: &[DataType], dictionaries: &[Option<Arc<dyn Dictionary>>]) -> KeyEncoder {
+    pub(crate) fn new(
+        types: &[DataType],
+        dictionaries: &[Option<Arc<dyn Dictionary>>],
+    ) -> KeyEncoder {
         let mut columns = Vec::with_capacity(types.len());
         for (data_type, dictionary) in types.iter().zip(dictionaries) {
             let nullable = data_type.is_nullable();
@@ -218,7 +227,9 @@ impl KeyEncoder {
     /// The number of values of the only key where it is a code of a dictionary and never NULL.
     pub(crate) fn only_dictionary(&self) -> Option<usize> {
         match self.columns.as_slice() {
-            [KeyColumn { space: Space::Codes(dictionary), nullable: false, .. }] => Some(dictionary.len()),
+            [KeyColumn { space: Space::Codes(dictionary), nullable: false, .. }] => {
+                Some(dictionary.len())
+            }
             _ => None,
         }
     }
@@ -251,7 +262,9 @@ impl KeyEncoder {
             let mut shift = 0;
             for (column, key) in columns.iter().zip(&mut self.columns) {
                 key.each(column, count, &mut |row, bits| keys[row] |= bits << shift)?;
-                key.nulls(column, &mut |row| keys[row] = keys[row] & !(mask64(key.width) << shift) | 1 << (shift + key.width));
+                key.nulls(column, &mut |row| {
+                    keys[row] = keys[row] & !(mask64(key.width) << shift) | 1 << (shift + key.width)
+                });
                 shift += key.width + u32::from(key.nullable);
             }
             return Ok(Packed::Narrow(keys));
@@ -261,7 +274,8 @@ impl KeyEncoder {
         for (column, key) in columns.iter().zip(&mut self.columns) {
             key.each(column, count, &mut |row, bits| keys[row] |= u128::from(bits) << shift)?;
             key.nulls(column, &mut |row| {
-                keys[row] = keys[row] & !(u128::from(mask64(key.width)) << shift) | 1 << (shift + key.width);
+                keys[row] = keys[row] & !(u128::from(mask64(key.width)) << shift)
+                    | 1 << (shift + key.width);
             });
             shift += key.width + u32::from(key.nullable);
         }
@@ -271,7 +285,8 @@ impl KeyEncoder {
     /// The key columns of some packed keys.
     pub(crate) fn decode(&self, keys: &[u128]) -> Result<Vec<Column>> {
         if let Some(whole) = &self.whole {
-            let mut values: Vec<Vec<Value>> = vec![Vec::with_capacity(keys.len()); self.columns.len()];
+            let mut values: Vec<Vec<Value>> =
+                vec![Vec::with_capacity(keys.len()); self.columns.len()];
             for key in keys {
                 let mut bytes = whole.value(*key as usize);
                 for (column, values) in self.columns.iter().zip(&mut values) {
@@ -279,12 +294,15 @@ impl KeyEncoder {
                 }
             }
             let arrays = self.columns.iter().zip(values);
-            return arrays.map(|(c, v)| array_from_values(&c.data_type, &v).map(Column::Flat)).collect();
+            return arrays
+                .map(|(c, v)| array_from_values(&c.data_type, &v).map(Column::Flat))
+                .collect();
         }
         let mut shift = 0;
         let mut columns = Vec::with_capacity(self.columns.len());
         for key in &self.columns {
-            let bits: Vec<u64> = keys.iter().map(|k| (k >> shift) as u64 & mask64(key.width)).collect();
+            let bits: Vec<u64> =
+                keys.iter().map(|k| (k >> shift) as u64 & mask64(key.width)).collect();
             let nulls = key.nullable.then(|| {
                 keys.iter().map(|k| k >> (shift + key.width) & 1 == 0).collect::<NullBuffer>()
             });
@@ -311,7 +329,12 @@ fn fixed_width(data_type: &DataType) -> Option<u32> {
 
 impl KeyColumn {
     /// Calls `put` with the bits of every row; whatever stands under NULL.
-    fn each(&mut self, column: &Column, count: usize, put: &mut impl FnMut(usize, u64)) -> Result<()> {
+    fn each(
+        &mut self,
+        column: &Column,
+        count: usize,
+        put: &mut impl FnMut(usize, u64),
+    ) -> Result<()> {
         match &mut self.space {
             Space::Bits => {
                 let (array, one) = match column {
@@ -327,13 +350,20 @@ impl KeyColumn {
             }
             Space::Codes(dictionary) => match column {
                 Column::Dictionary(coded) if coded.dictionary.id() == dictionary.id() => {
-                    coded.codes.iter().enumerate().for_each(|(row, code)| put(row, u64::from(*code)));
+                    coded
+                        .codes
+                        .iter()
+                        .enumerate()
+                        .for_each(|(row, code)| put(row, u64::from(*code)));
                 }
                 _ => bail!(LogicalError, "a block without the dictionary that was promised"),
             },
             Space::Interned(interner) => {
                 let numbers = interner.column(column, &self.data_type)?;
-                numbers.into_iter().enumerate().for_each(|(row, number)| put(row, u64::from(number)));
+                numbers
+                    .into_iter()
+                    .enumerate()
+                    .for_each(|(row, number)| put(row, u64::from(number)));
             }
         }
         Ok(())
@@ -378,9 +408,9 @@ fn bits_of(array: &ArrayRef, physical: Physical) -> Result<Vec<u64>> {
         Physical::Int16 => of::<Int16Type>(array, |v| u64::from(v as u16)),
         Physical::Int32 => of::<Int32Type>(array, |v| u64::from(v as u32)),
         Physical::Int64 => of::<Int64Type>(array, |v| v as u64),
-        Physical::Float32 => {
-            of::<Float32Type>(array, |v| u64::from((rows::canonical(f64::from(v)) as f32).to_bits()))
-        }
+        Physical::Float32 => of::<Float32Type>(array, |v| {
+            u64::from((rows::canonical(f64::from(v)) as f32).to_bits())
+        }),
         Physical::Float64 => of::<Float64Type>(array, |v| rows::canonical(v).to_bits()),
         other => bail!(LogicalError, "keys of {other:?} have no bits"),
     })

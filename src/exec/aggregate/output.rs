@@ -1,8 +1,8 @@
 //! Groups -> blocks; where only the first groups in an order are wanted, only these.
 
-use arrow_array::{Array, ArrayRef, UInt32Array};
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt32Type;
+use arrow_array::{Array, ArrayRef, UInt32Array};
 use base::{Error, Result};
 use plan::SortKey;
 use types::{Block, Column, DictionaryColumn};
@@ -16,7 +16,11 @@ use crate::sort::smallest;
 const BLOCK_ROWS: usize = 65_536;
 
 /// The groups as blocks: keys, then results.
-pub(super) fn blocks(shared: &Shared, encoder: &KeyEncoder, groups: &mut Groups) -> Result<Vec<Block>> {
+pub(super) fn blocks(
+    shared: &Shared,
+    encoder: &KeyEncoder,
+    groups: &mut Groups,
+) -> Result<Vec<Block>> {
     let count = groups.len().min(if shared.key_types.is_empty() { 1 } else { usize::MAX });
     if let Some((keys, rows)) = &shared.aggregation.top
         && let Ok(rows) = usize::try_from(*rows)
@@ -52,16 +56,24 @@ fn top(
         let column = match index.checked_sub(shared.key_types.len()) {
             None => {
                 if decoded.is_none() {
-                    let packed: Vec<u128> = met.iter().map(|g| groups.packed_key(*g as usize)).collect();
+                    let packed: Vec<u128> =
+                        met.iter().map(|g| groups.packed_key(*g as usize)).collect();
                     decoded = Some(encoder.decode(&packed)?);
                 }
-                decoded.as_ref().map(|d| d[index].clone()).ok_or_else(|| Error::logical("no keys"))?
+                decoded
+                    .as_ref()
+                    .map(|d| d[index].clone())
+                    .ok_or_else(|| Error::logical("no keys"))?
             }
             Some(call) => {
                 let all = groups.len();
                 let results = groups.states[call].finish(0..all)?;
                 let column = result_column(shared, call, results)?;
-                if met.len() == all { column } else { column.take(&UInt32Array::from(met.clone()))? }
+                if met.len() == all {
+                    column
+                } else {
+                    column.take(&UInt32Array::from(met.clone()))?
+                }
             }
         };
         columns.push(column);
@@ -72,7 +84,12 @@ fn top(
 }
 
 /// Some groups as a block.
-fn some(shared: &Shared, encoder: &KeyEncoder, groups: &mut Groups, chosen: &[u32]) -> Result<Block> {
+fn some(
+    shared: &Shared,
+    encoder: &KeyEncoder,
+    groups: &mut Groups,
+    chosen: &[u32],
+) -> Result<Block> {
     let packed: Vec<u128> = chosen.iter().map(|g| groups.packed_key(*g as usize)).collect();
     let mut columns =
         if shared.key_types.is_empty() { Vec::new() } else { encoder.decode(&packed)? };
@@ -80,7 +97,9 @@ fn some(shared: &Shared, encoder: &KeyEncoder, groups: &mut Groups, chosen: &[u3
     for call in 0..shared.calls.len() {
         let state = &mut groups.states[call];
         let results = match (chosen.first(), chosen.last()) {
-            (Some(first), Some(last)) if contiguous => state.finish(*first as usize..*last as usize + 1)?,
+            (Some(first), Some(last)) if contiguous => {
+                state.finish(*first as usize..*last as usize + 1)?
+            }
             (Some(_), Some(_)) if chosen.len() <= 4096 => {
                 let parts = chosen
                     .iter()
@@ -91,8 +110,10 @@ fn some(shared: &Shared, encoder: &KeyEncoder, groups: &mut Groups, chosen: &[u3
             }
             (Some(first), Some(last)) => {
                 let range = state.finish(*first as usize..*last as usize + 1)?;
-                let places: UInt32Array = chosen.iter().map(|g| g - first).collect::<Vec<u32>>().into();
-                arrow_select::take::take(&range, &places, None).map_err(|e| Error::logical(e.to_string()))?
+                let places: UInt32Array =
+                    chosen.iter().map(|g| g - first).collect::<Vec<u32>>().into();
+                arrow_select::take::take(&range, &places, None)
+                    .map_err(|e| Error::logical(e.to_string()))?
             }
             _ => state.finish(0..0)?,
         };

@@ -121,7 +121,10 @@ fn order<K: Key>(keys: &[K]) -> (Vec<u32>, Vec<u32>) {
 }
 
 /// Groups every partition of all lanes and gives the groups out.
-pub(super) fn finish_partitions(shared: &Arc<Shared>, mut lanes: Vec<Partitioned>) -> Result<Vec<Block>> {
+pub(super) fn finish_partitions(
+    shared: &Arc<Shared>,
+    mut lanes: Vec<Partitioned>,
+) -> Result<Vec<Block>> {
     for lane in &mut lanes {
         lane.cut()?;
     }

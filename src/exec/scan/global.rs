@@ -108,7 +108,8 @@ impl Dictionary for GlobalDictionary {
             })
             .collect::<Result<_>>()?;
         let arrays: Vec<&dyn Array> = found.iter().map(AsRef::as_ref).collect();
-        arrow_select::interleave::interleave(&arrays, &places).map_err(|e| Error::logical(e.to_string()))
+        arrow_select::interleave::interleave(&arrays, &places)
+            .map_err(|e| Error::logical(e.to_string()))
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use arrow_array::BooleanArray;
 use base::Result;
 use storage::Extremes;
-use types::{Block, Column, DictionaryColumn};
+use types::{Block, Column, DataType, DictionaryColumn, Value};
 
 use super::predicate::{CodeSet, Shape, Verdict};
 use super::prepare::{PreparedPart, PreparedScan, Test};
@@ -27,7 +27,12 @@ impl GranuleReader {
     }
 
     /// The rows of a granule that pass all tests, with the visible columns.
-    pub(crate) fn read(&mut self, part: usize, granule: usize, context: &ExecContext) -> Result<Block> {
+    pub(crate) fn read(
+        &mut self,
+        part: usize,
+        granule: usize,
+        context: &ExecContext,
+    ) -> Result<Block> {
         let prepared = &self.scan.parts[part];
         context
             .counters
@@ -37,7 +42,8 @@ impl GranuleReader {
         let Some(selection) = self.select(prepared, granule, &mut cached)? else {
             return Ok(Block::new(Vec::new(), 0));
         };
-        let block = self.columns(prepared, granule, &selection, 0..self.scan.visible, &cached)?;
+        let visible: Vec<usize> = (0..self.scan.visible).collect();
+        let block = self.some_columns(prepared, granule, &selection, &visible, &cached)?;
         context.counters.read_bytes.fetch_add(block.memory() as u64, Ordering::Relaxed);
         Ok(block)
     }
@@ -68,7 +74,9 @@ impl GranuleReader {
                     }
                 }
                 Test::Codes(conjunct, set) => {
-                    let Some(column) = self.scan.conjuncts[*conjunct].shape.column() else { continue };
+                    let Some(column) = self.scan.conjuncts[*conjunct].shape.column() else {
+                        continue;
+                    };
                     if let Some(chunk) = &part.chunks[column]
                         && let Extremes::Codes { min, max } = chunk.zone(granule).extremes
                     {
@@ -110,7 +118,8 @@ impl GranuleReader {
         let clamp = |v: i128| v.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64;
         let done = match shape {
             Shape::Range { low, high, .. } => {
-                if *high > i128::from(i64::MAX) && *high != i128::MAX || *low > i128::from(i64::MAX) {
+                if *high > i128::from(i64::MAX) && *high != i128::MAX || *low > i128::from(i64::MAX)
+                {
                     return Ok(None);
                 }
                 page.select_range(clamp(*low), clamp(*high), &mut found)?
@@ -147,7 +156,7 @@ impl GranuleReader {
         }
         let rows = selection.as_ref().map_or(part.part.granule_rows(granule), Vec::len);
         let width = conjunct.columns.last().map_or(0, |last| last + 1);
-        let nothing = Column::Constant { value: self.scan.defaults.first().cloned().unwrap_or_else(|| std::sync::Arc::new(arrow_array::UInt8Array::from(vec![0]))), len: rows };
+        let nothing = Column::constant(&DataType::UInt8, &Value::Int(0), rows)?;
         let mut columns = vec![nothing; width];
         for (column, values) in cached.iter() {
             if *column < width {
@@ -172,17 +181,17 @@ impl GranuleReader {
     }
 
     /// Columns of the selected rows as a block.
-    pub(crate) fn columns(
+    pub(crate) fn some_columns(
         &self,
         part: &PreparedPart,
         granule: usize,
         selection: &Selection,
-        wanted: std::ops::Range<usize>,
+        wanted: &[usize],
         cached: &[(usize, Column)],
     ) -> Result<Block> {
         let rows = selection.as_ref().map_or(part.part.granule_rows(granule), Vec::len);
         let mut columns = Vec::with_capacity(wanted.len());
-        for column in wanted {
+        for column in wanted.iter().copied() {
             let values = match cached.iter().find(|(c, _)| *c == column) {
                 Some((_, values)) => values.clone(),
                 None => self.column(part, granule, column, selection)?,
@@ -192,11 +201,27 @@ impl GranuleReader {
         Ok(Block::new(columns, rows))
     }
 
-    fn column(&self, part: &PreparedPart, granule: usize, column: usize, selection: &Selection) -> Result<Column> {
+    fn column(
+        &self,
+        part: &PreparedPart,
+        granule: usize,
+        column: usize,
+        selection: &Selection,
+    ) -> Result<Column> {
         let rows = selection.as_ref().map_or(part.part.granule_rows(granule), Vec::len);
         let Some(chunk) = &part.chunks[column] else {
             return Ok(Column::Constant { value: self.scan.defaults[column].clone(), len: rows });
         };
+        if self.scan.encoded
+            && let Some(dictionary) = chunk.dictionary()?
+        {
+            let page = chunk.page(granule)?;
+            let (codes, nulls) = match selection {
+                None => page.codes()?,
+                Some(selection) => page.codes_selected(selection)?,
+            };
+            return Ok(Column::Dictionary(DictionaryColumn { codes, nulls, dictionary }));
+        }
         let values = match selection {
             None => chunk.column(granule)?,
             Some(selection) => chunk.column_selected(granule, selection)?,
@@ -211,8 +236,13 @@ fn unified(part: &PreparedPart, column: usize, values: Column) -> Column {
     match (&guard[column], values) {
         (Some((at, global)), Column::Dictionary(own)) => {
             let map = global.translation(*at);
-            let codes = own.codes.iter().map(|c| map.get(*c as usize).copied().unwrap_or(0)).collect();
-            Column::Dictionary(DictionaryColumn { codes, nulls: own.nulls, dictionary: global.clone() })
+            let codes =
+                own.codes.iter().map(|c| map.get(*c as usize).copied().unwrap_or(0)).collect();
+            Column::Dictionary(DictionaryColumn {
+                codes,
+                nulls: own.nulls,
+                dictionary: global.clone(),
+            })
         }
         (_, values) => values,
     }
@@ -257,7 +287,12 @@ fn codes(
 }
 
 /// Replaces a selection by a part of it, for the cached columns too.
-fn refine(selection: &mut Selection, kept: Vec<u16>, rows: usize, cached: &mut [(usize, Column)]) -> Result<()> {
+fn refine(
+    selection: &mut Selection,
+    kept: Vec<u16>,
+    rows: usize,
+    cached: &mut [(usize, Column)],
+) -> Result<()> {
     if !cached.is_empty() {
         let before: Vec<u16> = match selection.take() {
             Some(before) => before,
@@ -283,7 +318,11 @@ fn refine(selection: &mut Selection, kept: Vec<u16>, rows: usize, cached: &mut [
 }
 
 /// Keeps the rows that are in both.
-fn intersect(selection: &mut Selection, found: Vec<u16>, cached: &mut [(usize, Column)]) -> Result<()> {
+fn intersect(
+    selection: &mut Selection,
+    found: Vec<u16>,
+    cached: &mut [(usize, Column)],
+) -> Result<()> {
     let kept = match selection.as_ref() {
         None => found,
         Some(before) => {
@@ -299,7 +338,8 @@ fn intersect(selection: &mut Selection, found: Vec<u16>, cached: &mut [(usize, C
         }
     };
     let rows = kept.last().map_or(0, |last| usize::from(*last) + 1);
-    let rows = selection.as_ref().map_or(rows.max(cached.first().map_or(0, |(_, c)| c.len())), Vec::len);
+    let rows =
+        selection.as_ref().map_or(rows.max(cached.first().map_or(0, |(_, c)| c.len())), Vec::len);
     refine(selection, kept, rows, cached)
 }
 

@@ -59,7 +59,9 @@ impl Shape {
                     None => Shape::Other,
                 }
             }
-            Expr::In { argument, set, negated: false } if matches!(**argument, Expr::Column { .. }) => {
+            Expr::In { argument, set, negated: false }
+                if matches!(**argument, Expr::Column { .. }) =>
+            {
                 if set.data_type().physical() != data_type.physical() || set.values().len() > 1000 {
                     return Shape::Other;
                 }
@@ -166,7 +168,8 @@ fn as_integer(constant: &Expr, column: &DataType, context: &ExecContext) -> Opti
     if integers || column == of_constant {
         return value.as_int();
     }
-    let same_clock = matches!((column, of_constant), (DataType::DateTime(_), DataType::DateTime(_)));
+    let same_clock =
+        matches!((column, of_constant), (DataType::DateTime(_), DataType::DateTime(_)));
     if same_clock {
         return value.as_int();
     }
@@ -240,7 +243,11 @@ impl CodeSet {
 }
 
 /// The codes of a dictionary for which a conjunct holds, by evaluating it on the distinct values.
-pub(crate) fn test_values(evaluator: &Evaluator, column: usize, values: types::Column) -> Result<BooleanBuffer> {
+pub(crate) fn test_values(
+    evaluator: &Evaluator,
+    column: usize,
+    values: types::Column,
+) -> Result<BooleanBuffer> {
     let rows = values.len();
     let nothing = types::Column::constant(&DataType::UInt8, &Value::Int(0), rows)?;
     let mut columns = vec![nothing; column + 1];

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use arrow_array::Array;
 use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
 use base::{Result, bail};
 use expr::{Evaluator, Expr};
@@ -72,8 +71,9 @@ impl PreparedScan {
         let plan::Source::Table(snapshot) = &scan.source else {
             bail!(LogicalError, "a scan of parts without parts");
         };
-        let types: Vec<DataType> = scan.schema.fields().iter().map(|f| f.data_type.clone()).collect();
-        let ids = snapshot.definition.stored_column_ids();
+        let types: Vec<DataType> =
+            scan.schema.fields().iter().map(|f| f.data_type.clone()).collect();
+        let ids = snapshot.definition.physical_columns().map(|(_, c)| c.id).collect::<Vec<u32>>();
         let mut conjuncts = Vec::with_capacity(scan.filter.len());
         for expression in &scan.filter {
             conjuncts.push(Conjunct {
@@ -139,7 +139,8 @@ impl PreparedScan {
                     tests.push(Test::Range(at));
                 }
                 Shape::Strings { column } if self.encoded => {
-                    let Some(set) = self.code_set(conjunct, *column, &chunks, &part, &granules, context)?
+                    let Some(set) =
+                        self.code_set(conjunct, *column, &chunks, &part, &granules, context)?
                     else {
                         rest.push(Test::Expression(at));
                         continue;
@@ -187,7 +188,8 @@ impl PreparedScan {
         let Some(dictionary) = chunk.dictionary()? else { return Ok(None) };
         if let Expr::Call { function, arguments, .. } = &conjunct.expression
             && matches!(function.as_str(), "equals" | "notEquals")
-            && let Some(value) = arguments.iter().find_map(|a| a.as_literal().and_then(|v| v.as_bytes()))
+            && let Some(value) =
+                arguments.iter().find_map(|a| a.as_literal().and_then(|v| v.as_bytes()))
             && arguments.iter().any(|a| matches!(a, Expr::Column { .. }))
         {
             let equal = function == "equals";
@@ -207,7 +209,8 @@ impl PreparedScan {
         let blocks = dictionary.blocks();
         let next = Arc::new(AtomicUsize::new(0));
         let lanes = context.settings.threads.clamp(1, blocks.max(1));
-        let results: Arc<Mutex<Vec<Option<BooleanBuffer>>>> = Arc::new(Mutex::new(vec![None; blocks]));
+        let results: Arc<Mutex<Vec<Option<BooleanBuffer>>>> =
+            Arc::new(Mutex::new(vec![None; blocks]));
         let (evaluator, out, own) = (conjunct.evaluator.clone(), results.clone(), context.clone());
         let tested = dictionary.clone();
         let step = move |_: &mut ()| {
@@ -231,7 +234,12 @@ impl PreparedScan {
             set.append_buffer(result);
         }
         if set.len() != dictionary.len() {
-            bail!(LogicalError, "a predicate was tested on {} of {} values", set.len(), dictionary.len());
+            bail!(
+                LogicalError,
+                "a predicate was tested on {} of {} values",
+                set.len(),
+                dictionary.len()
+            );
         }
         Ok(Some(CodeSet::new(set.finish())))
     }
@@ -313,7 +321,8 @@ impl PreparedScan {
             Test::Range(at) => self.zone_verdict(part, *at, granule) == Verdict::All,
             Test::Codes(at, set) => {
                 let column = self.conjuncts[*at].shape.column();
-                let zone = column.and_then(|c| part.chunks[c].as_ref()).map(|chunk| chunk.zone(granule));
+                let zone =
+                    column.and_then(|c| part.chunks[c].as_ref()).map(|chunk| chunk.zone(granule));
                 match zone.map(|z| z.extremes) {
                     Some(Extremes::Codes { min, max }) => set.verdict(min, max) == Verdict::All,
                     _ => false,
@@ -323,6 +332,20 @@ impl PreparedScan {
                 matches!(self.conjuncts[*at].shape, Shape::Among { .. })
                     && self.zone_verdict(part, *at, granule) == Verdict::All
             }
+        })
+    }
+
+    /// Whether a condition leaves out the empty string of a column.
+    pub(crate) fn excludes_empty(&self, column: usize) -> bool {
+        self.conjuncts.iter().any(|c| match (&c.shape, &c.expression) {
+            (Shape::Strings { column: own }, Expr::Call { function, arguments, .. }) => {
+                *own == column
+                    && function == "notEquals"
+                    && arguments.iter().any(|a| {
+                        a.as_literal().and_then(|v| v.as_bytes()).is_some_and(<[u8]>::is_empty)
+                    })
+            }
+            _ => false,
         })
     }
 

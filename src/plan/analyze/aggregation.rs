@@ -26,7 +26,11 @@ impl OverGroups {
     ///
     /// # Errors
     /// NOT_AN_AGGREGATE when it needs a column that is not a key; `name` tells what a column is called.
-    pub(crate) fn rewrite(&self, expression: &Expr, name: &dyn Fn(usize) -> String) -> Result<Expr> {
+    pub(crate) fn rewrite(
+        &self,
+        expression: &Expr,
+        name: &dyn Fn(usize) -> String,
+    ) -> Result<Expr> {
         if let Some(at) = self.keys.get(expression) {
             return Ok(Expr::column(*at, expression.data_type()));
         }
@@ -44,7 +48,10 @@ impl OverGroups {
             Expr::Literal { .. } | Expr::Parameter { .. } => expression.clone(),
             Expr::Call { function, arguments, data_type } => Expr::Call {
                 function: function.clone(),
-                arguments: arguments.iter().map(|a| self.rewrite(a, name)).collect::<Result<_>>()?,
+                arguments: arguments
+                    .iter()
+                    .map(|a| self.rewrite(a, name))
+                    .collect::<Result<_>>()?,
                 data_type: data_type.clone(),
             },
             Expr::In { argument, set, negated } => Expr::In {

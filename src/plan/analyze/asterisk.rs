@@ -98,7 +98,7 @@ fn transform(
             .collect()),
         ColumnTransformer::Apply(function) => columns
             .into_iter()
-            .map(|(name, e)| {
+            .map(|(_, e)| {
                 let applied = apply(function, e)?;
                 Ok((sql::column_name(&applied), applied))
             })

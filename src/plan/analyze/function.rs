@@ -13,11 +13,17 @@ impl Resolver<'_, '_> {
     /// A call as written.
     pub(crate) fn function(&mut self, call: &FunctionCall) -> Result<Expr> {
         if call.over.is_some() {
-            bail!(NotImplemented, "Window functions (OVER of {}) are not implemented yet", call.name);
+            bail!(
+                NotImplemented,
+                "Window functions (OVER of {}) are not implemented yet",
+                call.name
+            );
         }
         let registry = self.environment().registry();
         let scalar = registry.function(&call.name).is_some();
-        if registry.is_aggregate(&call.name) && (!scalar || call.parameters.is_some() || call.distinct) {
+        if registry.is_aggregate(&call.name)
+            && (!scalar || call.parameters.is_some() || call.distinct)
+        {
             return self.aggregate(call);
         }
         match call.name.to_ascii_lowercase().as_str() {
@@ -159,7 +165,8 @@ impl Resolver<'_, '_> {
             &AggregateArguments { name: &name, types: &types, parameters: &parameters },
         )?;
         let data_type = bound.return_type;
-        let found = AggregateCall { function: name, parameters, arguments, data_type: data_type.clone() };
+        let found =
+            AggregateCall { function: name, parameters, arguments, data_type: data_type.clone() };
         let at = match self.calls.iter().position(|c| *c == found) {
             Some(at) => at,
             None => {
@@ -175,13 +182,17 @@ impl Resolver<'_, '_> {
         let registry = self.environment().registry();
         let declared = registry.aggregate(&call.name).map(|d| d.name.to_owned());
         let mut name = declared.unwrap_or_else(|| call.name.clone());
-        let only_asterisk =
-            matches!(call.arguments.as_slice(), [Expression::Asterisk { qualifier: None, transformers }] if transformers.is_empty());
-        let arguments =
-            if only_asterisk && name.starts_with("count") { Vec::new() } else { self.expand_arguments(&call.arguments)? };
+        let only_asterisk = matches!(call.arguments.as_slice(), [Expression::Asterisk { qualifier: None, transformers }] if transformers.is_empty());
+        let arguments = if only_asterisk && name.starts_with("count") {
+            Vec::new()
+        } else {
+            self.expand_arguments(&call.arguments)?
+        };
         if call.distinct && name == "count" && !arguments.is_empty() {
             let chosen = self.environment().setting("count_distinct_implementation");
-            name = chosen.filter(|c| registry.is_aggregate(c)).unwrap_or_else(|| "uniqExact".to_owned());
+            name = chosen
+                .filter(|c| registry.is_aggregate(c))
+                .unwrap_or_else(|| "uniqExact".to_owned());
         } else if call.distinct {
             match name.strip_suffix("If") {
                 Some(inner) if registry.is_aggregate(inner) => name = format!("{inner}DistinctIf"),

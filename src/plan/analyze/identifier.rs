@@ -17,15 +17,14 @@ impl Resolver<'_, '_> {
             return self.fields(Expr::Parameter { id, data_type }, &parts[1..]);
         }
         let prefer_column = self.environment().flag("prefer_column_name_to_alias");
-        if prefer_column
-            && let Some(column) = self.column(parts)?
-        {
+        if prefer_column && let Some(column) = self.column(parts)? {
             return Ok(column);
         }
         let expanding = self.expanding.iter().any(|n| n == first);
         if !expanding && let Some(expression) = self.aliases.get(first).cloned() {
             let outside = std::mem::take(&mut self.lambda_parameters);
-            let resolved = self.resolve(&sql::ast::Expression::Alias(Box::new(expression), first.clone()));
+            let resolved =
+                self.resolve(&sql::ast::Expression::Alias(Box::new(expression), first.clone()));
             self.lambda_parameters = outside;
             return self.fields(resolved?, &parts[1..]);
         }
@@ -106,7 +105,10 @@ impl Resolver<'_, '_> {
         self.call("CAST", vec![text, name_of_type]).map_err(|e| {
             base::Error::new(
                 base::ErrorCode::BadQueryParameter,
-                format!("Value of query parameter '{name}' cannot be parsed as {data_type}: {}", e.message()),
+                format!(
+                    "Value of query parameter '{name}' cannot be parsed as {data_type}: {}",
+                    e.message()
+                ),
             )
         })
     }

@@ -13,7 +13,12 @@ use crate::{Plan, optimize};
 
 impl Resolver<'_, '_> {
     /// `operand [NOT] IN set`
-    pub(crate) fn in_set(&mut self, operand: &Expression, set: &Expression, negated: bool) -> Result<Expr> {
+    pub(crate) fn in_set(
+        &mut self,
+        operand: &Expression,
+        set: &Expression,
+        negated: bool,
+    ) -> Result<Expr> {
         match set {
             Expression::Alias(inner, _) => return self.in_set(operand, inner, negated),
             Expression::Subquery(query) => {
@@ -29,7 +34,9 @@ impl Resolver<'_, '_> {
         }
         let operand = self.resolve(operand)?;
         let items: Vec<Expr> = match set {
-            Expression::Tuple(items) => items.iter().map(|i| self.resolve(i)).collect::<Result<_>>()?,
+            Expression::Tuple(items) => {
+                items.iter().map(|i| self.resolve(i)).collect::<Result<_>>()?
+            }
             Expression::Function(call) if call.name.eq_ignore_ascii_case("tuple") => {
                 call.arguments.iter().map(|i| self.resolve(i)).collect::<Result<_>>()?
             }
@@ -51,7 +58,12 @@ impl Resolver<'_, '_> {
                     let sets = fields
                         .iter()
                         .zip(values.iter())
-                        .map(|(f, v)| Ok((f.data_type.clone(), array_from_values(&f.data_type, &[v.clone()])?)))
+                        .map(|(f, v)| {
+                            Ok((
+                                f.data_type.clone(),
+                                array_from_values(&f.data_type, &[v.clone()])?,
+                            ))
+                        })
                         .collect::<Result<_>>()?;
                     return self.membership(operand, sets, negated);
                 }
@@ -59,7 +71,8 @@ impl Resolver<'_, '_> {
             }
         }
         // (1, 2) IN (1, 2) without brackets around the only tuple.
-        let lone_tuple = is_tuple && items.iter().all(|i| !matches!(i.data_type(), DataType::Tuple(_)));
+        let lone_tuple =
+            is_tuple && items.iter().all(|i| !matches!(i.data_type(), DataType::Tuple(_)));
         if lone_tuple {
             let tuple = self.call("tuple", items)?;
             return self.in_items(operand, vec![tuple], negated);
@@ -128,16 +141,19 @@ impl Resolver<'_, '_> {
     }
 
     /// Whether a value is among those of some arrays, each of its own type.
-    fn membership(&mut self, operand: Expr, arrays: Vec<(DataType, ArrayRef)>, negated: bool) -> Result<Expr> {
+    fn membership(
+        &mut self,
+        operand: Expr,
+        arrays: Vec<(DataType, ArrayRef)>,
+        negated: bool,
+    ) -> Result<Expr> {
         let wanted = operand.data_type().without_low_cardinality();
         let wanted = match wanted {
             DataType::Nullable(inner) => inner.as_ref().clone(),
             other => other,
         };
         let mut cast = Vec::new();
-        let mut has_null = false;
         for (data_type, array) in arrays {
-            has_null |= array.null_count() > 0;
             if data_type.is_null_literal() {
                 continue;
             }
@@ -150,7 +166,6 @@ impl Resolver<'_, '_> {
             arrow_select::concat::concat(&parts).map_err(|e| Error::logical(e.to_string()))?
         };
         let set = Arc::new(Set::new(wanted.clone(), values)?);
-        let _ = has_null;
         let found = Expr::In { argument: Box::new(operand), set, negated };
         if found.columns().is_empty() && !contains_parameter(&found) {
             let data_type = found.data_type();
@@ -167,7 +182,8 @@ impl Resolver<'_, '_> {
         }
         let column = Expr::column(0, from.clone());
         let name = Expr::literal(Value::from(to.to_string().as_str()), DataType::String);
-        let exact = matches!(to.inner(), DataType::Tuple(_) | DataType::Array(_) | DataType::Map(_));
+        let exact =
+            matches!(to.inner(), DataType::Tuple(_) | DataType::Array(_) | DataType::Map(_));
         let function = if exact { "CAST" } else { "accurateCastOrNull" };
         let call = super::resolve::build_call(self.environment(), function, vec![column, name])?;
         let evaluator =
@@ -178,14 +194,20 @@ impl Resolver<'_, '_> {
 
     fn is_table(&self, name: &sql::ast::Name) -> bool {
         let simple = name.0.len() == 1;
-        if simple && (self.aliases.contains_key(&name.0[0]) || !self.scope.find(&[], &name.0[0]).is_empty()) {
+        if simple
+            && (self.aliases.contains_key(&name.0[0])
+                || !self.scope.find(&[], &name.0[0]).is_empty())
+        {
             return false;
         }
         if simple && self.analyzer.tables.iter().any(|t| t.contains_key(&name.0[0])) {
             return true;
         }
         match name.0.as_slice() {
-            [table] => self.environment().table(&TableName { database: None, table: table.clone() }).is_ok(),
+            [table] => self
+                .environment()
+                .table(&TableName { database: None, table: table.clone() })
+                .is_ok(),
             [database, table] => self
                 .environment()
                 .table(&TableName { database: Some(database.clone()), table: table.clone() })
@@ -203,7 +225,8 @@ impl Resolver<'_, '_> {
     pub(crate) fn scalar_subquery(&mut self, query: &Query) -> Result<Expr> {
         let plan = self.analyzer.query(query)?;
         let schema = plan.schema();
-        let limited = Plan::Limit { input: Box::new(plan), offset: 0, limit: Some(2), ties: Vec::new() };
+        let limited =
+            Plan::Limit { input: Box::new(plan), offset: 0, limit: Some(2), ties: Vec::new() };
         let blocks = self.run(limited)?;
         let rows: usize = blocks.iter().map(Block::rows).sum();
         if rows > 1 {
@@ -230,7 +253,8 @@ impl Resolver<'_, '_> {
     /// `EXISTS (SELECT ...)`
     pub(crate) fn exists(&mut self, query: &Query) -> Result<Expr> {
         let plan = self.analyzer.query(query)?;
-        let limited = Plan::Limit { input: Box::new(plan), offset: 0, limit: Some(1), ties: Vec::new() };
+        let limited =
+            Plan::Limit { input: Box::new(plan), offset: 0, limit: Some(1), ties: Vec::new() };
         let rows: usize = self.run(limited)?.iter().map(Block::rows).sum();
         Ok(Expr::literal(Value::Int(i128::from(rows > 0)), DataType::UInt8))
     }

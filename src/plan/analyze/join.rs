@@ -9,7 +9,8 @@ use super::Analyzer;
 use super::literal::cast_to;
 use super::scope::{Scope, TableLabel};
 use crate::{
-    ColumnKind, Join, JoinKind, JoinStrictness, Plan, Relation, RelationColumn, RelationSource, Scan, Source,
+    ColumnKind, Join, JoinKind, JoinStrictness, Plan, Relation, RelationColumn, RelationSource,
+    Scan, Source,
 };
 
 impl Analyzer<'_> {
@@ -29,9 +30,11 @@ impl Analyzer<'_> {
                 }
                 let found = self.common_table(name)?;
                 let (plan, columns, label) = match found {
-                    Some((plan, columns)) => {
-                        (plan, columns, TableLabel { name: Some(name.table.clone()), ..TableLabel::default() })
-                    }
+                    Some((plan, columns)) => (
+                        plan,
+                        columns,
+                        TableLabel { name: Some(name.table.clone()), ..TableLabel::default() },
+                    ),
                     None => {
                         let relation = self.environment.table(name)?;
                         if *is_final && !matches!(relation.source, RelationSource::Table(_)) {
@@ -51,12 +54,21 @@ impl Analyzer<'_> {
                 let mut plan = self.query(query)?;
                 if !columns.is_empty() {
                     if columns.len() != plan.schema().len() {
-                        bail!(BadArguments, "{} names for {} columns", columns.len(), plan.schema().len());
+                        bail!(
+                            BadArguments,
+                            "{} names for {} columns",
+                            columns.len(),
+                            plan.schema().len()
+                        );
                     }
                     plan = plan.renamed(columns);
                 }
                 let relation = ordinary(&plan.schema());
-                Ok(scoped(plan, &relation, TableLabel { alias: alias.clone(), ..TableLabel::default() }))
+                Ok(scoped(
+                    plan,
+                    &relation,
+                    TableLabel { alias: alias.clone(), ..TableLabel::default() },
+                ))
             }
         }
     }
@@ -95,8 +107,9 @@ impl Analyzer<'_> {
         };
         let stored: Vec<&RelationColumn> =
             relation.columns.iter().filter(|c| !matches!(c.kind, ColumnKind::Alias(_))).collect();
-        let schema =
-            Schema::new(stored.iter().map(|c| Field::new(c.name.clone(), c.data_type.clone())).collect());
+        let schema = Schema::new(
+            stored.iter().map(|c| Field::new(c.name.clone(), c.data_type.clone())).collect(),
+        );
         let source = match relation.source {
             RelationSource::View(query) => {
                 let plan = self.view(&query)?;
@@ -148,7 +161,9 @@ impl Analyzer<'_> {
             Some(sql::ast::JoinStrictness::Any) => JoinStrictness::Any,
             Some(sql::ast::JoinStrictness::Semi) => JoinStrictness::Semi,
             Some(sql::ast::JoinStrictness::Anti) => JoinStrictness::Anti,
-            Some(sql::ast::JoinStrictness::Asof) => bail!(NotImplemented, "ASOF JOIN is not implemented yet"),
+            Some(sql::ast::JoinStrictness::Asof) => {
+                bail!(NotImplemented, "ASOF JOIN is not implemented yet")
+            }
         };
         let (left_width, right_width) = (left.schema().len(), right.schema().len());
         let mut scope = left_scope;
@@ -162,7 +177,10 @@ impl Analyzer<'_> {
         let (keys, condition) = match &join.constraint {
             JoinConstraint::None if kind == JoinKind::Cross => (Vec::new(), None),
             JoinConstraint::None => {
-                bail!(InvalidJoinOnExpression, "JOIN needs ON or USING; for all pairs of rows write CROSS JOIN")
+                bail!(
+                    InvalidJoinOnExpression,
+                    "JOIN needs ON or USING; for all pairs of rows write CROSS JOIN"
+                )
             }
             JoinConstraint::Using(names) => (self.using(names, &mut scope, tables)?, None),
             JoinConstraint::On(condition) => self.on(condition, &scope, left_width)?,
@@ -182,7 +200,13 @@ impl Analyzer<'_> {
     }
 
     /// With `join_use_nulls` the columns of a side that can be missing become nullable.
-    fn nullable_sides(&self, scope: &mut Scope, kind: JoinKind, strictness: JoinStrictness, left_width: usize) {
+    fn nullable_sides(
+        &self,
+        scope: &mut Scope,
+        kind: JoinKind,
+        strictness: JoinStrictness,
+        left_width: usize,
+    ) {
         if !self.environment.flag("join_use_nulls") || matches!(strictness, JoinStrictness::Semi) {
             return;
         }
@@ -200,11 +224,20 @@ impl Analyzer<'_> {
         }
     }
 
-    fn using(&mut self, names: &[String], scope: &mut Scope, right_tables: usize) -> Result<Vec<(Expr, Expr)>> {
+    fn using(
+        &mut self,
+        names: &[String],
+        scope: &mut Scope,
+        right_tables: usize,
+    ) -> Result<Vec<(Expr, Expr)>> {
         let mut keys = Vec::with_capacity(names.len());
         for name in names {
-            let left = scope.columns.iter().position(|c| c.name == *name && c.table < right_tables && !c.merged);
-            let right = scope.columns.iter().position(|c| c.name == *name && c.table >= right_tables);
+            let left = scope
+                .columns
+                .iter()
+                .position(|c| c.name == *name && c.table < right_tables && !c.merged);
+            let right =
+                scope.columns.iter().position(|c| c.name == *name && c.table >= right_tables);
             let (Some(left), Some(right)) = (left, right) else {
                 bail!(UnknownIdentifier, "Column {name} of USING is not in both tables");
             };
@@ -213,13 +246,23 @@ impl Analyzer<'_> {
                 bail!(NotImplemented, "ALIAS column {name} cannot be used in USING");
             };
             scope.columns[right].merged = true;
-            let first = scope.columns.iter().filter(|c| c.table < right_tables).filter_map(|c| c.index).max();
+            let first = scope
+                .columns
+                .iter()
+                .filter(|c| c.table < right_tables)
+                .filter_map(|c| c.index)
+                .max();
             keys.push(common_key(a, shifted(b, first.map_or(0, |m| m + 1)))?);
         }
         Ok(keys)
     }
 
-    fn on(&mut self, condition: &Expression, scope: &Scope, left_width: usize) -> Result<(Vec<(Expr, Expr)>, Option<Expr>)> {
+    fn on(
+        &mut self,
+        condition: &Expression,
+        scope: &Scope,
+        left_width: usize,
+    ) -> Result<(Vec<(Expr, Expr)>, Option<Expr>)> {
         let mut resolver = self.resolver(scope, [condition])?;
         let resolved = resolver.row_expression(condition)?;
         let (mut keys, mut rest) = (Vec::new(), Vec::new());
@@ -228,7 +271,8 @@ impl Analyzer<'_> {
                 Expr::Call { function, arguments, .. } if function == "equals" => {
                     let sides: Vec<Vec<usize>> = arguments.iter().map(Expr::columns).collect();
                     let is_left = |c: &[usize]| !c.is_empty() && c.iter().all(|i| *i < left_width);
-                    let is_right = |c: &[usize]| !c.is_empty() && c.iter().all(|i| *i >= left_width);
+                    let is_right =
+                        |c: &[usize]| !c.is_empty() && c.iter().all(|i| *i >= left_width);
                     let (a, b) = (&arguments[0], &arguments[1]);
                     if is_left(&sides[0]) && is_right(&sides[1]) {
                         keys.push(common_key(a.clone(), shifted(b.clone(), left_width))?);
@@ -267,7 +311,8 @@ fn shifted(expression: Expr, left_width: usize) -> Expr {
 }
 
 fn common_key(left: Expr, right: Expr) -> Result<(Expr, Expr)> {
-    let types = [left.data_type().without_low_cardinality(), right.data_type().without_low_cardinality()];
+    let types =
+        [left.data_type().without_low_cardinality(), right.data_type().without_low_cardinality()];
     let Some(common) = least_supertype(&types) else {
         bail!(
             TypeMismatch,
@@ -276,7 +321,9 @@ fn common_key(left: Expr, right: Expr) -> Result<(Expr, Expr)> {
             types[1]
         );
     };
-    let plain = |e: Expr| if e.data_type().without_low_cardinality() == common { e } else { cast_to(e, &common) };
+    let plain = |e: Expr| {
+        if e.data_type().without_low_cardinality() == common { e } else { cast_to(e, &common) }
+    };
     Ok((plain(left), plain(right)))
 }
 
@@ -298,7 +345,13 @@ fn scoped(plan: Plan, columns: &[RelationColumn], label: TableLabel) -> (Plan, S
     (plan, scope)
 }
 
-fn joined_schema(scope: &Scope, left: &Plan, right: &Plan, left_width: usize, right_width: usize) -> Schema {
+fn joined_schema(
+    scope: &Scope,
+    left: &Plan,
+    right: &Plan,
+    left_width: usize,
+    right_width: usize,
+) -> Schema {
     let mut fields: Vec<Field> = left.schema().fields().to_vec();
     fields.extend(right.schema().fields().iter().cloned());
     for column in &scope.columns {

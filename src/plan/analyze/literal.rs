@@ -33,7 +33,9 @@ fn number(text: &str, negative: bool) -> Result<(Value, DataType)> {
     let float = match digits.as_str() {
         "inf" | "infinity" => f64::INFINITY,
         "nan" => f64::NAN,
-        other => other.parse::<f64>().map_err(|_| error!(SyntaxError, "Cannot parse number {text:?}"))?,
+        other => {
+            other.parse::<f64>().map_err(|_| error!(SyntaxError, "Cannot parse number {text:?}"))?
+        }
     };
     if digits.starts_with("0x") {
         bail!(SyntaxError, "Cannot parse number {text:?}");
@@ -43,7 +45,8 @@ fn number(text: &str, negative: bool) -> Result<(Value, DataType)> {
 
 fn integer(whole: u128, negative: bool) -> Option<(Value, DataType)> {
     if negative && whole > 0 {
-        let value = i128::try_from(whole).ok().map(|w| -w).or((whole == 1 << 127).then_some(i128::MIN))?;
+        let value =
+            i128::try_from(whole).ok().map(|w| -w).or((whole == 1 << 127).then_some(i128::MIN))?;
         let data_type = match value {
             -0x80.. => DataType::Int8,
             -0x8000.. => DataType::Int16,
@@ -83,7 +86,8 @@ mod tests {
     use super::literal_value;
 
     fn check(text: &str, negative: bool, expected: &str) {
-        let (value, data_type) = literal_value(&Literal::Number(text.to_owned()), negative).unwrap();
+        let (value, data_type) =
+            literal_value(&Literal::Number(text.to_owned()), negative).unwrap();
         assert_eq!(format!("{value} {data_type}"), expected);
     }
 

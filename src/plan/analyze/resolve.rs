@@ -118,7 +118,8 @@ impl<'a> Resolver<'_, 'a> {
                 self.call_on(if *negated { "isNotNull" } else { "isNull" }, &[operand])?
             }
             Expression::Between { operand, negated, low, high } => {
-                let (operand, low, high) = (self.resolve(operand)?, self.resolve(low)?, self.resolve(high)?);
+                let (operand, low, high) =
+                    (self.resolve(operand)?, self.resolve(low)?, self.resolve(high)?);
                 let (above, below, all) = if *negated {
                     ("less", "greater", "or")
                 } else {
@@ -154,17 +155,23 @@ impl<'a> Resolver<'_, 'a> {
             Expression::Array(items) => self.call_on_all("array", items)?,
             Expression::TupleIndex(tuple, index) => {
                 let tuple = self.resolve(tuple)?;
-                let (value, data_type) = literal_value(&sql::ast::Literal::Number(index.to_string()), false)?;
+                let (value, data_type) =
+                    literal_value(&sql::ast::Literal::Number(index.to_string()), false)?;
                 self.call("tupleElement", vec![tuple, Expr::literal(value, data_type)])?
             }
             Expression::TupleField(tuple, name) => {
                 let tuple = self.resolve(tuple)?;
                 self.field(tuple, name)?
             }
-            Expression::ArrayElement(array, index) => self.call_on("arrayElement", &[array, index])?,
+            Expression::ArrayElement(array, index) => {
+                self.call_on("arrayElement", &[array, index])?
+            }
             Expression::Function(call) => self.function(call)?,
             Expression::Lambda { .. } => {
-                bail!(UnexpectedExpression, "Lambda {expression} stands outside of a function that takes one")
+                bail!(
+                    UnexpectedExpression,
+                    "Lambda {expression} stands outside of a function that takes one"
+                )
             }
             Expression::Asterisk { .. } | Expression::Columns { .. } => bail!(
                 UnexpectedExpression,
@@ -187,7 +194,12 @@ impl<'a> Resolver<'_, 'a> {
         }
     }
 
-    fn binary(&mut self, operator: BinaryOperator, left: &Expression, right: &Expression) -> Result<Expr> {
+    fn binary(
+        &mut self,
+        operator: BinaryOperator,
+        left: &Expression,
+        right: &Expression,
+    ) -> Result<Expr> {
         let name = match operator {
             BinaryOperator::Or | BinaryOperator::And => {
                 let mut parts = Vec::new();
@@ -273,7 +285,11 @@ impl<'a> Resolver<'_, 'a> {
     }
 }
 
-fn flatten<'e>(operator: BinaryOperator, expression: &'e Expression, parts: &mut Vec<&'e Expression>) {
+fn flatten<'e>(
+    operator: BinaryOperator,
+    expression: &'e Expression,
+    parts: &mut Vec<&'e Expression>,
+) {
     let mut waiting = vec![expression];
     while let Some(expression) = waiting.pop() {
         match expression {
@@ -287,7 +303,11 @@ fn flatten<'e>(operator: BinaryOperator, expression: &'e Expression, parts: &mut
 }
 
 /// A call of a scalar function; computed at once where all arguments are literals and that is allowed.
-pub(crate) fn build_call(environment: &dyn Environment, name: &str, arguments: Vec<Expr>) -> Result<Expr> {
+pub(crate) fn build_call(
+    environment: &dyn Environment,
+    name: &str,
+    arguments: Vec<Expr>,
+) -> Result<Expr> {
     let described: Vec<Argument> = arguments
         .iter()
         .map(|a| Argument {
@@ -301,12 +321,18 @@ pub(crate) fn build_call(environment: &dyn Environment, name: &str, arguments: V
         .collect();
     let bound = environment.registry().bind(environment.context(), name, &described)?;
     let declaration = bound.declaration;
-    let call =
-        Expr::Call { function: declaration.name.to_owned(), arguments, data_type: bound.return_type.clone() };
+    let call = Expr::Call {
+        function: declaration.name.to_owned(),
+        arguments,
+        data_type: bound.return_type.clone(),
+    };
     let Expr::Call { arguments, .. } = &call else { return Ok(call) };
     let constant = arguments.iter().all(|a| matches!(a, Expr::Literal { .. }));
     let fixed = declaration.determinism != expr::Determinism::Never
-        && !matches!(declaration.name, "materialize" | "sleep" | "sleepEachRow" | "throwIf" | "rowNumberInBlock");
+        && !matches!(
+            declaration.name,
+            "materialize" | "sleep" | "sleepEachRow" | "throwIf" | "rowNumberInBlock"
+        );
     if !constant || !fixed {
         return Ok(call);
     }
@@ -314,8 +340,16 @@ pub(crate) fn build_call(environment: &dyn Environment, name: &str, arguments: V
 }
 
 /// Computes an expression without columns.
-pub(crate) fn fold(environment: &dyn Environment, call: Expr, data_type: &DataType) -> Result<Expr> {
-    let evaluator = expr::Evaluator::new(std::slice::from_ref(&call), environment.registry(), environment.context())?;
+pub(crate) fn fold(
+    environment: &dyn Environment,
+    call: Expr,
+    data_type: &DataType,
+) -> Result<Expr> {
+    let evaluator = expr::Evaluator::new(
+        std::slice::from_ref(&call),
+        environment.registry(),
+        environment.context(),
+    )?;
     let block = Block::new(Vec::new(), 1);
     let column: Column = match evaluator.evaluate(&block)?.pop() {
         Some(column) => column,

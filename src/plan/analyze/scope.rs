@@ -45,9 +45,7 @@ impl TableLabel {
     /// Whether `qualifier.` can mean this table.
     pub(crate) fn matches(&self, qualifier: &[String]) -> bool {
         match qualifier {
-            [one] => {
-                self.alias.as_deref() == Some(one) || (self.name.as_deref() == Some(one))
-            }
+            [one] => self.alias.as_deref() == Some(one) || (self.name.as_deref() == Some(one)),
             [database, name] => {
                 self.database.as_deref() == Some(database) && self.name.as_deref() == Some(name)
             }
@@ -66,7 +64,12 @@ impl Scope {
 
     /// Adds the columns of a table that stand from `first` on in the input's rows; returns how many
     /// positions they take.
-    pub(crate) fn add_table(&mut self, label: TableLabel, columns: &[RelationColumn], first: usize) -> usize {
+    pub(crate) fn add_table(
+        &mut self,
+        label: TableLabel,
+        columns: &[RelationColumn],
+        first: usize,
+    ) -> usize {
         let table = self.tables.len();
         self.tables.push(label);
         let mut next = first;
@@ -99,11 +102,6 @@ impl Scope {
         } else {
             named.filter(|c| self.tables[c.table].matches(qualifier)).collect()
         }
-    }
-
-    /// The number of columns of the input's rows.
-    pub(crate) fn width(&self) -> usize {
-        self.columns.iter().filter_map(|c| c.index).max().map_or(0, |last| last + 1)
     }
 
     /// Names like the given one, for "maybe you meant".
@@ -158,7 +156,9 @@ pub(crate) fn children(expression: &Expression) -> Vec<&Expression> {
         Expression::Lambda { body, .. } => vec![body],
         Expression::IsNull { operand, .. } | Expression::Cast { operand, .. } => vec![operand],
         Expression::Interval { amount, .. } => vec![amount],
-        Expression::Binary(_, left, right) | Expression::ArrayElement(left, right) => vec![left, right],
+        Expression::Binary(_, left, right) | Expression::ArrayElement(left, right) => {
+            vec![left, right]
+        }
         Expression::Between { operand, low, high, .. } => vec![operand, low, high],
         Expression::Like { operand, pattern, .. } => vec![operand, pattern],
         Expression::In { operand, set, .. } => vec![operand, set],

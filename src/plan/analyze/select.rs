@@ -80,7 +80,12 @@ impl Analyzer<'_> {
         self.finish(plan, select, resolved)
     }
 
-    fn array_join(&mut self, plan: Plan, scope: Scope, join: &sql::ast::ArrayJoin) -> Result<(Plan, Scope)> {
+    fn array_join(
+        &mut self,
+        plan: Plan,
+        scope: Scope,
+        join: &sql::ast::ArrayJoin,
+    ) -> Result<(Plan, Scope)> {
         let width = plan.schema().len();
         let mut fields = plan.schema().fields().to_vec();
         let mut arrays = Vec::with_capacity(join.arrays.len());
@@ -97,7 +102,11 @@ impl Analyzer<'_> {
             let mut resolver = self.resolver(&scope, [expression])?;
             let resolved = resolver.row_expression(expression)?;
             let Some(item) = resolved.data_type().list_item() else {
-                bail!(TypeMismatch, "ARRAY JOIN requires an array argument, {name} is {}", resolved.data_type());
+                bail!(
+                    TypeMismatch,
+                    "ARRAY JOIN requires an array argument, {name} is {}",
+                    resolved.data_type()
+                );
             };
             fields.push(Field::new(name.clone(), item.clone()));
             arrays.push(resolved);
@@ -123,7 +132,12 @@ impl Analyzer<'_> {
         Ok((plan, extended))
     }
 
-    fn resolve_select(&mut self, select: &Select, scope: &Scope, items: &[Expression]) -> Result<Resolved> {
+    fn resolve_select(
+        &mut self,
+        select: &Select,
+        scope: &Scope,
+        items: &[Expression],
+    ) -> Result<Resolved> {
         check_supported(select)?;
         let sources = clauses(select, items);
         let mut resolver = self.resolver(scope, sources)?;
@@ -135,7 +149,8 @@ impl Analyzer<'_> {
         }
         let keys = resolver.group_keys(select, items)?;
         resolver.aggregates_allowed = true;
-        let resolved_items = items.iter().map(|i| resolver.resolve(i)).collect::<Result<Vec<_>>>()?;
+        let resolved_items =
+            items.iter().map(|i| resolver.resolve(i)).collect::<Result<Vec<_>>>()?;
         let having = select.having.as_ref().map(|h| resolver.resolve(h)).transpose()?;
         if let Some(having) = &having {
             check_condition(having, "HAVING")?;
@@ -190,7 +205,11 @@ impl Analyzer<'_> {
         let keys: Vec<SortKey> = resolved
             .order
             .into_iter()
-            .map(|(e, descending, nulls_first)| SortKey { expression: place(e), descending, nulls_first })
+            .map(|(e, descending, nulls_first)| SortKey {
+                expression: place(e),
+                descending,
+                nulls_first,
+            })
             .filter(|key| !matches!(key.expression, Expr::Literal { .. }))
             .collect();
         let by: Vec<Expr> = resolved.limit_by.into_iter().map(&mut place).collect();
@@ -207,13 +226,22 @@ impl Analyzer<'_> {
             .collect();
         let visible = Schema::new(fields[..width].to_vec());
         let extra = computed.len() > width;
-        let mut plan =
-            Plan::Project { input: Box::new(plan), expressions: computed, schema: Schema::new(fields) };
+        let mut plan = Plan::Project {
+            input: Box::new(plan),
+            expressions: computed,
+            schema: Schema::new(fields),
+        };
         match (&select.distinct, distinct_on) {
             (Some(DistinctClause::All), _) => {
-                plan = Plan::Distinct { input: Box::new(plan), columns: (0..width).collect(), limit: None };
+                plan = Plan::Distinct {
+                    input: Box::new(plan),
+                    columns: (0..width).collect(),
+                    limit: None,
+                };
             }
-            (_, Some(columns)) => plan = Plan::Distinct { input: Box::new(plan), columns, limit: None },
+            (_, Some(columns)) => {
+                plan = Plan::Distinct { input: Box::new(plan), columns, limit: None }
+            }
             _ => {}
         }
         if !keys.is_empty() {
@@ -230,7 +258,11 @@ impl Analyzer<'_> {
         if let Some(limit) = &select.limit {
             let kept = limit.limit.as_ref().map(|l| self.count(l, "LIMIT")).transpose()?;
             let offset = limit.offset.as_ref().map_or(Ok(0), |o| self.count(o, "OFFSET"))?;
-            let ties = if limit.with_ties { keys.into_iter().map(|k| k.expression).collect() } else { Vec::new() };
+            let ties = if limit.with_ties {
+                keys.into_iter().map(|k| k.expression).collect()
+            } else {
+                Vec::new()
+            };
             plan = Plan::Limit { input: Box::new(plan), offset, limit: kept, ties };
         }
         if extra {
@@ -279,10 +311,17 @@ fn aggregate(plan: Plan, resolved: &mut Resolved, name: &dyn Fn(usize) -> String
     if let Some(on) = &mut resolved.distinct_on {
         *on = on.iter().map(rewrite).collect::<Result<_>>()?;
     }
-    let mut fields: Vec<Field> =
-        keys.iter().enumerate().map(|(at, k)| Field::new(format!("#key{at}"), k.data_type())).collect();
+    let mut fields: Vec<Field> = keys
+        .iter()
+        .enumerate()
+        .map(|(at, k)| Field::new(format!("#key{at}"), k.data_type()))
+        .collect();
     fields.extend(
-        resolved.calls.iter().enumerate().map(|(at, c)| Field::new(format!("#call{at}"), c.data_type.clone())),
+        resolved
+            .calls
+            .iter()
+            .enumerate()
+            .map(|(at, c)| Field::new(format!("#call{at}"), c.data_type.clone())),
     );
     Ok(Plan::Aggregate(Aggregation {
         input: Box::new(plan),
@@ -317,10 +356,8 @@ fn check_supported(select: &Select) -> Result<()> {
 /// A condition must be a number or NULL.
 fn check_condition(condition: &Expr, clause: &str) -> Result<()> {
     let data_type = condition.data_type();
-    let fine = matches!(
-        data_type.inner(),
-        DataType::UInt8 | DataType::Bool | DataType::Nothing
-    ) || data_type.inner().is_integer()
+    let fine = matches!(data_type.inner(), DataType::UInt8 | DataType::Bool | DataType::Nothing)
+        || data_type.inner().is_integer()
         || data_type.inner().is_float();
     if fine {
         return Ok(());

@@ -40,14 +40,22 @@ fn keep(plan: Plan, wanted: &[usize]) -> (Plan, Vec<usize>) {
             let (input, below) = keep(*input, &used(kept.iter()));
             let expressions = kept.into_iter().map(|e| e.remap(&|c| below[c])).collect();
             let map = places(schema.len(), wanted);
-            (Plan::Project { input: Box::new(input), expressions, schema: pick(&schema, wanted) }, map)
+            (
+                Plan::Project {
+                    input: Box::new(input),
+                    expressions,
+                    schema: pick(&schema, wanted),
+                },
+                map,
+            )
         }
         Plan::Filter { input, predicate } => {
             let (input, map) = keep(*input, &union(wanted, &predicate.columns()));
             (Plan::Filter { input: Box::new(input), predicate: predicate.remap(&|c| map[c]) }, map)
         }
         Plan::Sort { input, keys, limit } => {
-            let (input, map) = keep(*input, &union(wanted, &used(keys.iter().map(|k| &k.expression))));
+            let (input, map) =
+                keep(*input, &union(wanted, &used(keys.iter().map(|k| &k.expression))));
             (Plan::Sort { input: Box::new(input), keys: moved(keys, &map), limit }, map)
         }
         Plan::Limit { input, offset, limit, ties } => {
@@ -85,7 +93,8 @@ fn keep(plan: Plan, wanted: &[usize]) -> (Plan, Vec<usize>) {
 fn keep_calls(aggregation: Aggregation, wanted: &[usize]) -> (Plan, Vec<usize>) {
     let Aggregation { input, keys, calls, schema, limit, top } = aggregation;
     let key_count = keys.len();
-    let for_top: Vec<usize> = top.iter().flat_map(|(k, _)| used(k.iter().map(|k| &k.expression))).collect();
+    let for_top: Vec<usize> =
+        top.iter().flat_map(|(k, _)| used(k.iter().map(|k| &k.expression))).collect();
     let wanted = union(wanted, &for_top);
     let mut kept: Vec<usize> = (0..key_count).collect();
     kept.extend(wanted.iter().copied().filter(|c| *c >= key_count));
@@ -212,7 +221,8 @@ fn moved(keys: Vec<SortKey>, map: &[usize]) -> Vec<SortKey> {
 /// A projection to just the wanted columns, where there are others.
 fn exactly(plan: Plan, map: &[usize], wanted: &[usize]) -> Plan {
     let schema = plan.schema();
-    let in_place = schema.len() == wanted.len() && wanted.iter().enumerate().all(|(at, c)| map[*c] == at);
+    let in_place =
+        schema.len() == wanted.len() && wanted.iter().enumerate().all(|(at, c)| map[*c] == at);
     if in_place {
         return plan;
     }

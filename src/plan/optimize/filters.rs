@@ -31,7 +31,8 @@ fn down(plan: Plan, mut conditions: Vec<Expr>, environment: &dyn Environment) ->
         }
         Plan::Aggregate(mut aggregation) => {
             let keys = aggregation.keys.clone();
-            let only_keys = |c: &Expr| !keys.is_empty() && c.columns().iter().all(|at| *at < keys.len());
+            let only_keys =
+                |c: &Expr| !keys.is_empty() && c.columns().iter().all(|at| *at < keys.len());
             let (through, stay): (Vec<_>, Vec<_>) = conditions.into_iter().partition(only_keys);
             let through = through.into_iter().map(|c| substitute(c, &keys)).collect();
             aggregation.input = Box::new(down(*aggregation.input, through, environment)?);
@@ -89,8 +90,10 @@ fn equal_keys(join: &mut Join, conditions: Vec<Expr>, width: usize) -> Vec<Expr>
         let sides = match &condition {
             Expr::Call { function, arguments, .. } if function == "equals" => {
                 let (a, b) = (arguments[0].clone(), arguments[1].clone());
-                let left = |e: &Expr| !e.columns().is_empty() && e.columns().iter().all(|c| *c < width);
-                let right = |e: &Expr| !e.columns().is_empty() && e.columns().iter().all(|c| *c >= width);
+                let left =
+                    |e: &Expr| !e.columns().is_empty() && e.columns().iter().all(|c| *c < width);
+                let right =
+                    |e: &Expr| !e.columns().is_empty() && e.columns().iter().all(|c| *c >= width);
                 if left(&a) && right(&b) {
                     Some((a, b))
                 } else if right(&a) && left(&b) {

@@ -31,7 +31,8 @@ pub(super) fn factor(plan: Plan, environment: &dyn Environment) -> Result<Plan> 
             outputs.push(Expr::column(keys + at, call.data_type.clone()));
             continue;
         };
-        let wide = if column.data_type().is_signed_integer() { DataType::Int64 } else { DataType::UInt64 };
+        let wide =
+            if column.data_type().is_signed_integer() { DataType::Int64 } else { DataType::UInt64 };
         let sum = place(AggregateCall {
             function: "sum".to_owned(),
             parameters: Vec::new(),
@@ -49,12 +50,16 @@ pub(super) fn factor(plan: Plan, environment: &dyn Environment) -> Result<Plan> 
             "multiply",
             vec![Expr::column(keys + count, DataType::UInt64), constant],
         )?;
-        let total =
-            build_call(environment, "plus", vec![Expr::column(keys + sum, wide), product])?;
+        let total = build_call(environment, "plus", vec![Expr::column(keys + sum, wide), product])?;
         outputs.push(crate::analyze::cast_to(total, &call.data_type));
     }
     let mut fields = aggregation.schema.fields()[..keys].to_vec();
-    fields.extend(calls.iter().enumerate().map(|(at, c)| Field::new(format!("#call{at}"), c.data_type.clone())));
+    fields.extend(
+        calls
+            .iter()
+            .enumerate()
+            .map(|(at, c)| Field::new(format!("#call{at}"), c.data_type.clone())),
+    );
     let schema = aggregation.schema.clone();
     let fewer = Plan::Aggregate(Aggregation { calls, schema: Schema::new(fields), ..aggregation });
     Ok(Plan::Project { input: Box::new(fewer), expressions: outputs, schema })
@@ -75,8 +80,8 @@ fn shifted_sum(call: &AggregateCall) -> Option<(Expr, Expr)> {
                 | (constant @ Expr::Literal { data_type, .. }, column @ Expr::Column { .. })
                     if narrow(column) && data_type.is_integer() =>
                 {
-                    let same_sign = column.data_type().is_signed_integer()
-                        || !data_type.is_signed_integer();
+                    let same_sign =
+                        column.data_type().is_signed_integer() || !data_type.is_signed_integer();
                     (same_sign && call.data_type.bits() == Some(64))
                         .then(|| (column.clone(), constant.clone()))
                 }
@@ -123,14 +128,18 @@ pub(super) fn functional_keys(plan: Plan, environment: &dyn Environment) -> Resu
         });
     }
     let first_call = kept.len();
-    let mut fields: Vec<Field> =
-        kept.iter().enumerate().map(|(at, k)| Field::new(format!("#key{at}"), k.data_type())).collect();
+    let mut fields: Vec<Field> = kept
+        .iter()
+        .enumerate()
+        .map(|(at, k)| Field::new(format!("#key{at}"), k.data_type()))
+        .collect();
     for (at, call) in aggregation.calls.iter().enumerate() {
         outputs.push(Expr::column(first_call + at, call.data_type.clone()));
         fields.push(Field::new(format!("#call{at}"), call.data_type.clone()));
     }
     let schema = aggregation.schema.clone();
-    let fewer = Plan::Aggregate(Aggregation { keys: kept, schema: Schema::new(fields), ..aggregation });
+    let fewer =
+        Plan::Aggregate(Aggregation { keys: kept, schema: Schema::new(fields), ..aggregation });
     Ok(Plan::Project { input: Box::new(fewer), expressions: outputs, schema })
 }
 
