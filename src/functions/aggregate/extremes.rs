@@ -78,11 +78,7 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
     },
     AggregateDeclaration {
         name: "anyLast_respect_nulls",
-        aliases: &[
-            "anyLastRespectNulls",
-            "last_value_respect_nulls",
-            "lastValueRespectNulls",
-        ],
+        aliases: &["anyLastRespectNulls", "last_value_respect_nulls", "lastValueRespectNulls"],
         case_insensitive: true,
         syntax: "anyLast_respect_nulls(x)",
         description: "The last value that is met, which may be NULL.",
@@ -242,13 +238,14 @@ impl<K: Kind, C: Choice> Function for Chosen<K, C> {
     }
 
     fn update_one(&self, state: &mut Self::State, arguments: &[Column], _: usize) -> Result<()> {
-        let best = match input::<K>(arguments, 0)? {
-            Input::Slice([]) => return Ok(()),
-            Input::Slice([first, rest @ ..]) => rest.iter().fold(*first, |best, value| {
-                if C::replaces::<K>(*value, best) { *value } else { best }
-            }),
-            Input::Constant(value) => value,
-        };
+        let best =
+            match input::<K>(arguments, 0)? {
+                Input::Slice([]) => return Ok(()),
+                Input::Slice([first, rest @ ..]) => rest.iter().fold(*first, |best, value| {
+                    if C::replaces::<K>(*value, best) { *value } else { best }
+                }),
+                Input::Constant(value) => value,
+            };
         choose::<K, C>(state, best);
         Ok(())
     }

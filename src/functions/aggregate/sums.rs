@@ -23,7 +23,10 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
         case_insensitive: true,
         syntax: "count([x])",
         description: "The number of rows, or of rows in which x is not NULL.",
-        examples: &[example("SELECT count(), count(number % 2 = 0 ? 1 : NULL) FROM numbers(5)", "5\t3")],
+        examples: &[example(
+            "SELECT count(), count(number % 2 = 0 ? 1 : NULL) FROM numbers(5)",
+            "5\t3",
+        )],
         nulls: NullRows::SkipThenEmpty,
         bind: |_, call| {
             call.no_parameters()?;
@@ -99,7 +102,10 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
         name: "avgWeighted",
         syntax: "avgWeighted(x, weight)",
         description: "The mean of numbers, each counted with its weight.",
-        examples: &[example("SELECT avgWeighted(number, number) FROM numbers(4)", "2.3333333333333335")],
+        examples: &[example(
+            "SELECT avgWeighted(number, number) FROM numbers(4)",
+            "2.3333333333333335",
+        )],
         bind: |_, call| {
             call.no_parameters()?;
             call.count(2)?;
@@ -197,10 +203,7 @@ pub(crate) fn sum_type(data_type: &DataType) -> Option<DataType> {
     })
 }
 
-fn bind_sum(
-    _: &expr::FunctionContext,
-    call: &AggregateArguments<'_>,
-) -> Result<BoundAggregate> {
+fn bind_sum(_: &expr::FunctionContext, call: &AggregateArguments<'_>) -> Result<BoundAggregate> {
     call.no_parameters()?;
     let data_type = call.only()?;
     let Some(result) = sum_type(data_type) else { return Err(call.illegal(data_type)) };
@@ -433,8 +436,7 @@ fn bind_sum_count(
 ) -> Result<BoundAggregate> {
     let sum = bind_sum(context, call)?;
     let field = |data_type| TupleField { name: None, data_type };
-    let result =
-        DataType::Tuple([field(sum.return_type.clone()), field(DataType::UInt64)].into());
+    let result = DataType::Tuple([field(sum.return_type.clone()), field(DataType::UInt64)].into());
     let fields = match result.arrow_type() {
         arrow_schema::DataType::Struct(fields) => fields,
         _ => Fields::empty(),
@@ -444,7 +446,10 @@ fn bind_sum_count(
         super::parts::Parts::new(
             vec![
                 (create(), super::parts::Takes::All),
-                (Box::new(super::grouped::Grouped::new(&Arc::new(Count))), super::parts::Takes::None),
+                (
+                    Box::new(super::grouped::Grouped::new(&Arc::new(Count))),
+                    super::parts::Takes::None,
+                ),
             ],
             {
                 let fields = fields.clone();
@@ -456,10 +461,7 @@ fn bind_sum_count(
     }))
 }
 
-fn bind_avg(
-    _: &expr::FunctionContext,
-    call: &AggregateArguments<'_>,
-) -> Result<BoundAggregate> {
+fn bind_avg(_: &expr::FunctionContext, call: &AggregateArguments<'_>) -> Result<BoundAggregate> {
     call.no_parameters()?;
     let data_type = call.only()?;
     let result = match data_type {
@@ -516,12 +518,7 @@ impl<K: Kind> Function for Mean<K> {
         MeanState::default()
     }
 
-    fn update(
-        &self,
-        states: &mut [MeanState],
-        groups: &[u32],
-        arguments: &[Column],
-    ) -> Result<()> {
+    fn update(&self, states: &mut [MeanState], groups: &[u32], arguments: &[Column]) -> Result<()> {
         input::<K>(arguments, 0)?
             .for_each(groups, |group, value| states[group].add(K::to_i128(value), 1));
         Ok(())
@@ -608,12 +605,7 @@ impl Function for FloatMean {
         Ok(())
     }
 
-    fn update_one(
-        &self,
-        state: &mut (f64, u64),
-        arguments: &[Column],
-        rows: usize,
-    ) -> Result<()> {
+    fn update_one(&self, state: &mut (f64, u64), arguments: &[Column], rows: usize) -> Result<()> {
         let sum = match floats(arguments, 0, &self.0)? {
             Floats::Slice(values) => sum_slice::<Float64Type>(&values),
             Floats::Constant(value) => value * rows as f64,
