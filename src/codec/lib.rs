@@ -19,6 +19,7 @@ mod choice;
 mod conformance;
 mod float;
 mod gorilla;
+mod hits;
 mod nested;
 mod node;
 mod nulls;
