@@ -33,8 +33,7 @@ impl Ordinals {
     /// Numbers that are ranks already; NULL is the largest.
     pub(crate) fn of_ranks(ranks: &[u32], distinct: usize) -> Ordinals {
         let null = distinct as u64;
-        let values =
-            ranks.iter().map(|r| if *r == NULL { null } else { u64::from(*r) }).collect();
+        let values = ranks.iter().map(|r| if *r == NULL { null } else { u64::from(*r) }).collect();
         Ordinals { values, bits: bits_of(null) }
     }
 

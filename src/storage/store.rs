@@ -16,6 +16,8 @@ mod lock;
 mod open;
 mod schema;
 
+pub use schema::FullName;
+
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::path::PathBuf;
@@ -139,7 +141,10 @@ impl Store {
     /// The tables of a database, by name; none where there is no such database.
     pub fn tables(&self, database: &str) -> Vec<Arc<Table>> {
         let names = self.names.read();
-        names.databases.get(database).map_or_else(Vec::new, |d| d.tables.values().cloned().collect())
+        names
+            .databases
+            .get(database)
+            .map_or_else(Vec::new, |d| d.tables.values().cloned().collect())
     }
 
     /// A table by name.

@@ -10,7 +10,7 @@ use arrow_array::ArrayRef;
 use arrow_buffer::NullBuffer;
 use base::disk::Disk;
 use base::{Error, Result};
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use types::DataType;
 
 use super::buffer::{FullColumn, PartitionBuffer};
