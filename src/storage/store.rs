@@ -127,6 +127,12 @@ impl fmt::Debug for Store {
     }
 }
 
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.merges.end();
+    }
+}
+
 impl Store {
     /// All databases, by name.
     pub fn databases(&self) -> Vec<DatabaseInfo> {
@@ -228,6 +234,11 @@ impl Store {
 
     pub(crate) fn context(&self) -> &Arc<PartContext> {
         &self.context
+    }
+
+    /// Holds off all other commits.
+    pub(crate) fn commit_guard(&self) -> parking_lot::MutexGuard<'_, ()> {
+        self.commit_lock.lock()
     }
 
     pub(crate) fn merge_state(&self) -> &Arc<MergeState> {

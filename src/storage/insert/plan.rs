@@ -86,6 +86,16 @@ impl WritePlan {
         })
     }
 
+    /// Rows of a granule: the table's, halved while the average granule is too large in bytes.
+    pub(crate) fn granularity_for(&self, rows: u64, bytes: u64) -> u32 {
+        let per_row = bytes.div_ceil(rows.max(1)).max(1);
+        let mut granularity = self.granularity;
+        while granularity > 1 && u64::from(granularity) * per_row > self.granule_bytes {
+            granularity /= 2;
+        }
+        granularity
+    }
+
     /// Checks a block against the table and appends the computed key columns.
     pub(crate) fn widen(&self, block: Block) -> Result<Block> {
         let rows = block.rows();

@@ -232,6 +232,7 @@ impl Store {
             table.show(apply, state);
         }
         self.set_version(version);
+        self.merge_state().wake();
         Ok(version)
     }
 }
