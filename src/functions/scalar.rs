@@ -41,6 +41,9 @@ mod cast;
 mod choose;
 mod comparison;
 mod conditional;
+mod date_parts;
+mod date_shifts;
+mod date_starts;
 mod decimal_arithmetic;
 mod division;
 mod interval_arithmetic;
@@ -59,6 +62,10 @@ pub(crate) fn register(registry: &mut Registry) {
         cast::TARGET_FUNCTIONS,
         comparison::FUNCTIONS,
         conditional::FUNCTIONS,
+        date_parts::FUNCTIONS,
+        date_shifts::FUNCTIONS,
+        date_shifts::SHIFTS,
+        date_starts::FUNCTIONS,
         division::FUNCTIONS,
         logic::FUNCTIONS,
         math::FUNCTIONS,
