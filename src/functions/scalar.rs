@@ -41,7 +41,10 @@ mod cast;
 mod choose;
 mod comparison;
 mod conditional;
+mod date_format;
+mod date_now;
 mod date_parts;
+mod date_read;
 mod date_shifts;
 mod date_starts;
 mod decimal_arithmetic;
@@ -62,7 +65,10 @@ pub(crate) fn register(registry: &mut Registry) {
         cast::TARGET_FUNCTIONS,
         comparison::FUNCTIONS,
         conditional::FUNCTIONS,
+        date_format::FUNCTIONS,
+        date_now::FUNCTIONS,
         date_parts::FUNCTIONS,
+        date_read::FUNCTIONS,
         date_shifts::FUNCTIONS,
         date_shifts::SHIFTS,
         date_starts::FUNCTIONS,
