@@ -34,6 +34,7 @@ macro_rules! declare {
 mod lane;
 mod number_type;
 
+mod about;
 mod arithmetic;
 mod bits;
 mod calendar;
@@ -53,12 +54,15 @@ mod interval_arithmetic;
 mod logic;
 mod math;
 mod order;
+mod random;
+mod readable;
 mod rounding;
 mod transform;
 
 /// Adds this family.
 pub(crate) fn register(registry: &mut Registry) {
     for functions in [
+        about::FUNCTIONS,
         arithmetic::FUNCTIONS,
         bits::FUNCTIONS,
         cast::FUNCTIONS,
@@ -75,9 +79,14 @@ pub(crate) fn register(registry: &mut Registry) {
         division::FUNCTIONS,
         logic::FUNCTIONS,
         math::FUNCTIONS,
+        random::FUNCTIONS,
+        readable::FUNCTIONS,
         rounding::FUNCTIONS,
         transform::FUNCTIONS,
     ] {
         registry.add_functions(functions);
     }
 }
+
+#[cfg(test)]
+mod tests;
