@@ -16,24 +16,36 @@ use expr::Registry;
 
 mod arg_extremes;
 mod arguments;
+mod arrays;
+mod bits;
 mod collected;
 mod combinators;
 mod distinct;
 mod encoded;
 mod extremes;
+mod funnel;
 mod grouped;
 mod hash;
 mod keys;
 mod kind;
 mod lists;
+mod maps;
 mod moments;
 mod parts;
+mod pattern;
 mod quantile;
+mod series;
 mod sketch;
+mod skip_nulls;
 mod slots;
 mod state_bytes;
 mod sums;
+mod top;
 mod uniq;
+mod unique;
+
+#[cfg(test)]
+mod tests;
 
 /// Adds this family.
 pub(crate) fn register(registry: &mut Registry) {
@@ -43,5 +55,12 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.add_aggregates(uniq::FUNCTIONS);
     registry.add_aggregates(moments::FUNCTIONS);
     quantile::register(registry);
+    registry.add_aggregates(arrays::FUNCTIONS);
+    registry.add_aggregates(unique::FUNCTIONS);
+    registry.add_aggregates(bits::FUNCTIONS);
+    registry.add_aggregates(maps::FUNCTIONS);
+    registry.add_aggregates(top::FUNCTIONS);
+    registry.add_aggregates(series::FUNCTIONS);
+    registry.add_aggregates(funnel::FUNCTIONS);
     registry.add_combinators(combinators::COMBINATORS);
 }

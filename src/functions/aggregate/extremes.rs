@@ -188,6 +188,22 @@ impl Choice for Last {
     }
 }
 
+/// Binds `min`.
+pub(crate) fn bind_min(
+    _: &expr::FunctionContext,
+    call: &AggregateArguments<'_>,
+) -> Result<BoundAggregate> {
+    bind::<Smallest>(call)
+}
+
+/// Binds `max`.
+pub(crate) fn bind_max(
+    _: &expr::FunctionContext,
+    call: &AggregateArguments<'_>,
+) -> Result<BoundAggregate> {
+    bind::<Greatest>(call)
+}
+
 fn bind<C: Choice>(call: &AggregateArguments<'_>) -> Result<BoundAggregate> {
     call.no_parameters()?;
     let data_type = call.only()?;

@@ -53,14 +53,7 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
         syntax: "sumWithOverflow(x)",
         description: "The sum of numbers in the type of the argument, wrapping around.",
         examples: &[example("SELECT sumWithOverflow(200::UInt8) FROM numbers(2)", "144")],
-        bind: |_, call| {
-            call.no_parameters()?;
-            let data_type = call.only()?;
-            call.number(data_type)?;
-            with_kind!(data_type, K => {
-                Ok(bound(data_type.clone(), NarrowSum::<K>(PhantomData)))
-            }, otherwise Err(call.illegal(data_type)))
-        },
+        bind: bind_narrow_sum,
         ..USUAL
     },
     AggregateDeclaration {
@@ -197,7 +190,21 @@ pub(crate) fn sum_type(data_type: &DataType) -> Option<DataType> {
     })
 }
 
-fn bind_sum(
+/// Binds `sumWithOverflow`.
+pub(crate) fn bind_narrow_sum(
+    _: &expr::FunctionContext,
+    call: &AggregateArguments<'_>,
+) -> Result<BoundAggregate> {
+    call.no_parameters()?;
+    let data_type = call.only()?;
+    call.number(data_type)?;
+    with_kind!(data_type, K => {
+        Ok(bound(data_type.clone(), NarrowSum::<K>(PhantomData)))
+    }, otherwise Err(call.illegal(data_type)))
+}
+
+/// Binds `sum`.
+pub(crate) fn bind_sum(
     _: &expr::FunctionContext,
     call: &AggregateArguments<'_>,
 ) -> Result<BoundAggregate> {
@@ -327,21 +334,6 @@ impl<K: Kind> Function for Decimals<K> {
 /// `sumWithOverflow`
 struct NarrowSum<K>(PhantomData<fn() -> K>);
 
-/// The low bits of a sum as the argument's own type.
-fn narrow<K: Kind>(sum: i128, float: f64) -> Result<K::Native> {
-    let mut bytes = Vec::with_capacity(16);
-    if K::FLOAT {
-        match <K::Native as Plain>::BYTES {
-            4 => (float as f32).write(&mut bytes),
-            _ => float.write(&mut bytes),
-        }
-    } else {
-        sum.write(&mut bytes);
-        bytes.truncate(<K::Native as Plain>::BYTES);
-    }
-    K::Native::read(&mut bytes.as_slice())
-}
-
 impl<K: Kind> Function for NarrowSum<K> {
     type State = K::Sum;
 
@@ -369,17 +361,7 @@ impl<K: Kind> Function for NarrowSum<K> {
     }
 
     fn finish(&self, states: &mut [K::Sum]) -> Result<ArrayRef> {
-        let mut sums = Vec::with_capacity(states.len());
-        for state in states {
-            let mut bytes = Vec::with_capacity(16);
-            state.write(&mut bytes);
-            sums.push(if K::FLOAT {
-                narrow::<K>(0, f64::read(&mut bytes.as_slice())?)?
-            } else {
-                bytes.resize(16, 0);
-                narrow::<K>(i128::read(&mut bytes.as_slice())?, 0.0)?
-            });
-        }
+        let sums = states.iter().map(|sum| K::narrow(*sum)).collect();
         Ok(kind::array::<K>(sums))
     }
 }
