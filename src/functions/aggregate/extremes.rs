@@ -486,9 +486,9 @@ struct Majority(Encoding);
 
 impl Majority {
     fn vote(state: &mut (Arc<[u8]>, u64), value: &[u8], votes: u64) {
-        if *state.0 == *value {
+        if state.1 > 0 && *state.0 == *value {
             state.1 = state.1.wrapping_add(votes);
-        } else if state.1 >= votes && state.1 > 0 {
+        } else if state.1 >= votes {
             state.1 -= votes;
         } else {
             *state = (value.into(), votes - state.1);
