@@ -19,7 +19,7 @@ pub use evaluate::Evaluator;
 pub use expression::Expr;
 pub use function::{
     Argument, Bound, Determinism, Example, FunctionDeclaration, HigherOrderKernel, Kernel,
-    LambdaCall, Nulls, PlainKernel,
+    LambdaCall, LambdaParameters, Nulls, PlainKernel,
 };
 pub use registry::{BoundFunction, Registry};
 pub use set::Set;

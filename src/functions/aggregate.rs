@@ -26,10 +26,12 @@ mod extremes;
 mod funnel;
 mod grouped;
 mod hash;
+mod intervals;
 mod keys;
 mod kind;
 mod lists;
 mod maps;
+mod means;
 mod moments;
 mod parts;
 mod pattern;
@@ -43,6 +45,8 @@ mod sums;
 mod top;
 mod uniq;
 mod unique;
+mod votes;
+mod windows;
 
 #[cfg(test)]
 mod tests;
@@ -50,17 +54,21 @@ mod tests;
 /// Adds this family.
 pub(crate) fn register(registry: &mut Registry) {
     registry.add_aggregates(sums::FUNCTIONS);
+    registry.add_aggregates(means::FUNCTIONS);
     registry.add_aggregates(extremes::FUNCTIONS);
+    registry.add_aggregates(votes::FUNCTIONS);
     registry.add_aggregates(arg_extremes::FUNCTIONS);
     registry.add_aggregates(uniq::FUNCTIONS);
     registry.add_aggregates(moments::FUNCTIONS);
     quantile::register(registry);
     registry.add_aggregates(arrays::FUNCTIONS);
+    registry.add_aggregates(windows::FUNCTIONS);
     registry.add_aggregates(unique::FUNCTIONS);
     registry.add_aggregates(bits::FUNCTIONS);
     registry.add_aggregates(maps::FUNCTIONS);
     registry.add_aggregates(top::FUNCTIONS);
     registry.add_aggregates(series::FUNCTIONS);
+    registry.add_aggregates(intervals::FUNCTIONS);
     registry.add_aggregates(funnel::FUNCTIONS);
     registry.add_combinators(combinators::COMBINATORS);
 }
