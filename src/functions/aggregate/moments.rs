@@ -47,11 +47,11 @@ enum Double {
 }
 
 macro_rules! single {
-    ($name:literal, $aliases:expr, $what:ident, $stable:literal, $description:literal, $result:literal) => {
+    ($name:literal, $aliases:expr, $what:ident, $insensitive:literal, $stable:literal, $description:literal, $result:literal) => {
         AggregateDeclaration {
             name: $name,
             aliases: $aliases,
-            case_insensitive: !$aliases.is_empty(),
+            case_insensitive: $insensitive,
             syntax: concat!($name, "(x)"),
             description: $description,
             examples: &[example(
@@ -83,113 +83,20 @@ macro_rules! double {
 }
 
 pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
-    single!(
-        "varPop",
-        &["VAR_POP"],
-        VarPop,
-        false,
-        "The variance of a whole population.",
-        "79.1389"
-    ),
-    single!(
-        "varSamp",
-        &["VAR_SAMP"],
-        VarSamp,
-        false,
-        "The variance as estimated from a sample; NaN of fewer than two values.",
-        "94.9667"
-    ),
-    single!(
-        "stddevPop",
-        &["STDDEV_POP", "STD"],
-        StddevPop,
-        false,
-        "The standard deviation of a whole population.",
-        "8.896"
-    ),
-    single!(
-        "stddevSamp",
-        &["STDDEV_SAMP", "STDDEV"],
-        StddevSamp,
-        false,
-        "The standard deviation as estimated from a sample; NaN of fewer than two values.",
-        "9.7451"
-    ),
-    single!(
-        "varPopStable",
-        &[],
-        VarPop,
-        true,
-        "As varPop, in Float64; infinite where there are no values.",
-        "79.1389"
-    ),
-    single!(
-        "varSampStable",
-        &[],
-        VarSamp,
-        true,
-        "As varSamp, in Float64; infinite of fewer than two values.",
-        "94.9667"
-    ),
-    single!(
-        "stddevPopStable",
-        &[],
-        StddevPop,
-        true,
-        "As stddevPop, in Float64; infinite where there are no values.",
-        "8.896"
-    ),
-    single!(
-        "stddevSampStable",
-        &[],
-        StddevSamp,
-        true,
-        "As stddevSamp, in Float64; infinite of fewer than two values.",
-        "9.7451"
-    ),
-    single!("skewPop", &[], SkewPop, false, "The skewness of a whole population.", "0.6713"),
-    single!(
-        "skewSamp",
-        &[],
-        SkewSamp,
-        false,
-        "The skewness with the variance as estimated from a sample.",
-        "0.5107"
-    ),
-    single!(
-        "kurtPop",
-        &[],
-        KurtPop,
-        false,
-        "The kurtosis of a whole population (3 of a normal one).",
-        "2.0557"
-    ),
-    single!(
-        "kurtSamp",
-        &[],
-        KurtSamp,
-        false,
-        "The kurtosis with the variance as estimated from a sample.",
-        "1.4276"
-    ),
-    double!(
-        "covarPop",
-        &["COVAR_POP"],
-        CovarPop,
-        false,
-        false,
-        "The covariance of a whole population.",
-        "14.5833"
-    ),
-    double!(
-        "covarSamp",
-        &["COVAR_SAMP"],
-        CovarSamp,
-        false,
-        false,
-        "The covariance as estimated from a sample; NaN of fewer than two rows.",
-        "17.5"
-    ),
+    single!("varPop", &["VAR_POP"], VarPop, true, false, "The variance of a whole population.", "79.1389"),
+    single!("varSamp", &["VAR_SAMP"], VarSamp, true, false, "The variance as estimated from a sample; NaN of fewer than two values.", "94.9667"),
+    single!("stddevPop", &["STDDEV_POP", "STD"], StddevPop, true, false, "The standard deviation of a whole population.", "8.896"),
+    single!("stddevSamp", &["STDDEV_SAMP", "STDDEV"], StddevSamp, true, false, "The standard deviation as estimated from a sample; NaN of fewer than two values.", "9.7451"),
+    single!("varPopStable", &[], VarPop, false, true, "As varPop, in Float64; infinite where there are no values.", "79.1389"),
+    single!("varSampStable", &[], VarSamp, false, true, "As varSamp, in Float64; infinite of fewer than two values.", "94.9667"),
+    single!("stddevPopStable", &[], StddevPop, false, true, "As stddevPop, in Float64; infinite where there are no values.", "8.896"),
+    single!("stddevSampStable", &[], StddevSamp, false, true, "As stddevSamp, in Float64; infinite of fewer than two values.", "9.7451"),
+    single!("skewPop", &[], SkewPop, false, false, "The skewness of a whole population.", "0.6713"),
+    single!("skewSamp", &[], SkewSamp, false, false, "The skewness with the variance as estimated from a sample.", "0.5107"),
+    single!("kurtPop", &[], KurtPop, false, false, "The kurtosis of a whole population (3 of a normal one).", "2.0557"),
+    single!("kurtSamp", &[], KurtSamp, false, false, "The kurtosis with the variance as estimated from a sample.", "1.4276"),
+    double!("covarPop", &["COVAR_POP"], CovarPop, false, true, "The covariance of a whole population.", "14.5833"),
+    double!("covarSamp", &["COVAR_SAMP"], CovarSamp, false, true, "The covariance as estimated from a sample; NaN of fewer than two rows.", "17.5"),
     double!("corr", &[], Corr, false, true, "Pearson's correlation coefficient.", "0.9599"),
     double!("covarPopStable", &[], CovarPop, true, false, "As covarPop, in Float64.", "14.5833"),
     double!("covarSampStable", &[], CovarSamp, true, false, "As covarSamp, in Float64.", "17.5"),
@@ -206,78 +113,14 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
         bind: |_, call| bind_double(call, Double::Regression, true),
         ..USUAL
     },
-    double!(
-        "regr_slope",
-        &[],
-        Slope,
-        true,
-        true,
-        "The slope of the line of least squares; y comes first.",
-        "0.1843"
-    ),
-    double!(
-        "regr_intercept",
-        &[],
-        Intercept,
-        true,
-        true,
-        "Where the line of least squares meets the y axis; y comes first.",
-        "0.8108"
-    ),
-    double!(
-        "regr_r2",
-        &[],
-        R2,
-        true,
-        true,
-        "The share of variance that the line of least squares explains; y comes first.",
-        "0.9214"
-    ),
-    double!(
-        "regr_avgx",
-        &[],
-        AverageX,
-        true,
-        true,
-        "The mean of the second argument over rows without NULL.",
-        "9.1667"
-    ),
-    double!(
-        "regr_avgy",
-        &[],
-        AverageY,
-        true,
-        true,
-        "The mean of the first argument over rows without NULL.",
-        "2.5"
-    ),
-    double!(
-        "regr_sxx",
-        &[],
-        Sxx,
-        true,
-        true,
-        "The sum of squared deviations of the second argument.",
-        "474.8333"
-    ),
-    double!(
-        "regr_syy",
-        &[],
-        Syy,
-        true,
-        true,
-        "The sum of squared deviations of the first argument.",
-        "17.5"
-    ),
-    double!(
-        "regr_sxy",
-        &[],
-        Sxy,
-        true,
-        true,
-        "The sum of products of deviations of both arguments.",
-        "87.5"
-    ),
+    double!("regr_slope", &[], Slope, true, true, "The slope of the line of least squares; y comes first.", "0.1843"),
+    double!("regr_intercept", &[], Intercept, true, true, "Where the line of least squares meets the y axis; y comes first.", "0.8108"),
+    double!("regr_r2", &[], R2, true, true, "The share of variance that the line of least squares explains; y comes first.", "0.9214"),
+    double!("regr_avgx", &[], AverageX, true, true, "The mean of the second argument over rows without NULL.", "9.1667"),
+    double!("regr_avgy", &[], AverageY, true, true, "The mean of the first argument over rows without NULL.", "2.5"),
+    double!("regr_sxx", &[], Sxx, true, true, "The sum of squared deviations of the second argument.", "474.8333"),
+    double!("regr_syy", &[], Syy, true, true, "The sum of squared deviations of the first argument.", "17.5"),
+    double!("regr_sxy", &[], Sxy, true, true, "The sum of products of deviations of both arguments.", "87.5"),
     AggregateDeclaration {
         name: "regr_count",
         case_insensitive: true,
@@ -303,8 +146,7 @@ fn bind_single(
     call.no_parameters()?;
     let data_type = call.only()?;
     call.number(data_type)?;
-    let shape =
-        matches!(what, Single::SkewPop | Single::SkewSamp | Single::KurtPop | Single::KurtSamp);
+    let shape = matches!(what, Single::SkewPop | Single::SkewSamp | Single::KurtPop | Single::KurtSamp);
     let narrow = narrow(call.types, stable || shape);
     let result = if narrow { DataType::Float32 } else { DataType::Float64 };
     let data_type = data_type.clone();
@@ -332,8 +174,10 @@ fn bind_double(
         );
     }
     let narrow = narrow(call.types, stable);
-    let field =
-        |name: &str| TupleField { name: Some(name.to_owned()), data_type: DataType::Float64 };
+    let field = |name: &str| TupleField {
+        name: Some(name.to_owned()),
+        data_type: DataType::Float64,
+    };
     let result = match what {
         Double::Regression => DataType::Tuple([field("k"), field("b")].into()),
         Double::Count => DataType::UInt64,
@@ -386,7 +230,9 @@ fn merge_moments<const N: usize>(a: &mut [f64; N], b: &[f64; N]) {
             + delta * step * step * step * na * nb * (na * na - na * nb + nb * nb)
             + 6.0 * step * step * (na * na * b2 + nb * nb * a2)
             + 4.0 * step * (na * b3 - nb * a3);
-        a[3] += b[3] + delta * step * step * na * nb * (na - nb) + 3.0 * step * (na * b2 - nb * a2);
+        a[3] += b[3]
+            + delta * step * step * na * nb * (na - nb)
+            + 3.0 * step * (na * b2 - nb * a2);
     }
     a[2] += b[2] + delta * step * na * nb;
     a[1] += step * nb;
@@ -525,20 +371,8 @@ impl CoMoments {
         // The regr_ functions take y first.
         let by_second = line(*n, *mean_y, *mean_x, *syy, *sxy);
         match self.what {
-            Double::CovarPop => {
-                if *n == 0.0 {
-                    empty
-                } else {
-                    sxy / n
-                }
-            }
-            Double::CovarSamp => {
-                if *n < 2.0 {
-                    empty
-                } else {
-                    sxy / (n - 1.0)
-                }
-            }
+            Double::CovarPop => if *n == 0.0 { empty } else { sxy / n },
+            Double::CovarSamp => if *n < 2.0 { empty } else { sxy / (n - 1.0) },
             Double::Corr if *n < 2.0 => empty,
             Double::Corr => sxy / (sxx * syy).sqrt(),
             Double::Slope => by_second.0,
