@@ -337,7 +337,14 @@ pub(crate) fn is_insert(text: &[u8]) -> bool {
 /// Whether a text only reads, so that nobody misses it once its client has gone.
 pub(crate) fn only_reads(text: &[u8]) -> bool {
     const READING: [&[u8]; 9] = [
-        b"select", b"with", b"show", b"desc", b"describe", b"explain", b"exists", b"values",
+        b"select",
+        b"with",
+        b"show",
+        b"desc",
+        b"describe",
+        b"explain",
+        b"exists",
+        b"values",
         b"from",
     ];
     let mut rest = skip_blank(text);

@@ -104,10 +104,7 @@ fn long(data: &[u8], seed: (u64, u64)) -> (u64, u64) {
     let (mut x, mut y) = seed;
     let mut z = K1.wrapping_mul(len as u64);
     let first = (y ^ K1).rotate_right(49).wrapping_mul(K1).wrapping_add(word(data, 0));
-    let mut v = (
-        first,
-        first.rotate_right(42).wrapping_mul(K1).wrapping_add(word(data, 8)),
-    );
+    let mut v = (first, first.rotate_right(42).wrapping_mul(K1).wrapping_add(word(data, 8)));
     let mut w = (
         y.wrapping_add(z).rotate_right(35).wrapping_mul(K1).wrapping_add(x),
         x.wrapping_add(word(data, 88)).rotate_right(53).wrapping_mul(K1),
@@ -137,10 +134,7 @@ fn long(data: &[u8], seed: (u64, u64)) -> (u64, u64) {
     }
     x = fold(x, v.0);
     y = fold(y, w.0);
-    (
-        fold(x.wrapping_add(v.1), w.1).wrapping_add(y),
-        fold(x.wrapping_add(w.1), y.wrapping_add(v.1)),
-    )
+    (fold(x.wrapping_add(v.1), w.1).wrapping_add(y), fold(x.wrapping_add(w.1), y.wrapping_add(v.1)))
 }
 
 #[cfg(test)]

@@ -168,15 +168,15 @@ pub(crate) fn frame(data: &[u8]) -> Vec<u8> {
     let mut frame = vec![0; CHECKSUM + HEADER + bound];
     // The output has LZ4's own bound on what it may need, so compressing cannot fail; were it
     // to fail, the frame goes out uncompressed.
-    let (method, len) =
-        match lz4_flex::block::compress_into(data, &mut frame[CHECKSUM + HEADER..]) {
-            Ok(len) => (LZ4, len),
-            Err(_) => {
-                frame.truncate(CHECKSUM + HEADER);
-                frame.extend_from_slice(data);
-                (NONE, data.len())
-            }
-        };
+    let (method, len) = match lz4_flex::block::compress_into(data, &mut frame[CHECKSUM + HEADER..])
+    {
+        Ok(len) => (LZ4, len),
+        Err(_) => {
+            frame.truncate(CHECKSUM + HEADER);
+            frame.extend_from_slice(data);
+            (NONE, data.len())
+        }
+    };
     frame.truncate(CHECKSUM + HEADER + len);
     frame[CHECKSUM] = method;
     frame[CHECKSUM + 1..CHECKSUM + 5].copy_from_slice(&((len + HEADER) as u32).to_le_bytes());

@@ -161,7 +161,9 @@ mod tests {
 
     #[test]
     fn broken_forms_are_refused() {
-        for body in ["", "--XX", "--XX\r\n", "--XX\r\nfoo: bar\r\n\r\n", "--XX\r\na: b\r\n\r\n\r\n--XX--"] {
+        for body in
+            ["", "--XX", "--XX\r\n", "--XX\r\nfoo: bar\r\n\r\n", "--XX\r\na: b\r\n\r\n\r\n--XX--"]
+        {
             assert!(parse(&Bytes::from(body), "XX").is_err(), "{body:?}");
         }
     }

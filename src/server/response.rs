@@ -100,7 +100,13 @@ impl Answering {
 }
 
 /// The headers of every response of a query.
-fn set_common(app: &App, headers: &mut HeaderMap, options: AnswerOptions, head: &Head, query_id: &str) {
+fn set_common(
+    app: &App,
+    headers: &mut HeaderMap,
+    options: AnswerOptions,
+    head: &Head,
+    query_id: &str,
+) {
     headers.insert(DISPLAY_NAME, app.display_name.clone());
     let id = if head.query_id.is_empty() { query_id } else { &head.query_id };
     append(headers, QUERY_ID, id);
@@ -126,7 +132,8 @@ fn set_common(app: &App, headers: &mut HeaderMap, options: AnswerOptions, head: 
 /// Adds a header, without characters that no header can hold.
 fn append(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     let value = HeaderValue::from_str(value).or_else(|_| {
-        let kept: String = value.chars().filter(|c| c.is_ascii() && !c.is_ascii_control()).collect();
+        let kept: String =
+            value.chars().filter(|c| c.is_ascii() && !c.is_ascii_control()).collect();
         HeaderValue::from_str(&kept)
     });
     if let Ok(value) = value {

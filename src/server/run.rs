@@ -232,7 +232,9 @@ async fn refuse(mut stream: TcpStream) {
         Too many connections\n";
     let answer = async {
         stream.write_all(ANSWER).await?;
-        stream.shutdown().await
+        stream.shutdown().await?;
+        // Closing with the request unread would reset the connection, and lose the answer.
+        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
     };
     let _ = tokio::time::timeout(Duration::from_secs(1), answer).await;
 }
@@ -246,12 +248,8 @@ async fn connection(
     mut stopped: watch::Receiver<bool>,
 ) {
     let link = Arc::new(Link::new(peer));
-    let socket = Socket::new(
-        stream,
-        Arc::clone(&link),
-        Arc::clone(&app.counters),
-        app.config.send_timeout,
-    );
+    let socket =
+        Socket::new(stream, Arc::clone(&link), Arc::clone(&app.counters), app.config.send_timeout);
     let service = hyper::service::service_fn(move |request: hyper::Request<_>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(Arc::clone(&link));
@@ -260,8 +258,7 @@ async fn connection(
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(app.config.header_timeout);
-    let mut connection =
-        std::pin::pin!(builder.serve_connection(TokioIo::new(socket), service));
+    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(socket), service));
     let mut stopping = false;
     loop {
         tokio::select! {
