@@ -1,6 +1,47 @@
 //! Aggregate functions and their combinators.
+//!
+//! Most functions say what one group's state is and how rows change it; one of these frames
+//! does the rest:
+//!
+//! 1. `grouped`: one state value a group, side by side in a vector.
+//! 2. `collected`: all values of a group are kept (in one arena) and computed at the end.
+//! 3. `distinct`: one hash table of (group, value) for all groups.
+//! 4. `slots`, `lists`, `combinators::subgroups`: byte strings, lists and keys of groups, without a
+//!    box for each group.
+//!
+//! States are written with a version byte and little endian (`state_bytes`); values of any
+//! type within them as `encoded` says.
 
 use expr::Registry;
 
+mod arg_extremes;
+mod arguments;
+mod collected;
+mod combinators;
+mod distinct;
+mod encoded;
+mod extremes;
+mod grouped;
+mod hash;
+mod keys;
+mod kind;
+mod lists;
+mod moments;
+mod parts;
+mod quantile;
+mod sketch;
+mod slots;
+mod state_bytes;
+mod sums;
+mod uniq;
+
 /// Adds this family.
-pub(crate) fn register(_registry: &mut Registry) {}
+pub(crate) fn register(registry: &mut Registry) {
+    registry.add_aggregates(sums::FUNCTIONS);
+    registry.add_aggregates(extremes::FUNCTIONS);
+    registry.add_aggregates(arg_extremes::FUNCTIONS);
+    registry.add_aggregates(uniq::FUNCTIONS);
+    registry.add_aggregates(moments::FUNCTIONS);
+    quantile::register(registry);
+    registry.add_combinators(combinators::COMBINATORS);
+}
