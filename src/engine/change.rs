@@ -39,7 +39,8 @@ impl Query<'_> {
                         })?)
                     }
                 };
-                self.engine.store.optimize(&table, is_final, partition.as_deref())
+                let store = &self.engine.store;
+                store.optimize(&table, partition.as_deref(), is_final, &self.cancel).map(|_| ())
             }
             Statement::System(command) => self.system(&command),
             Statement::Kill { mutation: false, filter } => self.kill_queries(&filter),
@@ -126,14 +127,14 @@ impl Query<'_> {
         let store = &self.engine.store;
         match command.words.as_str() {
             "STOP MERGES" | "START MERGES" => {
-                let stop = command.words == "STOP MERGES";
-                match &command.table {
-                    Some(name) => {
-                        let table = self.stored_table(name)?;
-                        if stop { store.stop_merges_of(&table) } else { store.start_merges_of(&table) }
-                    }
-                    None if stop => store.stop_merges(),
-                    None => store.start_merges(),
+                let table = match &command.table {
+                    Some(name) => Some(self.stored_table(name)?),
+                    None => None,
+                };
+                if command.words == "STOP MERGES" {
+                    store.stop_merges(table.as_deref());
+                } else {
+                    store.start_merges(table.as_deref());
                 }
                 Ok(())
             }

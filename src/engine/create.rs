@@ -158,7 +158,7 @@ impl Query<'_> {
                 };
                 let text = match &default.expression {
                     Some(expression) => expression.to_string(),
-                    None => format!("defaultValueOfTypeName({})", sql::quote_string(&defined.data_type.to_string())),
+                    None => format!("defaultValueOfTypeName({})", crate::query::quoted(&defined.data_type.to_string())),
                 };
                 defined.default = Some((kind, text));
             }
@@ -370,7 +370,7 @@ pub(crate) fn pretty(create_sql: &str) -> Result<String> {
             let written = c.to_string();
             let quoted = format!("`{}`", c.name.replace('`', "\\`"));
             let bare = sql::quote_identifier(&c.name);
-            format!("    {quoted}{}", written.strip_prefix(bare.as_str()).unwrap_or(&written))
+            format!("    {quoted}{}", written.strip_prefix(bare.as_ref()).unwrap_or(&written))
         })
         .collect();
     text.push_str(&columns.join(",\n"));
@@ -389,7 +389,7 @@ pub(crate) fn pretty(create_sql: &str) -> Result<String> {
         }
     }
     if let Some(comment) = &create.comment {
-        text.push_str(&format!("\nCOMMENT {}", sql::quote_string(comment)));
+        text.push_str(&format!("\nCOMMENT {}", crate::query::quoted(comment)));
     }
     Ok(text)
 }

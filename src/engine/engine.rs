@@ -100,7 +100,7 @@ impl Engine {
             }
         }
         if options.background {
-            store.start_background();
+            store.start_background()?;
         }
         let memory = if options.memory == 0 { machine_memory() / 5 * 4 } else { options.memory };
         Ok(Arc::new(Engine {
@@ -130,6 +130,11 @@ impl Engine {
     /// What the server calls itself.
     pub fn display_name(&self) -> &str {
         &self.options.display_name
+    }
+
+    /// The server's time zone.
+    pub fn time_zone_name(&self) -> &'static str {
+        types::TimeZone::server().name()
     }
 
     /// Asks a running query to stop; whether there is one of that id.

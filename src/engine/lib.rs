@@ -20,5 +20,5 @@ mod show;
 mod system;
 
 pub use engine::{Engine, EngineOptions, Gathered, VERSION};
-pub use request::{Credentials, ExternalTable, Head, Output, Progress, Request, Summary};
+pub use request::{Credentials, ExternalTable, Head, Output, Progress, Request, Summary, pulled};
 pub use settings::{SETTINGS, SettingDeclaration, SettingKind, Settings};

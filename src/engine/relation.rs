@@ -6,7 +6,7 @@ mod generated;
 use std::sync::Arc;
 
 use base::{Result, bail};
-use plan::{BlockSource, ColumnKind, Environment, Relation, RelationColumn, RelationSource};
+use plan::{BlockSource, ColumnKind, Relation, RelationColumn, RelationSource};
 use sql::ast::{Expression, Literal, Statement, TableName};
 use storage::{DefaultKind, TableDefinition};
 use types::{Block, DataType, Schema, Value};

@@ -2,9 +2,9 @@
 
 use arrow_array::Array;
 use base::{Result, bail};
-use plan::{Environment, plan_query};
+use plan::plan_query;
 use sql::ast::{Describe, Explain, ExplainKind, ObjectKind, Show, Statement, TableName};
-use types::{Block, Column, DataType, Field, Schema, Value, array_from_values};
+use types::{Block, Column, DataType, Field, Value, array_from_values};
 
 use crate::query::Query;
 use crate::request::Output;
@@ -21,15 +21,15 @@ impl Query<'_> {
                 if self.engine.store.database(&database).is_none() {
                     bail!(UnknownDatabase, "Database {database} does not exist");
                 }
-                let first = format!("database = {}", sql::quote_string(&database));
+                let first = format!("database = {}", crate::query::quoted(&database));
                 let columns = if full { "name, engine" } else { "name" };
                 format!("SELECT {columns} FROM system.tables{}", condition("name", &filter, Some(first)))
             }
             Show::Columns { table, filter, .. } => {
                 let first = format!(
                     "database = {} AND table = {}",
-                    sql::quote_string(self.database_of(&table)),
-                    sql::quote_string(&table.table)
+                    crate::query::quoted(self.database_of(&table)),
+                    crate::query::quoted(&table.table)
                 );
                 format!(
                     "SELECT name AS field, type, startsWith(type, 'Nullable') ? 'YES' : 'NO' AS `null`, '' AS key, \
@@ -58,7 +58,7 @@ impl Query<'_> {
             }
             Show::Other(word) => match word.to_ascii_uppercase().as_str() {
                 "CLUSTERS" => "SELECT cluster FROM system.clusters".to_owned(),
-                "USERS" => format!("SELECT {} AS name", sql::quote_string(&self.functions.user)),
+                "USERS" => format!("SELECT {} AS name", crate::query::quoted(&self.functions.user)),
                 "DICTIONARIES" => "SELECT '' AS name WHERE 0".to_owned(),
                 _ => bail!(NotImplemented, "SHOW {word} is not implemented"),
             },
@@ -234,7 +234,7 @@ fn condition(name: &str, filter: &sql::ast::ShowFilter, first: Option<String>) -
     if let Some(pattern) = &filter.like {
         let not = if filter.negated { "NOT " } else { "" };
         let like = if filter.case_insensitive { "ILIKE" } else { "LIKE" };
-        parts.push(format!("{name} {not}{like} {}", sql::quote_string(pattern)));
+        parts.push(format!("{name} {not}{like} {}", crate::query::quoted(pattern)));
     }
     if let Some(filter) = &filter.filter {
         parts.push(format!("({filter})"));

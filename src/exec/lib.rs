@@ -22,5 +22,5 @@ mod top_scan;
 
 pub use context::{Counters, ExecContext, ExecSettings};
 pub use pipeline::{BlockReader, Source, collect, execute, stream};
-pub use scan::{ScanReport, explain_scan};
+pub use scan::{ScanReport, Translations, explain_scan};
 pub use scheduler::Scheduler;

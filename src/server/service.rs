@@ -1,8 +1,10 @@
 //! What the server asks of the engine.
 
+use std::sync::Arc;
+
 use base::Result;
 use bytes::Bytes;
-use engine::{Credentials, Output, Request, Summary};
+use engine::{Credentials, Engine, Output, Request, Summary};
 
 /// The bytes of a request's body that follow those in [`Request::query`]: the next piece (never
 /// empty), or `None` at the end. A call blocks until the client has sent more.
@@ -70,4 +72,31 @@ pub struct Metric {
     pub kind: MetricKind,
     /// The number.
     pub value: f64,
+}
+
+impl QueryService for Arc<Engine> {
+    fn run(
+        &self,
+        request: Request,
+        input: Option<Input>,
+        output: &mut dyn Output,
+    ) -> Result<Summary> {
+        Engine::run(self, request, input.map(engine::pulled), output)
+    }
+
+    fn authenticate(&self, credentials: &Credentials) -> Result<()> {
+        Engine::authenticate(self, credentials)
+    }
+
+    fn version(&self) -> String {
+        engine::VERSION.to_owned()
+    }
+
+    fn display_name(&self) -> String {
+        Engine::display_name(self).to_owned()
+    }
+
+    fn time_zone(&self) -> String {
+        self.time_zone_name().to_owned()
+    }
 }

@@ -299,22 +299,25 @@ fn parts(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
 }
 
 fn merges(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
-    let all = query.engine.store.merges();
-    Ok(all
-        .into_iter()
-        .map(|m| {
-            vec![
-                text(&m.database),
-                text(&m.table),
-                Value::Float(m.elapsed.as_secs_f64()),
-                Value::Float(m.progress),
-                number(m.parts.len()),
-                text(&m.result),
-                number(m.rows_read),
-                number(m.rows_written),
-            ]
-        })
-        .collect())
+    let store = &query.engine.store;
+    let mut rows = Vec::new();
+    for merge in store.merges() {
+        // A table may be dropped while its parts are merged.
+        let Some(table) = store.table_by_uuid(&merge.table) else { continue };
+        let about = table.definition();
+        let done = (merge.rows as f64 * merge.progress) as u64;
+        rows.push(vec![
+            text(&about.database),
+            text(&about.name),
+            Value::Float(merge.elapsed.as_secs_f64()),
+            Value::Float(merge.progress),
+            number(merge.sources.len()),
+            text(&merge.result),
+            number(merge.rows),
+            number(done),
+        ]);
+    }
+    Ok(rows)
 }
 
 fn detached_parts(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
