@@ -224,6 +224,7 @@ error_codes! {
     DataFolderLocked = 10_003 "DATA_FOLDER_LOCKED" Permanent,
     UnsupportedParameter = 494 "UNSUPPORTED_PARAMETER" User,
     NoCommonType = 386 "NO_COMMON_TYPE" User,
+    IndexOfPositionalArgumentIsOutOfRange = 578 "INDEX_OF_POSITIONAL_ARGUMENT_IS_OUT_OF_RANGE" User,
     RegexpError = 427 "CANNOT_COMPILE_REGEXP" User,
     TooManyQueryPlanOptimizations = 572 "TOO_MANY_QUERY_PLAN_OPTIMIZATIONS" Permanent,
     UnknownElementOfEnum = 691 "UNKNOWN_ELEMENT_OF_ENUM" User,
