@@ -1,6 +1,45 @@
 //! Arrays, tuples, maps and functions of lambdas.
+//!
+//! 1. [`lists::Lists`] reads arrays and maps as offsets from 0 and flat items; results are put together
+//!    from offsets and items that were taken, never value by value.
+//! 2. [`keys::Keys`] makes values of any type comparable, sortable and hashable.
+//! 3. [`convert`](convert::convert) brings items to the common type that ClickHouse would choose.
+
+mod construct;
+mod convert;
+mod distinct;
+mod element;
+mod find;
+mod fold;
+mod keys;
+mod lists;
+mod map;
+mod mapped;
+mod numeric;
+mod slice;
+mod sort;
+mod tuple;
+mod vector;
 
 use expr::Registry;
 
+pub(crate) use find::starts_or_ends;
+pub(crate) use map::concat_maps;
+pub(crate) use slice::{concat_arrays, reverse};
+pub(crate) use tuple::concat_tuples;
+
 /// Adds this family.
-pub(crate) fn register(_registry: &mut Registry) {}
+pub(crate) fn register(registry: &mut Registry) {
+    registry.add_functions(construct::FUNCTIONS);
+    registry.add_functions(element::FUNCTIONS);
+    registry.add_functions(find::FUNCTIONS);
+    registry.add_functions(slice::FUNCTIONS);
+    registry.add_functions(distinct::FUNCTIONS);
+    registry.add_functions(sort::FUNCTIONS);
+    registry.add_functions(numeric::FUNCTIONS);
+    registry.add_functions(mapped::FUNCTIONS);
+    registry.add_functions(fold::FUNCTIONS);
+    registry.add_functions(vector::FUNCTIONS);
+    registry.add_functions(tuple::FUNCTIONS);
+    registry.add_functions(map::FUNCTIONS);
+}

@@ -35,7 +35,9 @@ pub use block::{Block, Field, Schema};
 pub use column::{Column, DictionaryColumn};
 pub use data_type::{DataType, EnumValues, IntervalKind, TupleField};
 pub use dictionary::{Dictionary, MemoryDictionary};
-pub use physical::{Physical, array_from_values, default_array, value_at};
+pub use physical::{
+    Physical, array_from_values, default_array, item_field, struct_fields, value_at,
+};
 pub use supertype::{least_supertype, require_supertype};
 pub use time::TimeZone;
 pub use value::Value;

@@ -137,12 +137,12 @@ impl DataType {
 }
 
 /// The field of a list's items.
-pub(crate) fn item_field(item: &DataType) -> Arc<ArrowField> {
+pub fn item_field(item: &DataType) -> Arc<ArrowField> {
     Arc::new(ArrowField::new("item", item.arrow_type(), true))
 }
 
 /// The fields of a tuple: "1", "2", ...
-pub(crate) fn struct_fields(types: impl Iterator<Item = ArrowType>) -> Fields {
+pub fn struct_fields(types: impl Iterator<Item = ArrowType>) -> Fields {
     types
         .enumerate()
         .map(|(at, arrow)| ArrowField::new((at + 1).to_string(), arrow, true))

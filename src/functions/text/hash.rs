@@ -1,0 +1,224 @@
+//! Hashes: of strings alone, and of any number of values of any type.
+//!
+//! A value of a fixed width is hashed as its bytes in memory (little endian), as ClickHouse does, and
+//! the hashes of several arguments are combined into one. Arrays are the hash of their length
+//! combined with the hashes of their items; tuples are as many arguments; maps are arrays.
+
+use std::sync::Arc;
+
+use arrow_array::builder::FixedSizeBinaryBuilder;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
+    UInt16Type, UInt32Type, UInt64Type,
+};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType};
+use base::{Error, Result, bail};
+use expr::{Argument, Bound, FunctionDeclaration, Registry};
+use types::{Column, DataType, Physical};
+
+mod any;
+mod city;
+mod murmur;
+mod sip;
+
+use super::declare;
+use super::strings::{Strings, illegal, number, numbers, require_text};
+use any::{Hash, any_arguments};
+
+pub(super) fn register(registry: &mut Registry) {
+    registry.add_functions(FUNCTIONS);
+    registry.add_functions(any::FUNCTIONS);
+}
+
+static FUNCTIONS: &[FunctionDeclaration] = &[
+    declare!("Hash", "MD5", "MD5(s)", "The MD5 digest of a string, 16 bytes.",
+        "SELECT hex(MD5('abc'))" => "900150983CD24FB0D6963F7D28E17F72", (1, 1), |_, a| digest("MD5", a, |s| <md5::Md5 as md5::Digest>::digest(s).to_vec(), 16)),
+    declare!("Hash", "SHA1", "SHA1(s)", "The SHA-1 digest of a string, 20 bytes.",
+        "SELECT hex(SHA1('abc'))" => "A9993E364706816ABA3E25717850C26C9CD0D89D", (1, 1), |_, a| digest("SHA1", a, |s| <sha1::Sha1 as sha1::Digest>::digest(s).to_vec(), 20)),
+    declare!("Hash", "SHA224", "SHA224(s)", "The SHA-224 digest of a string, 28 bytes.",
+        "SELECT hex(SHA224('abc'))" => "23097D223405D8228642A477BDA255B32AADBCE4BDA0B3F7E36C9DA7", (1, 1), |_, a| digest("SHA224", a, |s| <sha2::Sha224 as sha2::Digest>::digest(s).to_vec(), 28)),
+    declare!("Hash", "SHA256", "SHA256(s)", "The SHA-256 digest of a string, 32 bytes.",
+        "SELECT hex(SHA256('abc'))" => "BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD", (1, 1), |_, a| digest("SHA256", a, |s| <sha2::Sha256 as sha2::Digest>::digest(s).to_vec(), 32)),
+    declare!("Hash", "SHA384", "SHA384(s)", "The SHA-384 digest of a string, 48 bytes.",
+        "SELECT length(SHA384('abc'))" => "48", (1, 1), |_, a| digest("SHA384", a, |s| <sha2::Sha384 as sha2::Digest>::digest(s).to_vec(), 48)),
+    declare!("Hash", "SHA512", "SHA512(s)", "The SHA-512 digest of a string, 64 bytes.",
+        "SELECT length(SHA512('abc'))" => "64", (1, 1), |_, a| digest("SHA512", a, |s| <sha2::Sha512 as sha2::Digest>::digest(s).to_vec(), 64)),
+    declare!("Hash", "halfMD5", "halfMD5(a, ...)", "The first eight bytes of the MD5 digest as a number, greatest first; several are combined.",
+        "SELECT halfMD5('abc')" => "10376663631224000432", (1, usize::MAX), |_, a| any_arguments("halfMD5", a, &Hash::HALF_MD5)),
+    declare!("Hash", "intHash32", "intHash32(n)", "A quick hash of an integer, 32 bits.",
+        "SELECT intHash32(1)" => "1343103100", (1, 1), |_, a| of_integer::<UInt32Type>("intHash32", a, DataType::UInt32, int_hash_32)),
+    declare!("Hash", "intHash64", "intHash64(n)", "A quick hash of an integer, 64 bits.",
+        "SELECT intHash64(1)" => "10577349846663553072", (1, 1), |_, a| of_integer::<UInt64Type>("intHash64", a, DataType::UInt64, int_hash_64)),
+    declare!("Hash", "javaHash", "javaHash(s)", "The hash that Java gives a string.",
+    "SELECT javaHash('abc')" => "96354", (1, 1), |_, a| {
+        require_text("javaHash", a, 0)?;
+        Ok(number::<Int32Type>(DataType::Int32, java_hash))
+    }),
+    declare!("Hash", "hiveHash", "hiveHash(s)", "The hash that Hive gives a string: Java's without the sign.",
+    "SELECT hiveHash('abc')" => "96354", (1, 1), |_, a| {
+        require_text("hiveHash", a, 0)?;
+        Ok(number::<Int32Type>(DataType::Int32, |s| java_hash(s) & i32::MAX))
+    }),
+    declare!("Hash", "URLHash", "URLHash(url)", "The hash of a URL without a slash, question mark or number sign at its end.",
+    "SELECT URLHash('http://a.com/') = URLHash('http://a.com')" => "1", (1, 1), |_, a| {
+        require_text("URLHash", a, 0)?;
+        Ok(number::<UInt64Type>(DataType::UInt64, |url| {
+            city::hash64(match url {
+                [rest @ .., b'/' | b'?' | b'#'] => rest,
+                whole => whole,
+            })
+        }))
+    }),
+];
+
+fn digest(
+    function: &str,
+    arguments: &[Argument],
+    f: fn(&[u8]) -> Vec<u8>,
+    length: usize,
+) -> Result<Bound> {
+    require_text(function, arguments, 0)?;
+    Ok(Bound::new(DataType::FixedString(length), move |columns, rows| {
+        let mut digests: Vec<Vec<u8>> = Vec::with_capacity(rows);
+        Strings::new(&columns[0])?.each(rows, |text| digests.push(f(text)));
+        fixed_column(length, digests.iter().map(Vec::as_slice))
+    }))
+}
+
+/// A FixedString column.
+pub(super) fn fixed_column<'a>(
+    length: usize,
+    values: impl ExactSizeIterator<Item = &'a [u8]>,
+) -> Result<Column> {
+    let mut out = FixedSizeBinaryBuilder::with_capacity(values.len(), length as i32);
+    for value in values {
+        out.append_value(value).map_err(|e| Error::logical(e.to_string()))?;
+    }
+    Ok(Column::Flat(Arc::new(out.finish())))
+}
+
+fn java_hash(text: &[u8]) -> i32 {
+    text.iter().fold(0_i32, |hash, byte| hash.wrapping_mul(31).wrapping_add(i32::from(*byte as i8)))
+}
+
+/// The finalizer of MurmurHash3.
+pub(super) fn int_hash_64(number: u64) -> u64 {
+    let mut x = number;
+    x ^= x >> 33;
+    x = x.wrapping_mul(0xff51_afd7_ed55_8ccd);
+    x ^= x >> 33;
+    x = x.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    x ^ x >> 33
+}
+
+/// Thomas Wang's hash of 64 bits to 32.
+fn int_hash_32(number: u64) -> u32 {
+    let mut key = (!number).wrapping_add(number << 18);
+    key ^= key.rotate_right(31);
+    key = key.wrapping_mul(21);
+    key ^= key.rotate_right(11);
+    key = key.wrapping_add(key << 6);
+    key ^= key.rotate_right(22);
+    key as u32
+}
+
+fn of_integer<T: ArrowPrimitiveType>(
+    function: &str,
+    arguments: &[Argument],
+    return_type: DataType,
+    f: fn(u64) -> T::Native,
+) -> Result<Bound> {
+    let data_type = &arguments[0].data_type;
+    let width = !matches!(data_type, DataType::Decimal { .. }) && !data_type.is_float();
+    let Some(bits) = value_bits(data_type).filter(|_| width) else {
+        return Err(illegal(function, &arguments[0]));
+    };
+    Ok(Bound::new(return_type, move |columns, rows| {
+        let values = bits(&columns[0].to_flat()?)?;
+        let Bits::Words { values, .. } = values else {
+            bail!(NotImplemented, "An integer hash of 128 bits is not supported");
+        };
+        Ok(numbers::<T>((0..rows).map(|row| f(values[row])).collect()))
+    }))
+}
+
+/// Values of a fixed width as their bits.
+pub(crate) enum Bits {
+    /// Up to 64 bits, zero-extended, with their bytes each.
+    Words {
+        /// The bits.
+        values: Vec<u64>,
+        /// Bytes of a value.
+        width: usize,
+    },
+    /// 128 bits.
+    Wide(Vec<u128>),
+    /// 128 bits in ClickHouse's order for a UUID: two halves, the higher first.
+    Uuid(Vec<u128>),
+}
+
+impl Bits {
+    /// The integer that the bits are.
+    pub(crate) fn integer(&self, row: usize, signed: bool) -> i128 {
+        match self {
+            Bits::Words { values, width } => {
+                let unused = 64 - 8 * *width as u32;
+                if signed {
+                    i128::from((values[row] << unused) as i64 >> unused)
+                } else {
+                    i128::from(values[row])
+                }
+            }
+            Bits::Wide(values) | Bits::Uuid(values) => values[row] as i128,
+        }
+    }
+
+    /// The bytes of a value, least first (of a UUID and an IPv6 address, in reverse writing order).
+    pub(super) fn bytes(&self, row: usize) -> Vec<u8> {
+        match self {
+            Bits::Words { values, width } => values[row].to_le_bytes()[..*width].to_vec(),
+            Bits::Wide(values) | Bits::Uuid(values) => values[row].to_le_bytes().to_vec(),
+        }
+    }
+}
+
+/// What reads the bits of an array.
+pub(crate) type ReadBits = fn(&ArrayRef) -> Result<Bits>;
+
+/// How the values of a type are read as bits; `None` for types of no fixed width.
+pub(crate) fn value_bits(data_type: &DataType) -> Option<ReadBits> {
+    fn words<T: ArrowPrimitiveType>(array: &ArrayRef, f: fn(T::Native) -> u64) -> Result<Bits> {
+        let values = array.as_primitive::<T>().values().iter().map(|v| f(*v)).collect();
+        Ok(Bits::Words { values, width: size_of::<T::Native>() })
+    }
+    Some(match data_type.physical() {
+        Physical::UInt8 => |a| words::<UInt8Type>(a, u64::from),
+        Physical::UInt16 => |a| words::<UInt16Type>(a, u64::from),
+        Physical::UInt32 => |a| words::<UInt32Type>(a, u64::from),
+        Physical::UInt64 => |a| words::<UInt64Type>(a, |v| v),
+        Physical::Int8 => |a| words::<Int8Type>(a, |v| u64::from(v as u8)),
+        Physical::Int16 => |a| words::<Int16Type>(a, |v| u64::from(v as u16)),
+        Physical::Int32 => |a| words::<Int32Type>(a, |v| u64::from(v as u32)),
+        Physical::Int64 => |a| words::<Int64Type>(a, |v| v as u64),
+        Physical::Float32 => |a| words::<Float32Type>(a, |v| u64::from(v.to_bits())),
+        Physical::Float64 => |a| words::<Float64Type>(a, f64::to_bits),
+        Physical::Int128 => {
+            let wide: ReadBits = |a| {
+                let values = a.as_primitive::<Decimal128Type>().values();
+                Ok(Bits::Wide(values.iter().map(|v| *v as u128).collect()))
+            };
+            let uuid: ReadBits = |a| match value_bits(&DataType::UInt128).map(|read| read(a)) {
+                Some(Ok(Bits::Wide(values))) => Ok(Bits::Uuid(values)),
+                _ => Err(Error::logical("a UUID that is not 128 bits")),
+            };
+            if *data_type.inner() == DataType::Uuid { uuid } else { wide }
+        }
+        _ => return None,
+    })
+}
+
+/// Whether a row is NULL.
+fn null_at(array: &ArrayRef, row: usize) -> bool {
+    array.nulls().is_some_and(|nulls| nulls.is_null(row))
+}
