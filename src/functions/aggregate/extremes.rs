@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::marker::PhantomData;
 use std::ops::Range;
-use std::sync::Arc;
 
 use arrow_array::ArrayRef;
 use base::Result;
@@ -15,7 +14,7 @@ use super::encoded::Encoding;
 use super::grouped::{Function, bound, foreign_state};
 use super::kind::{self, Input, Kind, input, with_kind};
 use super::slots::Slots;
-use super::state_bytes::{Plain, corrupt, read_string, read_version, write_string};
+use super::state_bytes::{Plain, read_string, read_version, write_string};
 
 pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
     AggregateDeclaration {
@@ -74,15 +73,10 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
         )],
         nulls: NullRows::Custom,
         bind: |_, call| bind::<First>(call),
-        ..USUAL
     },
     AggregateDeclaration {
         name: "anyLast_respect_nulls",
-        aliases: &[
-            "anyLastRespectNulls",
-            "last_value_respect_nulls",
-            "lastValueRespectNulls",
-        ],
+        aliases: &["anyLastRespectNulls", "last_value_respect_nulls", "lastValueRespectNulls"],
         case_insensitive: true,
         syntax: "anyLast_respect_nulls(x)",
         description: "The last value that is met, which may be NULL.",
@@ -92,7 +86,6 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
         )],
         nulls: NullRows::Custom,
         bind: |_, call| bind::<Last>(call),
-        ..USUAL
     },
 ];
 
@@ -227,13 +220,14 @@ impl<K: Kind, C: Choice> Function for Chosen<K, C> {
     }
 
     fn update_one(&self, state: &mut Self::State, arguments: &[Column], _: usize) -> Result<()> {
-        let best = match input::<K>(arguments, 0)? {
-            Input::Slice([]) => return Ok(()),
-            Input::Slice([first, rest @ ..]) => rest.iter().fold(*first, |best, value| {
-                if C::replaces::<K>(*value, best) { *value } else { best }
-            }),
-            Input::Constant(value) => value,
-        };
+        let best =
+            match input::<K>(arguments, 0)? {
+                Input::Slice([]) => return Ok(()),
+                Input::Slice([first, rest @ ..]) => rest.iter().fold(*first, |best, value| {
+                    if C::replaces::<K>(*value, best) { *value } else { best }
+                }),
+                Input::Constant(value) => value,
+            };
         choose::<K, C>(state, best);
         Ok(())
     }

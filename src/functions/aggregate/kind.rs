@@ -305,8 +305,7 @@ pub(crate) fn floats<'a>(
 ) -> Result<Floats<'a>> {
     let column = arguments.get(at).ok_or_else(wrong_layout)?;
     let divisor = divisor(data_type);
-    if let (Column::Flat(array), None, Physical::Float64) =
-        (column, divisor, data_type.physical())
+    if let (Column::Flat(array), None, Physical::Float64) = (column, divisor, data_type.physical())
     {
         return Ok(Floats::Slice(Cow::Borrowed(primitive::<Float64Type>(array)?.values())));
     }
