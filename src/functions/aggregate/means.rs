@@ -40,7 +40,7 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
     AggregateDeclaration {
         name: "avgWeighted",
         syntax: "avgWeighted(x, weight)",
-        description: "The mean of numbers, each counted with its weight.",
+        description: "The mean of numbers, each counted with its weight; fractions of both are kept.",
         examples: &[example(
             "SELECT avgWeighted(number, number) FROM numbers(4)",
             "2.3333333333333335",
