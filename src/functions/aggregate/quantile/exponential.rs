@@ -45,11 +45,7 @@ const RELATIVE: [AggregateDeclaration; 2] = quantile!(
     "The level of the values within a relative accuracy, which is the first parameter.",
     "0.01, 0.5",
     "number",
-<<<<<<< HEAD
-    "4.990765847791236",
-=======
     "5.002829575110705",
->>>>>>> faggregate
     |call, many| bind_relative(call, many)
 );
 
