@@ -1,0 +1,564 @@
+//! The values of a column while it is being built, by what their text looks like.
+
+use std::sync::Arc;
+
+use arrow_array::types::{
+    Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
+    UInt16Type, UInt32Type, UInt64Type,
+};
+use arrow_array::{
+    ArrayRef, ArrowPrimitiveType, FixedSizeBinaryArray, ListArray, PrimitiveArray, StructArray,
+};
+use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_schema::DataType as ArrowType;
+use base::{Error, Result, bail};
+use types::{DataType, EnumValues, Value};
+
+use super::bytes_builder::BytesBuilder;
+use super::cursor::{Cursor, visible};
+use super::instant::{self, Zone};
+use super::parser::ColumnParser;
+use super::{best_effort, network, number};
+use crate::FormatSettings;
+use crate::settings::DateTimeInput;
+
+/// Growing values of one layout.
+#[derive(Debug)]
+pub(super) enum Values {
+    Nothing(Vec<u8>),
+    UInt8(Vec<u8>),
+    UInt16(Vec<u16>),
+    UInt32(Vec<u32>),
+    UInt64(Vec<u64>),
+    UInt128(Vec<i128>),
+    Int8(Vec<i8>),
+    Int16(Vec<i16>),
+    Int32(Vec<i32>),
+    Int64(Vec<i64>),
+    Int128(Vec<i128>),
+    Float32(Vec<f32>),
+    Float64(Vec<f64>),
+    Bool(Vec<u8>),
+    Decimal32(Vec<i32>, u8, u8),
+    Decimal64(Vec<i64>, u8, u8),
+    Decimal128(Vec<i128>, u8, u8),
+    Bytes(BytesBuilder),
+    Fixed(Vec<u8>, usize, usize),
+    Date(Vec<u16>),
+    Date32(Vec<i32>),
+    DateTime(Vec<u32>, Zone),
+    DateTime64(Vec<i64>, u8, Zone),
+    Enum8(Vec<i8>, Arc<EnumValues>),
+    Enum16(Vec<i16>, Arc<EnumValues>),
+    Uuid(Vec<i128>),
+    Ipv4(Vec<u32>),
+    Ipv6(Vec<i128>),
+    Array(Vec<i32>, Box<ColumnParser>),
+    Map(Vec<i32>, Box<(ColumnParser, ColumnParser)>),
+    Tuple(Vec<Option<String>>, Vec<ColumnParser>, usize),
+}
+
+/// Runs one expression for the vector of any primitive layout.
+macro_rules! for_vector {
+    ($values:expr, $vector:ident => $do:expr, $($rest:tt)*) => {
+        match $values {
+            Values::Nothing($vector) | Values::UInt8($vector) | Values::Bool($vector) => $do,
+            Values::UInt16($vector) | Values::Date($vector) => $do,
+            Values::UInt32($vector) | Values::DateTime($vector, _) | Values::Ipv4($vector) => $do,
+            Values::UInt64($vector) => $do,
+            Values::Int8($vector) | Values::Enum8($vector, _) => $do,
+            Values::Int16($vector) | Values::Enum16($vector, _) => $do,
+            Values::Int32($vector) | Values::Date32($vector) | Values::Decimal32($vector, ..) => $do,
+            Values::Int64($vector) | Values::DateTime64($vector, ..)
+            | Values::Decimal64($vector, ..) => $do,
+            Values::UInt128($vector) | Values::Int128($vector) | Values::Uuid($vector)
+            | Values::Ipv6($vector) | Values::Decimal128($vector, ..) => $do,
+            Values::Float32($vector) => $do,
+            Values::Float64($vector) => $do,
+            $($rest)*
+        }
+    };
+}
+
+impl Values {
+    pub(super) fn new(data_type: &DataType, settings: &FormatSettings) -> Values {
+        let zone = |zone: &Option<types::TimeZone>| Zone::new(zone.unwrap_or(settings.time_zone));
+        match data_type {
+            DataType::UInt8 => Values::UInt8(Vec::new()),
+            DataType::UInt16 => Values::UInt16(Vec::new()),
+            DataType::UInt32 => Values::UInt32(Vec::new()),
+            DataType::UInt64 => Values::UInt64(Vec::new()),
+            DataType::UInt128 => Values::UInt128(Vec::new()),
+            DataType::Int8 => Values::Int8(Vec::new()),
+            DataType::Int16 => Values::Int16(Vec::new()),
+            DataType::Int32 => Values::Int32(Vec::new()),
+            DataType::Int64 | DataType::Interval(_) => Values::Int64(Vec::new()),
+            DataType::Int128 => Values::Int128(Vec::new()),
+            DataType::Float32 => Values::Float32(Vec::new()),
+            DataType::Float64 => Values::Float64(Vec::new()),
+            DataType::Bool => Values::Bool(Vec::new()),
+            DataType::Decimal { precision, scale } => match precision {
+                0..=9 => Values::Decimal32(Vec::new(), *precision, *scale),
+                10..=18 => Values::Decimal64(Vec::new(), *precision, *scale),
+                _ => Values::Decimal128(Vec::new(), *precision, *scale),
+            },
+            DataType::String | DataType::AggregateFunction(_) => {
+                Values::Bytes(BytesBuilder::default())
+            }
+            DataType::FixedString(length) => Values::Fixed(Vec::new(), *length, 0),
+            DataType::Date => Values::Date(Vec::new()),
+            DataType::Date32 => Values::Date32(Vec::new()),
+            DataType::DateTime(at) => Values::DateTime(Vec::new(), zone(at)),
+            DataType::DateTime64(precision, at) => {
+                Values::DateTime64(Vec::new(), *precision, zone(at))
+            }
+            DataType::Enum8(names) => Values::Enum8(Vec::new(), names.clone()),
+            DataType::Enum16(names) => Values::Enum16(Vec::new(), names.clone()),
+            DataType::Uuid => Values::Uuid(Vec::new()),
+            DataType::Ipv4 => Values::Ipv4(Vec::new()),
+            DataType::Ipv6 => Values::Ipv6(Vec::new()),
+            DataType::Array(item) => {
+                Values::Array(vec![0], Box::new(ColumnParser::new(item, settings)))
+            }
+            DataType::Map(pair) => Values::Map(
+                vec![0],
+                Box::new((
+                    ColumnParser::new(&pair.0, settings),
+                    ColumnParser::new(&pair.1, settings),
+                )),
+            ),
+            DataType::Tuple(fields) => Values::Tuple(
+                fields.iter().map(|f| f.name.clone()).collect(),
+                fields.iter().map(|f| ColumnParser::new(&f.data_type, settings)).collect(),
+                0,
+            ),
+            DataType::Nullable(inner) | DataType::LowCardinality(inner) => {
+                Values::new(inner, settings)
+            }
+            DataType::SimpleAggregateFunction(simple) => Values::new(&simple.1, settings),
+            DataType::Nothing => Values::Nothing(Vec::new()),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        for_vector!(self, vector => vector.len(),
+            Values::Bytes(strings) => strings.len(),
+            Values::Fixed(_, _, rows) | Values::Tuple(_, _, rows) => *rows,
+            Values::Array(offsets, _) | Values::Map(offsets, _) => offsets.len() - 1,
+        )
+    }
+
+    /// Bytes held, about.
+    pub(super) fn memory(&self) -> usize {
+        for_vector!(self, vector => std::mem::size_of_val(vector.as_slice()),
+            Values::Bytes(strings) => strings.memory(),
+            Values::Fixed(bytes, ..) => bytes.len(),
+            Values::Tuple(_, items, _) => items.iter().map(ColumnParser::memory).sum(),
+            Values::Array(offsets, item) => offsets.len() * 4 + item.memory(),
+            Values::Map(offsets, pair) => {
+                offsets.len() * 4 + pair.0.memory() + pair.1.memory()
+            }
+        )
+    }
+
+    pub(super) fn truncate(&mut self, len: usize) {
+        for_vector!(self, vector => vector.truncate(len),
+            Values::Bytes(strings) => strings.truncate(len),
+            Values::Fixed(bytes, length, rows) => {
+                *rows = len.min(*rows);
+                bytes.truncate(*rows * *length);
+            }
+            Values::Tuple(_, items, rows) => {
+                *rows = len.min(*rows);
+                items.iter_mut().for_each(|item| item.truncate(*rows));
+            }
+            Values::Array(offsets, item) => {
+                offsets.truncate(len + 1);
+                item.truncate(offsets[offsets.len() - 1] as usize);
+            }
+            Values::Map(offsets, pair) => {
+                offsets.truncate(len + 1);
+                let items = offsets[offsets.len() - 1] as usize;
+                pair.0.truncate(items);
+                pair.1.truncate(items);
+            }
+        );
+    }
+
+    pub(super) fn push_default(&mut self) {
+        match self {
+            Values::Enum8(vector, names) => {
+                vector.push(names.iter().next().map_or(0, |(_, number)| number as i8));
+            }
+            Values::Enum16(vector, names) => {
+                vector.push(names.iter().next().map_or(0, |(_, number)| number));
+            }
+            other => for_vector!(other, vector => vector.push(Default::default()),
+                Values::Bytes(strings) => strings.push(&[]),
+                Values::Fixed(bytes, length, rows) => {
+                    bytes.resize(bytes.len() + *length, 0);
+                    *rows += 1;
+                }
+                Values::Tuple(_, items, rows) => {
+                    items.iter_mut().for_each(ColumnParser::push_default);
+                    *rows += 1;
+                }
+                Values::Array(offsets, _) | Values::Map(offsets, _) => {
+                    offsets.push(offsets[offsets.len() - 1]);
+                }
+            ),
+        }
+    }
+
+    /// Reads a value that is no string, enum or composite as far as it goes.
+    #[inline]
+    pub(super) fn read_plain(&mut self, cursor: &mut Cursor<'_>) -> Result<()> {
+        match self {
+            Values::Nothing(vector) => {
+                cursor.advance(cursor.rest().len());
+                vector.push(0);
+            }
+            Values::UInt8(vector) => vector.push(number::read_u64(cursor) as u8),
+            Values::UInt16(vector) => vector.push(number::read_u64(cursor) as u16),
+            Values::UInt32(vector) => vector.push(number::read_u64(cursor) as u32),
+            Values::UInt64(vector) => vector.push(number::read_u64(cursor)),
+            Values::Int8(vector) => vector.push(number::read_i64(cursor) as i8),
+            Values::Int16(vector) => vector.push(number::read_i64(cursor) as i16),
+            Values::Int32(vector) => vector.push(number::read_i64(cursor) as i32),
+            Values::Int64(vector) => vector.push(number::read_i64(cursor)),
+            Values::UInt128(vector) => vector.push(number::read_i128(cursor, false)),
+            Values::Int128(vector) => vector.push(number::read_i128(cursor, true)),
+            Values::Float32(vector) => vector.push(number::read_f32(cursor)?),
+            Values::Float64(vector) => vector.push(number::read_f64(cursor)?),
+            Values::Bool(vector) => vector.push(u8::from(read_bool(cursor)?)),
+            Values::Decimal32(vector, precision, scale) => {
+                vector.push(number::read_decimal(cursor, *precision, *scale)? as i32);
+            }
+            Values::Decimal64(vector, precision, scale) => {
+                vector.push(number::read_decimal(cursor, *precision, *scale)? as i64);
+            }
+            Values::Decimal128(vector, precision, scale) => {
+                vector.push(number::read_decimal(cursor, *precision, *scale)?);
+            }
+            Values::Date(vector) => vector.push(instant::to_date(instant::read_days(cursor)?)),
+            Values::Date32(vector) => vector.push(instant::read_days(cursor)? as i32),
+            Values::DateTime(vector, zone) => {
+                vector.push(to_seconds(instant::read_basic(cursor, 0, zone)?));
+            }
+            Values::DateTime64(vector, precision, zone) => {
+                vector.push(instant::read_basic(cursor, *precision, zone)?);
+            }
+            Values::Uuid(vector) => vector.push(network::read_uuid(cursor)? as i128),
+            Values::Ipv4(vector) => vector.push(network::read_ipv4(cursor)?),
+            Values::Ipv6(vector) => vector.push(network::read_ipv6(cursor)? as i128),
+            _ => return Err(Error::logical("a string or composite read as a plain value")),
+        }
+        Ok(())
+    }
+
+    /// Whether these are dates with times.
+    #[inline]
+    pub(super) fn is_instant(&self) -> bool {
+        matches!(self, Values::DateTime(..) | Values::DateTime64(..))
+    }
+
+    /// Reads a date with time of which `text` is the whole text.
+    pub(super) fn read_instant(&mut self, text: &[u8], settings: &FormatSettings) -> Result<()> {
+        let (precision, zone) = match self {
+            Values::DateTime(_, zone) => (0, zone),
+            Values::DateTime64(_, precision, zone) => (*precision, zone),
+            _ => return Err(Error::logical("no instant")),
+        };
+        let plain = text.len() == 19 && text[4] == b'-' && text[7] == b'-' && text[13] == b':';
+        let ticks = if plain || settings.date_time_input_format == DateTimeInput::Basic {
+            let mut cursor = Cursor::new(text);
+            let ticks = instant::read_basic(&mut cursor, precision, zone)?;
+            if !cursor.is_at_end() {
+                return Err(cursor.expected(b"end of value"));
+            }
+            ticks
+        } else {
+            best_effort::read(text, precision, settings.date_time_input_format, zone)?
+        };
+        match self {
+            Values::DateTime(vector, _) => vector.push(to_seconds(ticks)),
+            Values::DateTime64(vector, ..) => vector.push(ticks),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Appends a string, fixed string or enum of which `text` is the whole text without escapes.
+    pub(super) fn push_string(&mut self, text: &[u8]) -> Result<()> {
+        match self {
+            Values::Bytes(strings) => strings.push(text),
+            Values::Fixed(bytes, length, rows) => {
+                if text.len() > *length {
+                    bail!(TooLargeStringSize, "Too large value for FixedString({length})");
+                }
+                bytes.extend_from_slice(text);
+                *rows += 1;
+                bytes.resize(*rows * *length, 0);
+            }
+            Values::Enum8(vector, names) => vector.push(enum_number(names, text)? as i8),
+            Values::Enum16(vector, names) => vector.push(enum_number(names, text)?),
+            _ => return Err(Error::logical("no string")),
+        }
+        Ok(())
+    }
+
+    /// Whether these are strings, fixed strings or enums.
+    #[inline]
+    pub(super) fn is_stringlike(&self) -> bool {
+        matches!(
+            self,
+            Values::Bytes(_) | Values::Fixed(..) | Values::Enum8(..) | Values::Enum16(..)
+        )
+    }
+
+    /// Whether these are arrays, maps or tuples.
+    #[inline]
+    pub(super) fn is_composite(&self) -> bool {
+        matches!(self, Values::Array(..) | Values::Map(..) | Values::Tuple(..))
+    }
+
+    /// Appends a value of the column's type.
+    pub(super) fn push_value(&mut self, value: &Value) -> Result<()> {
+        let mismatch = || Error::logical(format!("value {value} is not of its column's type"));
+        match (&mut *self, value) {
+            (Values::Float32(vector), value) => {
+                vector.push(value.as_float().ok_or_else(mismatch)? as f32);
+            }
+            (Values::Float64(vector), value) => {
+                vector.push(value.as_float().ok_or_else(mismatch)?);
+            }
+            (Values::Bytes(strings), Value::Bytes(text)) => strings.push(text),
+            (Values::Fixed(..), Value::Bytes(text)) => self.push_string(text)?,
+            (Values::Array(offsets, item), Value::Array(values)) => {
+                values.iter().try_for_each(|value| item.push_value(value))?;
+                close_list(offsets, item.len())?;
+            }
+            (Values::Map(offsets, pair), Value::Array(values)) => {
+                for entry in values.iter() {
+                    let Value::Tuple(entry) = entry else { return Err(mismatch()) };
+                    let [key, value] = &**entry else { return Err(mismatch()) };
+                    pair.0.push_value(key)?;
+                    pair.1.push_value(value)?;
+                }
+                close_list(offsets, pair.0.len())?;
+            }
+            (Values::Tuple(_, items, rows), Value::Tuple(values)) => {
+                if items.len() != values.len() {
+                    return Err(mismatch());
+                }
+                items.iter_mut().zip(values.iter()).try_for_each(|(i, v)| i.push_value(v))?;
+                *rows += 1;
+            }
+            (other, Value::Int(number)) => push_int(other, *number).ok_or_else(mismatch)?,
+            _ => return Err(mismatch()),
+        }
+        Ok(())
+    }
+
+    /// The array; this is empty again.
+    pub(super) fn finish(
+        &mut self,
+        data_type: &DataType,
+        nulls: Option<NullBuffer>,
+    ) -> Result<ArrayRef> {
+        fn array<T: ArrowPrimitiveType>(
+            vector: &mut Vec<T::Native>,
+            nulls: Option<NullBuffer>,
+        ) -> ArrayRef {
+            let values = ScalarBuffer::from(std::mem::take(vector));
+            Arc::new(PrimitiveArray::<T>::new(values, nulls))
+        }
+        let broken = |e: arrow_schema::ArrowError| Error::logical(format!("parsed column: {e}"));
+        Ok(match self {
+            Values::Nothing(v) | Values::UInt8(v) | Values::Bool(v) => array::<UInt8Type>(v, nulls),
+            Values::UInt16(v) | Values::Date(v) => array::<UInt16Type>(v, nulls),
+            Values::UInt32(v) | Values::DateTime(v, _) | Values::Ipv4(v) => {
+                array::<UInt32Type>(v, nulls)
+            }
+            Values::UInt64(v) => array::<UInt64Type>(v, nulls),
+            Values::Int8(v) | Values::Enum8(v, _) => array::<Int8Type>(v, nulls),
+            Values::Int16(v) | Values::Enum16(v, _) => array::<Int16Type>(v, nulls),
+            Values::Int32(v) | Values::Date32(v) | Values::Decimal32(v, ..) => {
+                array::<Int32Type>(v, nulls)
+            }
+            Values::Int64(v) | Values::DateTime64(v, ..) | Values::Decimal64(v, ..) => {
+                array::<Int64Type>(v, nulls)
+            }
+            Values::UInt128(v)
+            | Values::Int128(v)
+            | Values::Uuid(v)
+            | Values::Ipv6(v)
+            | Values::Decimal128(v, ..) => {
+                let values = ScalarBuffer::from(std::mem::take(v));
+                Arc::new(
+                    PrimitiveArray::<Decimal128Type>::new(values, nulls)
+                        .with_data_type(ArrowType::Decimal128(38, 0)),
+                )
+            }
+            Values::Float32(v) => array::<Float32Type>(v, nulls),
+            Values::Float64(v) => array::<Float64Type>(v, nulls),
+            Values::Bytes(strings) => Arc::new(strings.finish(nulls)?),
+            Values::Fixed(bytes, length, rows) => {
+                *rows = 0;
+                let values = Buffer::from_vec(std::mem::take(bytes));
+                let length = *length as i32;
+                Arc::new(FixedSizeBinaryArray::try_new(length, values, nulls).map_err(broken)?)
+            }
+            Values::Tuple(_, items, rows) => {
+                let ArrowType::Struct(fields) = data_type.arrow_type() else {
+                    return Err(Error::logical("a tuple whose layout is no struct"));
+                };
+                let rows = std::mem::take(rows);
+                let columns = items.iter_mut().map(ColumnParser::finish).collect::<Result<_>>()?;
+                Arc::new(
+                    StructArray::try_new_with_length(fields, columns, nulls, rows)
+                        .map_err(broken)?,
+                )
+            }
+            Values::Array(offsets, item) => {
+                let items = item.finish()?;
+                list(data_type, offsets, items, nulls)?
+            }
+            Values::Map(offsets, pair) => {
+                let columns = vec![pair.0.finish()?, pair.1.finish()?];
+                let entry = data_type.list_item().map(|item| item.arrow_type());
+                let Some(ArrowType::Struct(fields)) = entry else {
+                    return Err(Error::logical("a map whose items are no structs"));
+                };
+                let entries = StructArray::try_new(fields, columns, None).map_err(broken)?;
+                list(data_type, offsets, Arc::new(entries), nulls)?
+            }
+        })
+    }
+}
+
+fn list(
+    data_type: &DataType,
+    offsets: &mut Vec<i32>,
+    items: ArrayRef,
+    nulls: Option<NullBuffer>,
+) -> Result<ArrayRef> {
+    let ArrowType::List(field) = data_type.arrow_type() else {
+        return Err(Error::logical("an array whose layout is no list"));
+    };
+    let offsets = ScalarBuffer::from(std::mem::replace(offsets, vec![0]));
+    let array = ListArray::try_new(field, OffsetBuffer::new(offsets), items, nulls);
+    Ok(Arc::new(array.map_err(|e| Error::logical(format!("parsed array: {e}")))?))
+}
+
+/// Ends a list whose items end at `items`.
+///
+/// # Errors
+/// TOO_LARGE_ARRAY_SIZE when a block holds more items than offsets can count.
+pub(super) fn close_list(offsets: &mut Vec<i32>, items: usize) -> Result<()> {
+    match i32::try_from(items) {
+        Ok(end) => {
+            offsets.push(end);
+            Ok(())
+        }
+        Err(_) => bail!(TooLargeArraySize, "Too many array elements in one block: {items}"),
+    }
+}
+
+fn push_int(values: &mut Values, number: i128) -> Option<()> {
+    for_vector!(values, vector => vector.push(Narrow::narrow(number)?), _ => return None,);
+    Some(())
+}
+
+/// Integers that hold an i128 if it is in their range.
+trait Narrow: Sized {
+    fn narrow(number: i128) -> Option<Self>;
+}
+
+macro_rules! narrow {
+    ($($integer:ty)*) => {
+        $(impl Narrow for $integer {
+            fn narrow(number: i128) -> Option<$integer> {
+                number.try_into().ok()
+            }
+        })*
+    };
+}
+
+narrow!(u8 u16 u32 u64 i8 i16 i32 i64 i128);
+
+impl Narrow for f32 {
+    fn narrow(number: i128) -> Option<f32> {
+        Some(number as f32)
+    }
+}
+
+impl Narrow for f64 {
+    fn narrow(number: i128) -> Option<f64> {
+        Some(number as f64)
+    }
+}
+
+fn to_seconds(seconds: i64) -> u32 {
+    seconds.clamp(0, i64::from(u32::MAX)) as u32
+}
+
+fn enum_number(names: &EnumValues, text: &[u8]) -> Result<i16> {
+    if let Some(number) = names.number(text) {
+        return Ok(number);
+    }
+    let number = std::str::from_utf8(text).ok().and_then(|text| text.parse::<i16>().ok());
+    if let Some(number) = number.filter(|number| names.name(*number).is_some()) {
+        return Ok(number);
+    }
+    bail!(UnknownElementOfEnum, "Unknown element '{}' for enum", visible(text))
+}
+
+/// Reads a truth value.
+///
+/// # Errors
+/// CANNOT_PARSE_BOOL
+fn read_bool(cursor: &mut Cursor<'_>) -> Result<bool> {
+    match cursor.peek() {
+        Some(digit @ (b'0' | b'1')) => {
+            cursor.advance(1);
+            return Ok(digit == b'1');
+        }
+        Some(b't') if cursor.rest().starts_with(b"true") => {
+            cursor.advance(4);
+            return Ok(true);
+        }
+        Some(b'f') if cursor.rest().starts_with(b"false") => {
+            cursor.advance(5);
+            return Ok(false);
+        }
+        _ => {}
+    }
+    const WORDS: [(&str, bool); 14] = [
+        ("true", true),
+        ("false", false),
+        ("t", true),
+        ("f", false),
+        ("yes", true),
+        ("no", false),
+        ("y", true),
+        ("n", false),
+        ("on", true),
+        ("off", false),
+        ("enable", true),
+        ("disable", false),
+        ("enabled", true),
+        ("disabled", false),
+    ];
+    for (word, value) in WORDS {
+        if cursor.eat_word(word.as_bytes()) {
+            return Ok(value);
+        }
+    }
+    bail!(
+        CannotParseBool,
+        "Cannot parse boolean value here: '{}', should be true or false, or one of \
+         T/F/Y/N/Yes/No/On/Off/Enable/Disable/Enabled/Disabled/1/0",
+        visible(cursor.rest())
+    )
+}
