@@ -139,7 +139,8 @@ impl Line {
         if self.enabled {
             // Without a terminal to draw on there is nobody to tell.
             let mut terminal = std::io::stderr().lock();
-            let _ = write!(terminal, "\r\x1b[K{}", progress.line());
+            // A line longer than the terminal is cut, not wrapped: only one line is cleared.
+            let _ = write!(terminal, "\r\x1b[K\x1b[?7l{}\x1b[?7h", progress.line());
             let _ = terminal.flush();
             self.drawn = true;
         }
