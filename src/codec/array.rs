@@ -14,6 +14,7 @@ use bytes::Bytes;
 use types::{DataType, Physical};
 
 use crate::choice::CodecChoice;
+use crate::float::{self, FloatWord};
 use crate::node::{Kind, Node, write_node};
 use crate::word::Word;
 use crate::words::{self, RunList};
@@ -31,8 +32,6 @@ macro_rules! with_word {
             Physical::Int16 => $function::<Int16Type, u16>($($arg),*),
             Physical::Int32 => $function::<Int32Type, u32>($($arg),*),
             Physical::Int64 => $function::<Int64Type, u64>($($arg),*),
-            Physical::Float32 => $function::<Float32Type, u32>($($arg),*),
-            Physical::Float64 => $function::<Float64Type, u64>($($arg),*),
             $other => $otherwise,
         }
     };
@@ -65,6 +64,8 @@ pub(crate) fn encode(
     }
     with_word!(data_type.physical(), encode_words(array, data_type, choice, out), other => {
         match other {
+            Physical::Float32 => encode_floats::<Float32Type, u32>(array, data_type, choice, out),
+            Physical::Float64 => encode_floats::<Float64Type, u64>(array, data_type, choice, out),
             Physical::Int128 => wide::encode(array, data_type, choice, out),
             Physical::List => nested::encode_list(array, data_type, choice, out),
             Physical::Struct => nested::encode_struct(array, data_type, choice, out),
@@ -82,6 +83,22 @@ fn encode_words<P: ArrowPrimitiveType, W: Word>(
     let array = array.as_primitive_opt::<P>().ok_or_else(|| mismatch(array, data_type))?;
     let values: ScalarBuffer<W> = array.values().inner().clone().into();
     encode_node(&values, array.nulls(), flip(data_type.physical()), choice, out)
+}
+
+fn encode_floats<P: ArrowPrimitiveType, W: FloatWord>(
+    array: &dyn Array,
+    data_type: &DataType,
+    choice: &CodecChoice,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    let array = array.as_primitive_opt::<P>().ok_or_else(|| mismatch(array, data_type))?;
+    let values: ScalarBuffer<W> = array.values().inner().clone().into();
+    write_node(values.len(), array.nulls(), out, |out| match array.nulls() {
+        Some(nulls) if nulls.null_count() > 0 => {
+            float::encode(&without_gaps(&values, nulls), choice, out)
+        }
+        _ => float::encode(&values, choice, out),
+    })
 }
 
 /// Appends a node of words.
@@ -121,6 +138,8 @@ pub(crate) fn decode(node: &Node<'_>, data_type: &DataType, page: &Bytes) -> Res
     }
     with_word!(data_type.physical(), decode_words(node), other => {
         match other {
+            Physical::Float32 => decode_floats::<Float32Type, u32>(node, None),
+            Physical::Float64 => decode_floats::<Float64Type, u64>(node, None),
             Physical::Int128 => wide::decode(node),
             Physical::List => nested::decode_list(node, data_type, page),
             Physical::Struct => nested::decode_struct(node, data_type, page, None),
@@ -141,6 +160,8 @@ pub(crate) fn decode_selected(
     }
     with_word!(data_type.physical(), decode_words_selected(node, selection), other => {
         match other {
+            Physical::Float32 => decode_floats::<Float32Type, u32>(node, Some(selection)),
+            Physical::Float64 => decode_floats::<Float64Type, u64>(node, Some(selection)),
             Physical::Int128 => wide::decode_selected(node, selection),
             Physical::List => take(&nested::decode_list(node, data_type, page)?, selection),
             Physical::Struct => nested::decode_struct(node, data_type, page, Some(selection)),
@@ -178,6 +199,19 @@ fn decode_words_selected<P: ArrowPrimitiveType, W: Word>(
 ) -> Result<ArrayRef> {
     let nulls = node.nulls.selected(node.rows, selection)?;
     Ok(primitive::<P, W>(words::decode_selected(node, selection)?, nulls))
+}
+
+fn decode_floats<P: ArrowPrimitiveType, W: FloatWord>(
+    node: &Node<'_>,
+    selection: Option<&[u16]>,
+) -> Result<ArrayRef> {
+    Ok(match selection {
+        None => primitive::<P, W>(float::decode(node)?, node.nulls.buffer(node.rows)?),
+        Some(rows) => {
+            let nulls = node.nulls.selected(node.rows, rows)?;
+            primitive::<P, W>(float::decode_selected(node, rows)?, nulls)
+        }
+    })
 }
 
 fn primitive<P: ArrowPrimitiveType, W: Word>(
@@ -220,6 +254,8 @@ pub(crate) fn runs(
         return Ok(None);
     }
     with_word!(data_type.physical(), word_runs(node), other => match other {
+        Physical::Float32 => word_runs::<Float32Type, u32>(node),
+        Physical::Float64 => word_runs::<Float64Type, u64>(node),
         Physical::Bytes | Physical::Fixed(_) => bytes_node::runs(node, other, page),
         _ => Ok(None),
     })
@@ -242,9 +278,6 @@ pub(crate) fn select_range(
     selection: &mut Vec<u16>,
 ) -> Result<bool> {
     let physical = data_type.physical();
-    if matches!(physical, Physical::Float32 | Physical::Float64) {
-        return Ok(false);
-    }
     let start = selection.len();
     let signed = is_signed(physical);
     let done = with_word!(physical, range_of_words(node, low, high, signed, selection), other => {
@@ -267,6 +300,7 @@ pub(crate) fn select_range(
     Ok(done)
 }
 
+#[expect(clippy::extra_unused_type_parameters, reason = "with_word! gives both")]
 fn range_of_words<P: ArrowPrimitiveType, W: Word>(
     node: &Node<'_>,
     low: i128,

@@ -189,26 +189,3 @@ kernels!(kernels8, u8);
 kernels!(kernels16, u16);
 kernels!(kernels32, u32);
 kernels!(kernels64, u64);
-
-/// Appends `first + i` for every `hits[i]` that is 1.
-pub(crate) fn append_hits(hits: &[u8; VECTOR], rows: usize, first: usize, out: &mut Vec<u16>) {
-    for (block, bytes) in hits[..rows.min(VECTOR)].chunks(64).enumerate() {
-        let mut bits = 0_u64;
-        for (at, eight) in bytes.chunks(8).enumerate() {
-            let mut word = [0; 8];
-            word[..eight.len()].copy_from_slice(eight);
-            // The product gathers the lowest bits of the eight bytes in its top byte.
-            let gathered = u64::from_le_bytes(word).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-            bits |= gathered << (at * 8);
-        }
-        let start = first + block * 64;
-        if bits == u64::MAX {
-            out.extend((start..start + 64).map(|row| row as u16));
-            continue;
-        }
-        while bits != 0 {
-            out.push((start + bits.trailing_zeros() as usize) as u16);
-            bits &= bits - 1;
-        }
-    }
-}

@@ -25,6 +25,9 @@ pub enum Compression {
     Zstd(i32),
 }
 
+/// Compressors of higher levels hold too much memory to be kept by every thread.
+const KEPT_LEVEL: i32 = 9;
+
 const STORED: u8 = 0;
 const LZ4: u8 = 1;
 const ZSTD: u8 = 2;
@@ -77,7 +80,11 @@ fn zstd_compress(raw: &[u8], level: i32) -> Result<Vec<u8>> {
             *kept = Some((level, compressor));
         }
         let (_, compressor) = kept.as_mut().ok_or_else(|| Error::logical("no compressor"))?;
-        compressor.compress(raw).map_err(failed)
+        let payload = compressor.compress(raw).map_err(failed);
+        if level > KEPT_LEVEL {
+            *kept = None;
+        }
+        payload
     })
 }
 

@@ -63,6 +63,11 @@ impl CodecChoice {
         self.compression == Some(Compression::None) && self.transform.is_none()
     }
 
+    /// Whether the values alone decide.
+    pub(crate) fn is_free(&self) -> bool {
+        self.compression.is_none()
+    }
+
     pub(crate) fn transform(&self) -> Option<Transform> {
         self.transform
     }

@@ -3,6 +3,7 @@
 //! `check` takes an array through all that a page can do, with slices, null maps, selections and
 //! broken bytes, and returns the name of the encoding that was chosen.
 
+mod golden;
 mod integers;
 mod others;
 mod random;

@@ -17,11 +17,15 @@ mod bytes_node;
 mod choice;
 #[cfg(test)]
 mod conformance;
+mod float;
+mod gorilla;
+mod hits;
 mod nested;
 mod node;
 mod nulls;
 mod packed;
 mod page;
+mod symbols;
 mod varint;
 mod wide;
 mod word;

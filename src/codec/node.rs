@@ -72,12 +72,14 @@ kinds! {
     List = 13,
     /// One node per field.
     Struct = 14,
-    /// Decimal-like floats as integers.
+    /// Floats that are decimals, as integers.
     Alp = 15,
     /// Exclusive or of neighbouring floats.
     Gorilla = 16,
     /// Bytes by a static symbol table.
     Symbols = 17,
+    /// Floats byte by byte of their bits, compressed.
+    Shuffled = 18,
 }
 
 /// A parsed node; its parts are bounds-checked, its body is not looked at yet.

@@ -108,13 +108,11 @@ pub(crate) fn write(nulls: &NullBuffer, out: &mut Vec<u8>) -> u8 {
     let mut lengths = Vec::new();
     let mut end = 0;
     for (start, stop) in nulls.valid_slices() {
-        if start > 0 || lengths.is_empty() && start == 0 {
-            if start > 0 {
-                if lengths.is_empty() {
-                    lengths.push(0);
-                }
-                lengths.push((start - end) as u32);
+        if start > 0 {
+            if lengths.is_empty() {
+                lengths.push(0);
             }
+            lengths.push((start - end) as u32);
         }
         lengths.push((stop - start) as u32);
         end = stop;
@@ -139,7 +137,7 @@ pub(crate) fn write(nulls: &NullBuffer, out: &mut Vec<u8>) -> u8 {
     let bytes = rows.div_ceil(8);
     let at = out.len();
     out.extend_from_slice(&bits.as_slice()[..bytes]);
-    if rows % 8 != 0 {
+    if !rows.is_multiple_of(8) {
         out[at + bytes - 1] &= 0xff >> (8 - rows % 8);
     }
     1

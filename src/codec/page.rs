@@ -135,9 +135,10 @@ impl Page {
             Kind::Halves => "halves",
             Kind::List => "list",
             Kind::Struct => "struct",
-            Kind::Alp => "alp",
+            Kind::Alp => "decimals",
             Kind::Gorilla => "gorilla",
             Kind::Symbols => "symbols",
+            Kind::Shuffled => "shuffled",
         })
     }
 

@@ -20,7 +20,7 @@ pub fn write_varint(mut value: u64, out: &mut Vec<u8>) {
 
 /// Bytes that a varint takes.
 pub(crate) fn varint_size(value: u64) -> usize {
-    ((64 - (value | 1).leading_zeros() as usize) * 37) >> 8 | usize::from(value >> 63 == 1)
+    (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
 }
 
 /// Maps small numbers of either sign to small unsigned ones: 0, -1, 1, -2 become 0, 1, 2, 3.

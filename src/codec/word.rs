@@ -59,6 +59,8 @@ pub trait Word:
     fn bit_length(self) -> usize;
     /// From its little-endian bytes; missing ones count as zero.
     fn from_bytes(bytes: &[u8]) -> Self;
+    /// Appends the words that these bytes hold; a rest shorter than a word is left out.
+    fn extend(bytes: &[u8], out: &mut Vec<Self>);
     /// Appends its little-endian bytes.
     fn append(self, out: &mut Vec<u8>);
     #[doc(hidden)]
@@ -113,6 +115,11 @@ macro_rules! word {
                 let length = bytes.len().min(whole.len());
                 whole[..length].copy_from_slice(&bytes[..length]);
                 $word::from_le_bytes(whole)
+            }
+
+            fn extend(bytes: &[u8], out: &mut Vec<$word>) {
+                let (words, _) = bytes.as_chunks();
+                out.extend(words.iter().map(|word| $word::from_le_bytes(*word)));
             }
 
             fn append(self, out: &mut Vec<u8>) {

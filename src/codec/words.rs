@@ -130,7 +130,7 @@ fn filled<W: Word>(value: W, rows: usize) -> Result<Vec<W>> {
 
 fn copy_plain<W: Word>(bytes: &[u8], out: &mut Vec<W>) -> Result<()> {
     reserve(out, bytes.len() / W::BYTES)?;
-    out.extend(bytes.chunks_exact(W::BYTES).map(W::from_bytes));
+    W::extend(bytes, out);
     Ok(())
 }
 
@@ -140,6 +140,9 @@ pub(crate) fn decode_selected<W: Word>(node: &Node<'_>, selection: &[u16]) -> Re
         Kind::AllNull => return filled(W::default(), selection.len()),
         Kind::Constant => return filled(W::from_bytes(node.body), selection.len()),
         _ => {}
+    }
+    if let Some(runs) = run_list::<W>(node)? {
+        return Ok(runs.select(selection));
     }
     let Some(vectors) = Vectors::<W>::open(node)? else {
         let all = decode::<W>(node)?;

@@ -16,32 +16,59 @@ use expr::Registry;
 
 mod arg_extremes;
 mod arguments;
+mod arrays;
+mod bits;
 mod collected;
 mod combinators;
 mod distinct;
 mod encoded;
 mod extremes;
+mod funnel;
 mod grouped;
 mod hash;
+mod intervals;
 mod keys;
 mod kind;
 mod lists;
+mod maps;
+mod means;
 mod moments;
 mod parts;
+mod pattern;
 mod quantile;
+mod series;
 mod sketch;
+mod skip_nulls;
 mod slots;
 mod state_bytes;
 mod sums;
+mod top;
 mod uniq;
+mod unique;
+mod votes;
+mod windows;
+
+#[cfg(test)]
+mod tests;
 
 /// Adds this family.
 pub(crate) fn register(registry: &mut Registry) {
     registry.add_aggregates(sums::FUNCTIONS);
+    registry.add_aggregates(means::FUNCTIONS);
     registry.add_aggregates(extremes::FUNCTIONS);
+    registry.add_aggregates(votes::FUNCTIONS);
     registry.add_aggregates(arg_extremes::FUNCTIONS);
     registry.add_aggregates(uniq::FUNCTIONS);
     registry.add_aggregates(moments::FUNCTIONS);
     quantile::register(registry);
+    registry.add_aggregates(arrays::FUNCTIONS);
+    registry.add_aggregates(windows::FUNCTIONS);
+    registry.add_aggregates(unique::FUNCTIONS);
+    registry.add_aggregates(bits::FUNCTIONS);
+    registry.add_aggregates(maps::FUNCTIONS);
+    registry.add_aggregates(top::FUNCTIONS);
+    registry.add_aggregates(series::FUNCTIONS);
+    registry.add_aggregates(intervals::FUNCTIONS);
+    registry.add_aggregates(funnel::FUNCTIONS);
     registry.add_combinators(combinators::COMBINATORS);
 }

@@ -34,6 +34,7 @@ macro_rules! declare {
 mod lane;
 mod number_type;
 
+mod about;
 mod arithmetic;
 mod bits;
 mod calendar;
@@ -41,30 +42,51 @@ mod cast;
 mod choose;
 mod comparison;
 mod conditional;
+mod date_format;
+mod date_now;
+mod date_parts;
+mod date_read;
+mod date_shifts;
+mod date_starts;
 mod decimal_arithmetic;
 mod division;
 mod interval_arithmetic;
 mod logic;
 mod math;
 mod order;
+mod random;
+mod readable;
 mod rounding;
 mod transform;
 
 /// Adds this family.
 pub(crate) fn register(registry: &mut Registry) {
     for functions in [
+        about::FUNCTIONS,
         arithmetic::FUNCTIONS,
         bits::FUNCTIONS,
         cast::FUNCTIONS,
         cast::TARGET_FUNCTIONS,
         comparison::FUNCTIONS,
         conditional::FUNCTIONS,
+        date_format::FUNCTIONS,
+        date_now::FUNCTIONS,
+        date_parts::FUNCTIONS,
+        date_read::FUNCTIONS,
+        date_shifts::FUNCTIONS,
+        date_shifts::SHIFTS,
+        date_starts::FUNCTIONS,
         division::FUNCTIONS,
         logic::FUNCTIONS,
         math::FUNCTIONS,
+        random::FUNCTIONS,
+        readable::FUNCTIONS,
         rounding::FUNCTIONS,
         transform::FUNCTIONS,
     ] {
         registry.add_functions(functions);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -234,3 +234,29 @@ fn common_types(inputs: Vec<Plan>) -> Result<Vec<Plan>> {
         })
         .collect())
 }
+
+/// The plan with its columns cast to the types of a schema, by position, and named as there.
+pub fn cast_columns(plan: Plan, wanted: &Schema, environment: &dyn Environment) -> Result<Plan> {
+    let found = plan.schema();
+    if found.len() != wanted.len() {
+        bail!(NumberOfColumnsDoesntMatch, "{} columns where {} are wanted", found.len(), wanted.len());
+    }
+    let mut expressions = Vec::with_capacity(found.len());
+    for (column, field) in columns_of(&found).into_iter().zip(wanted.fields()) {
+        let same = column.data_type().without_low_cardinality() == field.data_type.without_low_cardinality();
+        expressions.push(if same {
+            column
+        } else {
+            let name = types::Value::from(field.data_type.to_string().as_str());
+            let name = Expr::literal(name, types::DataType::String);
+            resolve::build_call(environment, "_CAST", vec![column, name])?
+        });
+    }
+    let fields = wanted
+        .fields()
+        .iter()
+        .zip(&expressions)
+        .map(|(f, e)| Field::new(f.name.clone(), e.data_type()))
+        .collect();
+    Ok(Plan::Project { input: Box::new(plan), expressions, schema: Schema::new(fields) })
+}

@@ -10,7 +10,7 @@ mod explain;
 mod logical;
 mod optimize;
 
-pub use analyze::{literal_value, plan_expression, plan_query, row_expressions};
+pub use analyze::{cast_columns, literal_value, plan_expression, plan_query, row_expressions};
 pub use environment::{
     BlockSource, BlockStream, ColumnKind, Environment, Relation, RelationColumn, RelationSource,
 };

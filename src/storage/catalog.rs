@@ -60,8 +60,14 @@ pub(crate) enum Change {
     RemoveTable(String),
     PutState(String, TableState),
     PutPart(Arc<PartRecord>),
-    RemovePart { table: String, id: String },
-    AddToken { table: String, token: String },
+    RemovePart {
+        table: String,
+        id: String,
+    },
+    AddToken {
+        table: String,
+        token: String,
+    },
     PutExtra(String, Vec<u8>),
     RemoveExtra(String),
 }

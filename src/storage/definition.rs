@@ -71,7 +71,10 @@ impl ColumnDefinition {
     /// # Errors
     /// UNKNOWN_CODEC, ILLEGAL_CODEC_PARAMETER
     pub fn codec_choice(&self) -> Result<CodecChoice> {
-        CodecChoice::parse(&self.codec)
+        match self.codec.as_slice() {
+            [] => Ok(CodecChoice::default()),
+            items => CodecChoice::parse(items),
+        }
     }
 }
 
@@ -215,7 +218,12 @@ impl TableDefinition {
         let mut names: Vec<&str> = self.columns.iter().map(|c| c.name.as_str()).collect();
         names.sort_unstable();
         if let Some(twice) = names.windows(2).find(|w| w[0] == w[1]) {
-            bail!(DuplicateColumn, "Column {} of table {} exists twice", twice[0], self.full_name());
+            bail!(
+                DuplicateColumn,
+                "Column {} of table {} exists twice",
+                twice[0],
+                self.full_name()
+            );
         }
         let mut ids: Vec<u32> = self.columns.iter().map(|c| c.id).collect();
         ids.sort_unstable();

@@ -151,8 +151,7 @@ impl PartDictionary {
         while first < self.blocks.len() {
             let mut size = self.blocks[first].raw as usize;
             let mut end = first + 1;
-            while end < self.blocks.len()
-                && size + self.blocks[end].raw as usize <= DECODED_BUFFER
+            while end < self.blocks.len() && size + self.blocks[end].raw as usize <= DECODED_BUFFER
             {
                 size += self.blocks[end].raw as usize;
                 end += 1;

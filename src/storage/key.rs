@@ -7,6 +7,9 @@
 //! 3. Rows are sorted by the first word, runs of equal ones by the next. Equal keys keep the
 //!    order in which they came.
 
+use std::cmp::Ordering;
+
+use arrow_array::builder::BinaryViewBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
@@ -33,8 +36,7 @@ impl Ordinals {
     /// Numbers that are ranks already; NULL is the largest.
     pub(crate) fn of_ranks(ranks: &[u32], distinct: usize) -> Ordinals {
         let null = distinct as u64;
-        let values =
-            ranks.iter().map(|r| if *r == NULL { null } else { u64::from(*r) }).collect();
+        let values = ranks.iter().map(|r| if *r == NULL { null } else { u64::from(*r) }).collect();
         Ordinals { values, bits: bits_of(null) }
     }
 
@@ -66,12 +68,9 @@ impl Ordinals {
                 let ranks = rank_values(array.as_binary_view());
                 vec![Ordinals::of_ranks(&ranks.0, ranks.1)]
             }
-            Physical::Fixed(_) => {
-                let values = array.as_fixed_size_binary();
-                by_bytes(array, |row, out| out.extend_from_slice(values.value(row)))
-            }
-            Physical::List | Physical::Struct => {
-                by_bytes(array, |row, out| comparable(&value_at(array, data_type, row), out))
+            Physical::Fixed(_) | Physical::List | Physical::Struct => {
+                let (ranks, distinct) = rank_values(&comparable_bytes(array, data_type));
+                vec![Ordinals::of_ranks(&ranks, distinct)]
             }
         }
     }
@@ -96,19 +95,20 @@ pub(crate) fn rank_values(values: &BinaryViewArray) -> (Vec<u32>, usize) {
     (ranks, before.map_or(0, |_| next as usize + 1))
 }
 
-fn by_bytes(array: &ArrayRef, put: impl Fn(usize, &mut Vec<u8>)) -> Vec<Ordinals> {
+/// Each value of an array as bytes that compare as the values do.
+pub(crate) fn comparable_bytes(array: &ArrayRef, data_type: &DataType) -> BinaryViewArray {
     let mut bytes = Vec::new();
-    let values: BinaryViewArray = (0..array.len())
-        .map(|row| {
-            bytes.clear();
-            if array.is_valid(row) {
-                put(row, &mut bytes);
-            }
-            array.is_valid(row).then(|| bytes.clone())
-        })
-        .collect();
-    let (ranks, distinct) = rank_values(&values);
-    vec![Ordinals::of_ranks(&ranks, distinct)]
+    let mut out = BinaryViewBuilder::with_capacity(array.len());
+    for row in 0..array.len() {
+        if array.is_null(row) {
+            out.append_null();
+            continue;
+        }
+        bytes.clear();
+        comparable(&value_at(array, data_type, row), &mut bytes);
+        out.append_value(&bytes);
+    }
+    out.finish()
 }
 
 /// Bytes that compare as values of one type do. The depth of a value is that of its type, which
@@ -161,17 +161,17 @@ fn integers<T: ArrowPrimitiveType>(array: &ArrayRef) -> Vec<Ordinals>
 where
     T::Native: Into<i128>,
 {
-    // Flipping the sign bit makes signed numbers compare as unsigned ones.
-    let shift = |value: &T::Native| -> u64 {
-        let value: i128 = (*value).into();
-        (value as u64).wrapping_add(if value_is_signed::<T>() { 1 << 63 } else { 0 })
-    };
     let values = array.as_primitive::<T>().values();
-    narrow(values.iter().map(shift), array.nulls())
+    narrow(values.iter().map(shift::<T>), array.nulls())
 }
 
-fn value_is_signed<T: ArrowPrimitiveType>() -> bool {
-    T::DATA_TYPE.is_signed_integer()
+/// Flips the sign bit, which makes signed numbers compare as unsigned ones.
+fn shift<T: ArrowPrimitiveType>(value: &T::Native) -> u64
+where
+    T::Native: Into<i128>,
+{
+    let value: i128 = (*value).into();
+    (value as u64).wrapping_add(if T::DATA_TYPE.is_signed_integer() { 1 << 63 } else { 0 })
 }
 
 fn narrow(values: impl Iterator<Item = u64>, nulls: Option<&NullBuffer>) -> Vec<Ordinals> {
@@ -222,6 +222,78 @@ fn wide(values: impl Iterator<Item = u128>, nulls: Option<&NullBuffer>) -> Vec<O
     let low = (0..values.len()).map(|row| if valid(row) { values[row] as u64 } else { 0 });
     out.extend(narrow(low, None));
     out
+}
+
+/// A key column in a form in which single rows of several arrays compare quickly. NULL comes last.
+#[derive(Debug)]
+pub(crate) struct KeyValues {
+    nulls: Option<NullBuffer>,
+    values: Comparable,
+}
+
+#[derive(Debug)]
+enum Comparable {
+    Narrow(Vec<u64>),
+    Wide(Vec<u128>),
+    Bytes(BinaryViewArray),
+}
+
+impl KeyValues {
+    pub(crate) fn new(array: &ArrayRef, data_type: &DataType) -> KeyValues {
+        let nulls = array.nulls().filter(|n| n.null_count() > 0).cloned();
+        let values = match data_type.physical() {
+            Physical::UInt8 => Comparable::Narrow(shifted::<UInt8Type>(array)),
+            Physical::UInt16 => Comparable::Narrow(shifted::<UInt16Type>(array)),
+            Physical::UInt32 => Comparable::Narrow(shifted::<UInt32Type>(array)),
+            Physical::UInt64 => Comparable::Narrow(shifted::<UInt64Type>(array)),
+            Physical::Int8 => Comparable::Narrow(shifted::<Int8Type>(array)),
+            Physical::Int16 => Comparable::Narrow(shifted::<Int16Type>(array)),
+            Physical::Int32 => Comparable::Narrow(shifted::<Int32Type>(array)),
+            Physical::Int64 => Comparable::Narrow(shifted::<Int64Type>(array)),
+            Physical::Float32 => {
+                let values = array.as_primitive::<Float32Type>().values();
+                Comparable::Narrow(values.iter().map(|v| float(f64::from(*v))).collect())
+            }
+            Physical::Float64 => {
+                let values = array.as_primitive::<Float64Type>().values();
+                Comparable::Narrow(values.iter().map(|v| float(*v)).collect())
+            }
+            Physical::Int128 => {
+                let flip = if data_type.is_unsigned_128() { 0 } else { 1u128 << 127 };
+                let values = array.as_primitive::<Decimal128Type>().values();
+                Comparable::Wide(values.iter().map(|v| *v as u128 ^ flip).collect())
+            }
+            Physical::Bytes => Comparable::Bytes(array.as_binary_view().clone()),
+            Physical::Fixed(_) | Physical::List | Physical::Struct => {
+                Comparable::Bytes(comparable_bytes(array, data_type))
+            }
+        };
+        KeyValues { nulls, values }
+    }
+
+    /// Compares a row with a row of another array of the same type.
+    pub(crate) fn compare(&self, row: usize, other: &KeyValues, other_row: usize) -> Ordering {
+        if self.nulls.is_some() || other.nulls.is_some() {
+            let null = self.nulls.as_ref().is_some_and(|n| n.is_null(row));
+            let other_null = other.nulls.as_ref().is_some_and(|n| n.is_null(other_row));
+            if null || other_null {
+                return null.cmp(&other_null);
+            }
+        }
+        match (&self.values, &other.values) {
+            (Comparable::Narrow(a), Comparable::Narrow(b)) => a[row].cmp(&b[other_row]),
+            (Comparable::Wide(a), Comparable::Wide(b)) => a[row].cmp(&b[other_row]),
+            (Comparable::Bytes(a), Comparable::Bytes(b)) => a.value(row).cmp(b.value(other_row)),
+            _ => Ordering::Equal,
+        }
+    }
+}
+
+fn shifted<T: ArrowPrimitiveType>(array: &ArrayRef) -> Vec<u64>
+where
+    T::Native: Into<i128>,
+{
+    array.as_primitive::<T>().values().iter().map(shift::<T>).collect()
 }
 
 /// The order of rows by several columns of numbers; `None` if they are in order already.

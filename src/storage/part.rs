@@ -259,7 +259,7 @@ const INDEX_PAGE: usize = 8192;
 pub(crate) fn encode_primary_index(keys: &[(DataType, ArrayRef)]) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     put(&mut out, keys.len() as u128);
-    let codec = codec::CodecChoice::parse(&[])?;
+    let codec = codec::CodecChoice::default();
     for (data_type, array) in keys {
         put_bytes(&mut out, data_type.to_string().as_bytes());
         put(&mut out, array.len().div_ceil(INDEX_PAGE) as u128);
@@ -299,9 +299,7 @@ fn decode_primary_index(bytes: &bytes::Bytes, rows: usize) -> Result<Vec<ArrayRe
 }
 
 /// Reads the description at a part's end, to rebuild a lost catalog.
-pub(crate) fn read_description(
-    file: &dyn FileView,
-) -> Result<(Directory, layout::Description)> {
+pub(crate) fn read_description(file: &dyn FileView) -> Result<(Directory, layout::Description)> {
     let (directory, reference): (Directory, BlobReference) = Directory::read(file)?;
     let json = reference.read(file)?;
     let description = serde_json::from_slice(&json)

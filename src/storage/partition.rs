@@ -100,8 +100,7 @@ struct SipHash {
 
 impl SipHash {
     fn new() -> SipHash {
-        let v =
-            [0x736f6d6570736575, 0x646f72616e646f6d, 0x6c7967656e657261, 0x7465646279746573];
+        let v = [0x736f6d6570736575, 0x646f72616e646f6d, 0x6c7967656e657261, 0x7465646279746573];
         SipHash { v, tail: Vec::new(), length: 0 }
     }
 

@@ -16,6 +16,8 @@ mod lock;
 mod open;
 mod schema;
 
+pub use schema::FullName;
+
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::path::PathBuf;
@@ -125,6 +127,12 @@ impl fmt::Debug for Store {
     }
 }
 
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.merges.end();
+    }
+}
+
 impl Store {
     /// All databases, by name.
     pub fn databases(&self) -> Vec<DatabaseInfo> {
@@ -139,7 +147,10 @@ impl Store {
     /// The tables of a database, by name; none where there is no such database.
     pub fn tables(&self, database: &str) -> Vec<Arc<Table>> {
         let names = self.names.read();
-        names.databases.get(database).map_or_else(Vec::new, |d| d.tables.values().cloned().collect())
+        names
+            .databases
+            .get(database)
+            .map_or_else(Vec::new, |d| d.tables.values().cloned().collect())
     }
 
     /// A table by name.
@@ -223,6 +234,11 @@ impl Store {
 
     pub(crate) fn context(&self) -> &Arc<PartContext> {
         &self.context
+    }
+
+    /// Holds off all other commits.
+    pub(crate) fn commit_guard(&self) -> parking_lot::MutexGuard<'_, ()> {
+        self.commit_lock.lock()
     }
 
     pub(crate) fn merge_state(&self) -> &Arc<MergeState> {

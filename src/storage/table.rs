@@ -84,11 +84,7 @@ impl Table {
         sort_parts(&mut snapshot.parts);
         Arc::new(Table {
             uuid,
-            visible: RwLock::new(Visible {
-                snapshot: Arc::new(snapshot),
-                state,
-                dropped: false,
-            }),
+            visible: RwLock::new(Visible { snapshot: Arc::new(snapshot), state, dropped: false }),
             busy: Mutex::default(),
             merges_stopped: AtomicBool::new(false),
         })

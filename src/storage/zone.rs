@@ -235,7 +235,8 @@ impl ZoneMap {
     }
 
     fn floats(&mut self, values: impl Iterator<Item = f64>, nulls: Option<&NullBuffer>) {
-        let (mut min, mut max, mut has_nan, mut sum) = (f64::INFINITY, f64::NEG_INFINITY, false, 0.0);
+        let (mut min, mut max, mut has_nan, mut sum) =
+            (f64::INFINITY, f64::NEG_INFINITY, false, 0.0);
         for (row, value) in values.enumerate() {
             if nulls.is_some_and(|n| n.is_null(row)) {
                 continue;
@@ -368,10 +369,7 @@ impl ZoneMap {
                 zone.min_filled_code = reader.u32()?.checked_sub(1);
                 Extremes::Codes { min, max }
             }
-            5 => Extremes::Bytes {
-                min: Prefix16(reader.array()?),
-                max: Prefix16(reader.array()?),
-            },
+            5 => Extremes::Bytes { min: Prefix16(reader.array()?), max: Prefix16(reader.array()?) },
             tag => bail!(CorruptedData, "unknown kind {tag} of extremes"),
         };
         match reader.byte()? {
@@ -394,11 +392,9 @@ impl Extremes {
             (
                 Extremes::Float { min, max, has_nan },
                 Extremes::Float { min: low, max: high, has_nan: also },
-            ) => Extremes::Float {
-                min: min.min(low),
-                max: max.max(high),
-                has_nan: has_nan || also,
-            },
+            ) => {
+                Extremes::Float { min: min.min(low), max: max.max(high), has_nan: has_nan || also }
+            }
             (Extremes::Codes { min, max }, Extremes::Codes { min: low, max: high }) => {
                 Extremes::Codes { min: min.min(low), max: max.max(high) }
             }

@@ -89,9 +89,10 @@ fn few_values_far_apart() {
 
 #[test]
 fn one_frequent_value() {
-    let names = check_all(8000, |at| if noise(at) % 30 == 0 { noise(at) as i64 } else { 9 });
+    let names =
+        check_all(8000, |at| if noise(at).is_multiple_of(30) { noise(at) as i64 } else { 9 });
     assert_eq!(names[3], "sparse");
-    check_all(8000, |at| if noise(at) % 3 == 0 { noise(at) as i64 % 1000 } else { -9 });
+    check_all(8000, |at| if noise(at).is_multiple_of(3) { noise(at) as i64 % 1000 } else { -9 });
     check_all(4100, |at| i64::from(at % 2000 == 17));
 }
 
@@ -142,7 +143,9 @@ fn codes_come_back() {
         vec![7_u32; 5000],
         (0..8192).map(|at| noise(at) as u32 % 70_000).collect::<Vec<_>>(),
         (0..8192).map(|at| noise(at / 30) as u32 % 1000).collect(),
-        (0..60_000).map(|at| if noise(at) % 9 == 0 { noise(at) as u32 } else { 0 }).collect(),
+        (0..60_000)
+            .map(|at| if noise(at).is_multiple_of(9) { noise(at) as u32 } else { 0 })
+            .collect(),
     ] {
         for nulls in [None, Some((0..codes.len()).map(|row| row % 5 != 1).collect::<NullBuffer>())]
         {

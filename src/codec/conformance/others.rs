@@ -18,11 +18,33 @@ fn floats() {
         (check(&wide, "Float64"), check(&narrow, "Float32"))
     };
     assert_eq!(check_floats(&|_| 1.5), ("constant", "constant"));
-    check_floats(&|at| at as f64 / 100.0);
-    check_floats(&|at| (noise(at) % 10_000) as f64 / 100.0);
+    let decimals = ("decimals", "decimals");
+    assert_eq!(check_floats(&|at| at as f64 / 100.0), decimals);
+    assert_eq!(check_floats(&|at| (noise(at) % 10_000) as f64 / 100.0), decimals);
+    assert_eq!(check_floats(&|at| -((noise(at) % 10_000) as f64)), decimals);
+    assert_eq!(check_floats(&|at| if at % 99 == 5 { 1e300 } else { at as f64 }).0, "decimals");
     check_floats(&|at| f64::from_bits(noise(at) >> 2));
-    check_floats(&|at| (at as f64).sin());
+    assert_eq!(check_floats(&|at| (at as f64).sin()).0, "shuffled");
     check_floats(&|at| [0.0, f64::INFINITY, f64::NEG_INFINITY, -1.0e300][at as usize % 4]);
+}
+
+#[test]
+fn float_codecs_are_honoured() {
+    let with = |name: &str| CodecChoice::parse(&[(name.to_owned(), vec![])]).unwrap();
+    let shapes: [fn(u64) -> f64; 2] = [|at| (at as f64).sqrt(), |at| (at / 10) as f64];
+    for value in shapes {
+        let wide: ArrayRef = Arc::new((0..2500).map(value).collect::<Float64Array>());
+        let narrow: ArrayRef =
+            Arc::new((0..2500).map(|at| value(at) as f32).collect::<Float32Array>());
+        for (array, name) in [(&wide, "Float64"), (&narrow, "Float32")] {
+            assert_eq!(check_codec(array, name, &with("Gorilla")), "gorilla");
+            assert_eq!(check_codec(array, name, &with("NONE")), "plain");
+            assert_eq!(check_codec(array, name, &with("Delta")), "delta");
+            check_codec(array, name, &with("LZ4"));
+            check_codec(array, name, &with("ZSTD"));
+            check_codec(array, name, &with("FPC"));
+        }
+    }
 }
 
 /// Negative zero and NaNs keep their bits, which comparing values would not show.
@@ -60,6 +82,9 @@ fn texts() {
     let runs = strings(2000, |at| format!("v{}", at / 300));
     assert_eq!(check(&runs, "String"), "dictionary");
     check(&strings(2000, |at| format!("https://example.org/{}?page={at}", noise(at))), "String");
+    assert_eq!(check(&strings(2000, |at| format!("{:x}", noise(at))), "String"), "symbols");
+    let noisy = |at: u64| (0..6).map(move |n| char::from_u32((noise(at * 6 + n) % 1000) as u32));
+    check(&strings(3000, |at| noisy(at).flatten().collect()), "String");
     check(&strings(1500, |at| "ab".repeat((noise(at) % 40) as usize)), "String");
     check(&strings(3, |at| "long".repeat(1000 * at as usize)), "String");
     check(&strings(1000, |at| format!("{:x}", noise(at))), "AggregateFunction(sum, UInt8)");

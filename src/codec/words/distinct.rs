@@ -9,12 +9,13 @@ const DIRECT: u64 = 1 << 12;
 /// Values that are looked at first; if nearly all of them differ, so does the rest.
 const SAMPLE: usize = 1024;
 
-/// Distinct values in the order of `value ^ flip`, with the code of every value looked at.
+/// Distinct values, with the code of every value looked at.
 pub(crate) struct Distinct<W> {
     pub(crate) values: Vec<W>,
     pub(crate) codes: Vec<u16>,
     /// Position of the value with the greatest weight, and that weight.
     pub(crate) top: (usize, usize),
+    sorted: bool,
 }
 
 /// Collects the distinct values, each weighed by `weight(position)`; None when they are so
@@ -41,7 +42,7 @@ pub(crate) fn distinct<W: Word>(
             return None;
         }
     }
-    by_hash(values, flip, weight)
+    by_hash(values, weight)
 }
 
 fn by_place<W: Word>(
@@ -69,10 +70,10 @@ fn by_place<W: Word>(
         }
     }
     let codes = values.iter().map(|value| code_of[place(value)]).collect();
-    Distinct { values: found, codes, top }
+    Distinct { values: found, codes, top, sorted: true }
 }
 
-fn by_hash<W: Word>(values: &[W], flip: W, weight: impl Fn(usize) -> usize) -> Option<Distinct<W>> {
+fn by_hash<W: Word>(values: &[W], weight: impl Fn(usize) -> usize) -> Option<Distinct<W>> {
     let mut table = Table::new(values.len().min(MAX_DISTINCT));
     let mut found: Vec<W> = Vec::new();
     let mut codes = Vec::with_capacity(values.len());
@@ -87,23 +88,32 @@ fn by_hash<W: Word>(values: &[W], flip: W, weight: impl Fn(usize) -> usize) -> O
     for (at, code) in codes.iter().enumerate() {
         weights[usize::from(*code)] += weight(at) as u32;
     }
-    let mut order: Vec<(W, u16)> =
-        found.iter().enumerate().map(|(at, value)| (value.xor(flip), at as u16)).collect();
-    order.sort_unstable();
-    let mut rank = vec![0_u16; found.len()];
-    let mut top = (0, 0);
-    for (at, (_, code)) in order.iter().enumerate() {
-        rank[usize::from(*code)] = at as u16;
-        let weight = weights[usize::from(*code)] as usize;
-        if weight > top.1 {
-            top = (at, weight);
+    let top = weights.iter().enumerate().max_by_key(|(_, weight)| **weight);
+    let top = top.map_or((0, 0), |(at, weight)| (at, *weight as usize));
+    Some(Distinct { values: found, codes, top, sorted: false })
+}
+
+impl<W: Word> Distinct<W> {
+    /// Puts the values in the order of `value ^ flip`, and the codes and the top with them.
+    pub(crate) fn sort(&mut self, flip: W) {
+        if self.sorted {
+            return;
         }
+        let numbered = self.values.iter().enumerate();
+        let mut order: Vec<(W, u16)> =
+            numbered.map(|(at, value)| (value.xor(flip), at as u16)).collect();
+        order.sort_unstable();
+        let mut rank = vec![0_u16; order.len()];
+        for (at, (value, code)) in order.iter().enumerate() {
+            rank[usize::from(*code)] = at as u16;
+            self.values[at] = value.xor(flip);
+        }
+        for code in &mut self.codes {
+            *code = rank[usize::from(*code)];
+        }
+        self.top.0 = usize::from(rank[self.top.0]);
+        self.sorted = true;
     }
-    for code in &mut codes {
-        *code = rank[usize::from(*code)];
-    }
-    let values = order.into_iter().map(|(value, _)| value.xor(flip)).collect();
-    Some(Distinct { values, codes, top })
 }
 
 /// Open addressing from values to their positions in a list.

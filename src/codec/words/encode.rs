@@ -202,10 +202,13 @@ fn write_best<W: Word>(
     kind: Kind,
     runs: Option<RunList<W>>,
     lengths: Vec<u32>,
-    found: Option<Distinct<W>>,
+    mut found: Option<Distinct<W>>,
     flip: W,
     out: &mut Vec<u8>,
 ) -> Result<Kind> {
+    if let (Kind::Dictionary | Kind::DictionaryRuns, Some(found)) = (kind, &mut found) {
+        found.sort(flip);
+    }
     match (kind, runs, found) {
         (Kind::Packed, ..) => {
             let base = figures.min.xor(flip);

@@ -5,7 +5,7 @@ use base::Result;
 use super::runs::RunList;
 use super::{Vectors, decode, dictionary, sparse};
 use crate::VECTOR;
-use crate::bits::append_hits;
+use crate::hits::Hits;
 use crate::node::{Kind, Node};
 use crate::word::Word;
 
@@ -83,33 +83,37 @@ fn select_runs<W: Word>(runs: &RunList<W>, range: Range<W>, selection: &mut Vec<
 }
 
 fn select_values<W: Word>(values: &[W], range: Range<W>, selection: &mut Vec<u16>) {
-    let mut hits = [0_u8; VECTOR];
+    let mut flags = [0_u8; VECTOR];
+    let mut hits = Hits::new(selection, values.len());
     for (vector, values) in values.chunks(VECTOR).enumerate() {
-        W::within(values, range.low, range.span, &mut hits);
-        append_hits(&hits, values.len(), vector * VECTOR, selection);
+        W::within(values, range.low, range.span, &mut flags);
+        hits.append(&mut flags, values.len(), vector * VECTOR);
     }
+    hits.finish();
 }
 
-/// A range of values is at most two ranges of codes, of which one is looked up in a table.
+/// A range of values is one of codes, or two where it spans both ends of the order of values.
 fn select_codes<W: Word>(node: &Node<'_>, range: Range<W>, selection: &mut Vec<u16>) -> Result<()> {
     let parts = dictionary::Dictionary::<W>::open(&mut node.reader(), node.rows)?;
     let held: Vec<bool> = parts.values.iter().map(|value| range.holds(*value)).collect();
     let Some(first) = held.iter().position(|held| *held) else { return Ok(()) };
     let count = held[first..].iter().take_while(|held| **held).count();
     let one_stretch = !held[first + count..].contains(&true);
-    let mut hits = [0_u8; VECTOR];
+    let mut flags = [0_u8; VECTOR];
     let mut buffer = [0_u16; VECTOR];
+    let mut hits = Hits::new(selection, node.rows);
     for vector in 0..node.rows.div_ceil(VECTOR) {
         let codes = parts.codes.read_vector(vector, &mut buffer);
         if one_stretch {
-            u16::within(codes, first as u16, (count - 1) as u16, &mut hits);
+            u16::within(codes, first as u16, (count - 1) as u16, &mut flags);
         } else {
-            for (hit, code) in hits.iter_mut().zip(codes) {
-                *hit = u8::from(held.get(usize::from(*code)) == Some(&true));
+            for (flag, code) in flags.iter_mut().zip(codes) {
+                *flag = u8::from(held.get(usize::from(*code)) == Some(&true));
             }
         }
-        append_hits(&hits, codes.len(), vector * VECTOR, selection);
+        hits.append(&mut flags, codes.len(), vector * VECTOR);
     }
+    hits.finish();
     Ok(())
 }
 
@@ -122,12 +126,14 @@ fn select_vectors<W: Word>(
         select_values(&decode::<W>(node)?, range, selection);
         return Ok(());
     };
-    let mut hits = [0_u8; VECTOR];
+    let mut flags = [0_u8; VECTOR];
     let mut buffer = [W::default(); VECTOR];
+    let mut hits = Hits::new(selection, node.rows);
     for vector in 0..node.rows.div_ceil(VECTOR) {
         let values = vectors.read(vector, &mut buffer);
-        W::within(values, range.low, range.span, &mut hits);
-        append_hits(&hits, values.len(), vector * VECTOR, selection);
+        W::within(values, range.low, range.span, &mut flags);
+        hits.append(&mut flags, values.len(), vector * VECTOR);
     }
+    hits.finish();
     Ok(())
 }

@@ -74,6 +74,18 @@ impl<W: Word> RunList<W> {
         RunList::from_lengths(values, lengths, rows)
     }
 
+    /// The values of some rows, ascending and each within the runs.
+    pub(crate) fn select(&self, selection: &[u16]) -> Vec<W> {
+        let mut run = 0;
+        let value_of = |row: &u16| {
+            while self.ends.get(run).is_some_and(|end| *end <= u32::from(*row)) {
+                run += 1;
+            }
+            self.values.get(run).copied().unwrap_or_default()
+        };
+        selection.iter().map(value_of).collect()
+    }
+
     /// Appends the value of every row.
     pub(crate) fn expand(&self, rows: usize, out: &mut Vec<W>) -> Result<()> {
         const SHORT: usize = 16;

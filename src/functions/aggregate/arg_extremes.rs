@@ -65,11 +65,8 @@ fn bind(call: &AggregateArguments<'_>, greatest: bool, both: bool) -> Result<Bou
     let encoding = Encoding::new(kept);
     let keys = Keys::new(std::slice::from_ref(key), greatest);
     let field = |data_type: &DataType| TupleField { name: None, data_type: data_type.clone() };
-    let result = if both {
-        DataType::Tuple([field(value), field(key)].into())
-    } else {
-        value.clone()
-    };
+    let result =
+        if both { DataType::Tuple([field(value), field(key)].into()) } else { value.clone() };
     let decoding = Encoding::new(std::slice::from_ref(&result));
     Ok(BoundAggregate::new(result, move || ArgExtreme {
         encoding: encoding.clone(),
@@ -101,7 +98,11 @@ impl Accumulator for ArgExtreme {
         let mut bytes = Vec::new();
         self.keys.update(groups, key, |row, group| {
             bytes.clear();
-            encoding.encode_row(&arguments[..encoding.width().min(arguments.len())], row, &mut bytes)?;
+            encoding.encode_row(
+                &arguments[..encoding.width().min(arguments.len())],
+                row,
+                &mut bytes,
+            )?;
             values.set(group, &bytes);
             Ok(())
         })

@@ -98,7 +98,11 @@ impl Checks for AggregateArguments<'_> {
         match self.parameters.get(at) {
             None => Ok(default),
             Some(Value::Int(number)) => u64::try_from(*number).map_err(|_| {
-                error!(BadArguments, "Parameter for aggregate function {} should be a natural number, got {number}", self.name)
+                error!(
+                    BadArguments,
+                    "Parameter for aggregate function {} should be a natural number, got {number}",
+                    self.name
+                )
             }),
             Some(other) => bail!(
                 BadArguments,

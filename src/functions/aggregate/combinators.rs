@@ -16,6 +16,7 @@ mod state;
 mod subgroups;
 
 pub(crate) use map::{Shape, mapped};
+pub(crate) use subgroups::Subgroups;
 
 /// All of them.
 pub(crate) static COMBINATORS: &[Combinator] = &[

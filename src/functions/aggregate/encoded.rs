@@ -293,10 +293,10 @@ pub(crate) fn compare(data_type: &DataType, a: &Value, b: &Value) -> Ordering {
         }
         (Value::Tuple(a), Value::Tuple(b)) => {
             let DataType::Tuple(fields) = data_type.inner() else { return Ordering::Equal };
-            let mut orders =
-                fields.iter().zip(a.iter().zip(b.iter())).map(|(f, (a, b))| {
-                    compare(&f.data_type, a, b)
-                });
+            let mut orders = fields
+                .iter()
+                .zip(a.iter().zip(b.iter()))
+                .map(|(f, (a, b))| compare(&f.data_type, a, b));
             orders.find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
         }
         _ => Ordering::Equal,

@@ -34,12 +34,7 @@ pub(crate) trait Function: Send + Sync + 'static {
     ) -> Result<()>;
 
     /// Takes all rows into one state.
-    fn update_one(
-        &self,
-        state: &mut Self::State,
-        arguments: &[Column],
-        rows: usize,
-    ) -> Result<()> {
+    fn update_one(&self, state: &mut Self::State, arguments: &[Column], rows: usize) -> Result<()> {
         self.update(std::slice::from_mut(state), &vec![0; rows], arguments)
     }
 

@@ -43,5 +43,6 @@ pub(crate) fn hash_bytes(bytes: &[u8]) -> u128 {
             _ => break,
         }
     }
-    u128::from(mix(first ^ second.rotate_left(17))) | u128::from(mix(second.wrapping_add(first))) << 64
+    u128::from(mix(first ^ second.rotate_left(17)))
+        | u128::from(mix(second.wrapping_add(first))) << 64
 }

@@ -35,7 +35,8 @@ fn ordered<K: Kind>(value: K::Native) -> u64 {
         let bits = (K::to_f64(value) + 0.0).to_bits();
         return if bits >> 63 == 1 { !bits } else { bits | 1 << 63 };
     }
-    (K::to_i128(value) as u64) ^ if K::less(minus_one::<K>(), K::Native::default()) { 1 << 63 } else { 0 }
+    (K::to_i128(value) as u64)
+        ^ if K::less(minus_one::<K>(), K::Native::default()) { 1 << 63 } else { 0 }
 }
 
 /// All bits set: -1 of signed kinds, the greatest of unsigned ones.
@@ -143,9 +144,9 @@ impl Keys {
                 }
             }
             Best::Bytes(best) => self.encoding.for_each(key, groups.len(), |row, key| {
-                equal[row] = best.get(groups[row] as usize).is_some_and(|b| {
-                    b == key || self.encoding.compare(b, key).is_eq()
-                });
+                equal[row] = best
+                    .get(groups[row] as usize)
+                    .is_some_and(|b| b == key || self.encoding.compare(b, key).is_eq());
                 Ok(())
             })?,
         }

@@ -50,6 +50,12 @@ pub(crate) trait Kind: Send + Sync + 'static {
 
     /// Adds two sums.
     fn add_sums(a: Self::Sum, b: Self::Sum) -> Self::Sum;
+
+    /// Subtracts, wrapping around.
+    fn minus(sum: Self::Sum, value: Self::Native) -> Self::Sum;
+
+    /// A sum in the kind's own width, wrapped around.
+    fn narrow(sum: Self::Sum) -> Self::Native;
 }
 
 macro_rules! integer_kind {
@@ -87,6 +93,14 @@ macro_rules! integer_kind {
 
             fn add_sums(a: $sum, b: $sum) -> $sum {
                 a.wrapping_add(b)
+            }
+
+            fn minus(sum: $sum, value: $native) -> $sum {
+                sum.wrapping_sub(value as $sum)
+            }
+
+            fn narrow(sum: $sum) -> $native {
+                sum as $native
             }
         }
     };
@@ -127,6 +141,14 @@ macro_rules! float_kind {
 
             fn add_sums(a: f64, b: f64) -> f64 {
                 a + b
+            }
+
+            fn minus(sum: f64, value: $native) -> f64 {
+                sum - f64::from(value)
+            }
+
+            fn narrow(sum: f64) -> $native {
+                sum as $native
             }
         }
     };
@@ -283,8 +305,7 @@ pub(crate) fn floats<'a>(
 ) -> Result<Floats<'a>> {
     let column = arguments.get(at).ok_or_else(wrong_layout)?;
     let divisor = divisor(data_type);
-    if let (Column::Flat(array), None, Physical::Float64) =
-        (column, divisor, data_type.physical())
+    if let (Column::Flat(array), None, Physical::Float64) = (column, divisor, data_type.physical())
     {
         return Ok(Floats::Slice(Cow::Borrowed(primitive::<Float64Type>(array)?.values())));
     }

@@ -47,11 +47,11 @@ enum Double {
 }
 
 macro_rules! single {
-    ($name:literal, $aliases:expr, $what:ident, $stable:literal, $description:literal, $result:literal) => {
+    ($name:literal, $aliases:expr, $what:ident, $insensitive:literal, $stable:literal, $description:literal, $result:literal) => {
         AggregateDeclaration {
             name: $name,
             aliases: $aliases,
-            case_insensitive: !$aliases.is_empty(),
+            case_insensitive: $insensitive,
             syntax: concat!($name, "(x)"),
             description: $description,
             examples: &[example(
@@ -83,20 +83,20 @@ macro_rules! double {
 }
 
 pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
-    single!("varPop", &["VAR_POP"], VarPop, false, "The variance of a whole population.", "79.1389"),
-    single!("varSamp", &["VAR_SAMP"], VarSamp, false, "The variance as estimated from a sample; NaN of fewer than two values.", "94.9667"),
-    single!("stddevPop", &["STDDEV_POP", "STD"], StddevPop, false, "The standard deviation of a whole population.", "8.896"),
-    single!("stddevSamp", &["STDDEV_SAMP", "STDDEV"], StddevSamp, false, "The standard deviation as estimated from a sample; NaN of fewer than two values.", "9.7451"),
-    single!("varPopStable", &[], VarPop, true, "As varPop, in Float64; infinite where there are no values.", "79.1389"),
-    single!("varSampStable", &[], VarSamp, true, "As varSamp, in Float64; infinite of fewer than two values.", "94.9667"),
-    single!("stddevPopStable", &[], StddevPop, true, "As stddevPop, in Float64; infinite where there are no values.", "8.896"),
-    single!("stddevSampStable", &[], StddevSamp, true, "As stddevSamp, in Float64; infinite of fewer than two values.", "9.7451"),
-    single!("skewPop", &[], SkewPop, false, "The skewness of a whole population.", "0.6713"),
-    single!("skewSamp", &[], SkewSamp, false, "The skewness with the variance as estimated from a sample.", "0.5107"),
-    single!("kurtPop", &[], KurtPop, false, "The kurtosis of a whole population (3 of a normal one).", "2.0557"),
-    single!("kurtSamp", &[], KurtSamp, false, "The kurtosis with the variance as estimated from a sample.", "1.4276"),
-    double!("covarPop", &["COVAR_POP"], CovarPop, false, false, "The covariance of a whole population.", "14.5833"),
-    double!("covarSamp", &["COVAR_SAMP"], CovarSamp, false, false, "The covariance as estimated from a sample; NaN of fewer than two rows.", "17.5"),
+    single!("varPop", &["VAR_POP"], VarPop, true, false, "The variance of a whole population.", "79.1389"),
+    single!("varSamp", &["VAR_SAMP"], VarSamp, true, false, "The variance as estimated from a sample; NaN of fewer than two values.", "94.9667"),
+    single!("stddevPop", &["STDDEV_POP", "STD"], StddevPop, true, false, "The standard deviation of a whole population.", "8.896"),
+    single!("stddevSamp", &["STDDEV_SAMP", "STDDEV"], StddevSamp, true, false, "The standard deviation as estimated from a sample; NaN of fewer than two values.", "9.7451"),
+    single!("varPopStable", &[], VarPop, false, true, "As varPop, in Float64; infinite where there are no values.", "79.1389"),
+    single!("varSampStable", &[], VarSamp, false, true, "As varSamp, in Float64; infinite of fewer than two values.", "94.9667"),
+    single!("stddevPopStable", &[], StddevPop, false, true, "As stddevPop, in Float64; infinite where there are no values.", "8.896"),
+    single!("stddevSampStable", &[], StddevSamp, false, true, "As stddevSamp, in Float64; infinite of fewer than two values.", "9.7451"),
+    single!("skewPop", &[], SkewPop, false, false, "The skewness of a whole population.", "0.6713"),
+    single!("skewSamp", &[], SkewSamp, false, false, "The skewness with the variance as estimated from a sample.", "0.5107"),
+    single!("kurtPop", &[], KurtPop, false, false, "The kurtosis of a whole population (3 of a normal one).", "2.0557"),
+    single!("kurtSamp", &[], KurtSamp, false, false, "The kurtosis with the variance as estimated from a sample.", "1.4276"),
+    double!("covarPop", &["COVAR_POP"], CovarPop, false, true, "The covariance of a whole population.", "14.5833"),
+    double!("covarSamp", &["COVAR_SAMP"], CovarSamp, false, true, "The covariance as estimated from a sample; NaN of fewer than two rows.", "17.5"),
     double!("corr", &[], Corr, false, true, "Pearson's correlation coefficient.", "0.9599"),
     double!("covarPopStable", &[], CovarPop, true, false, "As covarPop, in Float64.", "14.5833"),
     double!("covarSampStable", &[], CovarSamp, true, false, "As covarSamp, in Float64.", "17.5"),

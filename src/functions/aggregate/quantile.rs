@@ -45,7 +45,15 @@ macro_rules! quantile {
                 syntax: concat!($one, "(level)(", $arguments, ")"),
                 description: $description,
                 examples: &[crate::aggregate::arguments::example(
-                    concat!("SELECT ", $one, "(", $parameters, ")(", $example_arguments, ") FROM numbers(11)"),
+                    concat!(
+                        "SELECT ",
+                        $one,
+                        "(",
+                        $parameters,
+                        ")(",
+                        $example_arguments,
+                        ") FROM numbers(11)"
+                    ),
                     $result,
                 )],
                 bind: |_, call| $bind(call, false),
@@ -56,7 +64,15 @@ macro_rules! quantile {
                 syntax: concat!($many, "(level, ...)(", $arguments, ")"),
                 description: concat!($description, " Several levels give an array."),
                 examples: &[crate::aggregate::arguments::example(
-                    concat!("SELECT ", $many, "(", $parameters, ")(", $example_arguments, ") FROM numbers(11)"),
+                    concat!(
+                        "SELECT ",
+                        $many,
+                        "(",
+                        $parameters,
+                        ")(",
+                        $example_arguments,
+                        ") FROM numbers(11)"
+                    ),
                     concat!("[", $result, "]"),
                 )],
                 nulls: expr::NullRows::SkipThenEmpty,
@@ -134,6 +150,8 @@ pub(crate) fn interpolate(sorted: &[f64], at: f64) -> f64 {
 
 /// Whether quantiles of a type exist: numbers, dates, times.
 pub(crate) fn has_order(data_type: &DataType) -> bool {
-    data_type.is_number() || data_type.is_date() || data_type.is_datetime()
+    data_type.is_number()
+        || data_type.is_date()
+        || data_type.is_datetime()
         || matches!(data_type, DataType::Interval(_))
 }

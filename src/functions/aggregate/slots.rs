@@ -37,8 +37,7 @@ impl Slots {
     /// A group's bytes.
     pub(crate) fn get(&self, group: usize) -> Option<&[u8]> {
         let slot = self.slots[group];
-        (slot.length != NONE)
-            .then(|| &self.buffer[slot.offset..slot.offset + slot.length as usize])
+        (slot.length != NONE).then(|| &self.buffer[slot.offset..slot.offset + slot.length as usize])
     }
 
     /// Sets a group's bytes; longer ones than 4 GiB are cut (no value can be that long).
@@ -51,8 +50,7 @@ impl Slots {
             return;
         }
         self.lost += slot.room as usize;
-        *slot =
-            Slot { offset: self.buffer.len(), length: length as u32, room: length as u32 };
+        *slot = Slot { offset: self.buffer.len(), length: length as u32, room: length as u32 };
         self.buffer.extend_from_slice(&bytes[..length]);
         if self.buffer.len() > SMALL && self.lost > self.buffer.len() / 2 {
             self.pack();

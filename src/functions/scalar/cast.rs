@@ -25,7 +25,10 @@ mod targets;
 mod times;
 
 pub(crate) use functions::FUNCTIONS;
+pub(crate) use parse::{from_text_with, text_at};
 pub(crate) use targets::FUNCTIONS as TARGET_FUNCTIONS;
+pub(crate) use targets::{integer_argument, zone_argument};
+pub(crate) use times::{DATE32_DAYS, between};
 
 /// Converts a column of so many rows.
 pub(crate) type Conversion = Arc<dyn Fn(&Column, usize) -> Result<Column> + Send + Sync>;

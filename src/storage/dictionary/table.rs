@@ -253,10 +253,7 @@ impl ValueTable {
     /// The id of a value that is not empty, given its hash, a view of it for its length and first bytes,
     /// and its first slot if that was looked at before.
     fn find(&mut self, value: &[u8], view: u128, tag: u32, first: u64) -> Result<u32> {
-        if first != FREE
-            && (first >> 32) as u32 == tag
-            && self.matches(first as u32, value, view)
-        {
+        if first != FREE && (first >> 32) as u32 == tag && self.matches(first as u32, value, view) {
             return Ok(first as u32);
         }
         let mask = self.slots.len() - 1;
@@ -374,9 +371,7 @@ fn equal_views(array: &BinaryViewArray, row: usize, view: u128) -> bool {
     if before == view {
         return true;
     }
-    before as u64 == view as u64
-        && view as u32 > 12
-        && array.value(row - 1) == array.value(row)
+    before as u64 == view as u64 && view as u32 > 12 && array.value(row - 1) == array.value(row)
 }
 
 fn view_array(array: &ArrayRef) -> Result<&GenericByteViewArray<BinaryViewType>> {

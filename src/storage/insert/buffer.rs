@@ -30,7 +30,13 @@ pub(crate) enum FullColumn {
     /// Plain values.
     Array(ArrayRef),
     /// Codes into sorted distinct values; `values` are in order of arrival and `order` sorts them.
-    Codes { codes: Vec<u32>, values: BinaryViewArray, order: Vec<u32>, uncompressed: u64, nulls: bool },
+    Codes {
+        codes: Vec<u32>,
+        values: BinaryViewArray,
+        order: Vec<u32>,
+        uncompressed: u64,
+        nulls: bool,
+    },
     /// Values with an id a row; equal values may have different ids.
     Values { ids: Vec<u32>, values: BinaryViewArray },
 }

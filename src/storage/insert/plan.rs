@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::Decimal128Type;
+use arrow_array::{Array, ArrayRef};
+use arrow_schema::DataType as ArrowType;
 use base::{Result, bail};
 use codec::CodecChoice;
 use expr::{Evaluator, Expr, FunctionContext, Registry};
@@ -82,6 +86,16 @@ impl WritePlan {
         })
     }
 
+    /// Rows of a granule: the table's, halved while the average granule is too large in bytes.
+    pub(crate) fn granularity_for(&self, rows: u64, bytes: u64) -> u32 {
+        let per_row = bytes.div_ceil(rows.max(1)).max(1);
+        let mut granularity = self.granularity;
+        while granularity > 1 && u64::from(granularity) * per_row > self.granule_bytes {
+            granularity /= 2;
+        }
+        granularity
+    }
+
     /// Checks a block against the table and appends the computed key columns.
     pub(crate) fn widen(&self, block: Block) -> Result<Block> {
         let rows = block.rows();
@@ -94,13 +108,14 @@ impl WritePlan {
                 self.columns.len()
             );
         }
-        for (column, data_type) in block.columns().iter().zip(&self.types) {
-            check_layout(column, data_type)?;
+        let mut columns = Vec::with_capacity(self.types.len());
+        for (column, data_type) in block.into_columns().into_iter().zip(&self.types) {
+            columns.push(check_layout(column, data_type)?);
         }
-        let Some(computed) = &self.computed else { return Ok(block) };
-        let keys = computed.evaluate(&block)?;
-        let mut columns = block.into_columns();
-        columns.extend(keys);
+        if let Some(computed) = &self.computed {
+            let keys = computed.evaluate_columns(&columns, rows)?;
+            columns.extend(keys);
+        }
         Ok(Block::new(columns, rows))
     }
 
@@ -137,13 +152,27 @@ impl WritePlan {
     }
 }
 
-/// A wrong layout would fail far from here, or worse, be stored.
-fn check_layout(column: &Column, data_type: &DataType) -> Result<()> {
+/// A wrong layout would fail far from here, or worse, be stored. Precision and scale of 128-bit
+/// numbers are set to what the layout says; they carry no meaning.
+fn check_layout(column: Column, data_type: &DataType) -> Result<Column> {
     let expected = data_type.arrow_type();
-    let found = match column {
+    let normal = |array: ArrayRef| -> ArrayRef {
+        match array.as_primitive_opt::<Decimal128Type>() {
+            Some(wide) if *array.data_type() != expected => {
+                Arc::new(wide.clone().with_data_type(ArrowType::Decimal128(38, 0)))
+            }
+            _ => array,
+        }
+    };
+    let column = match column {
+        Column::Flat(array) => Column::Flat(normal(array)),
+        Column::Constant { value, len } => Column::Constant { value: normal(value), len },
+        other => other,
+    };
+    let found = match &column {
         Column::Flat(array) => array.data_type(),
         Column::Constant { value, .. } => value.data_type(),
-        Column::Dictionary(_) => &arrow_schema::DataType::BinaryView,
+        Column::Dictionary(_) => &ArrowType::BinaryView,
     };
     if *found != expected {
         bail!(LogicalError, "a column of type {data_type} has the layout {found}, not {expected}");
@@ -154,5 +183,5 @@ fn check_layout(column: &Column, data_type: &DataType) -> Result<()> {
             "Cannot insert NULL value into a column of type {data_type}"
         );
     }
-    Ok(())
+    Ok(column)
 }

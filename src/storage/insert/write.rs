@@ -10,7 +10,7 @@ use arrow_array::ArrayRef;
 use arrow_buffer::NullBuffer;
 use base::disk::Disk;
 use base::{Error, Result};
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use types::DataType;
 
 use super::buffer::{FullColumn, PartitionBuffer};
@@ -54,7 +54,8 @@ pub(crate) fn write_part(
     }
     let order = sort_rows(&ordinals, rows);
     drop(ordinals);
-    let granularity = granularity(plan, rows, &sizes);
+    let bytes: usize = sizes.iter().take(plan.columns.len()).sum();
+    let granularity = plan.granularity_for(rows as u64, bytes as u64);
     let outline = PartOutline {
         definition: plan.definition.clone(),
         partition,
@@ -99,17 +100,6 @@ struct Work {
     buffer: Option<super::buffer::ColumnBuffer>,
     full: Option<FullColumn>,
     size: usize,
-}
-
-/// Rows of a granule: the table's, halved while the average granule is too large in bytes.
-fn granularity(plan: &WritePlan, rows: usize, sizes: &[usize]) -> u32 {
-    let bytes: usize = sizes.iter().take(plan.columns.len()).sum();
-    let per_row = (bytes as u64).div_ceil(rows.max(1) as u64).max(1);
-    let mut granularity = plan.granularity;
-    while granularity > 1 && u64::from(granularity) * per_row > plan.granule_bytes {
-        granularity /= 2;
-    }
-    granularity
 }
 
 /// The primary key at the first row of each granule and at the last row.

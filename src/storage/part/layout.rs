@@ -104,8 +104,7 @@ pub(crate) fn pack_blob(raw: Vec<u8>) -> Result<(Vec<u8>, BlobReference)> {
         }
     }
     let checksum = crc32c::crc32c(&stored);
-    let reference =
-        BlobReference { offset: 0, stored: stored.len() as u32, raw: length, checksum };
+    let reference = BlobReference { offset: 0, stored: stored.len() as u32, raw: length, checksum };
     Ok((stored, reference))
 }
 
@@ -198,7 +197,10 @@ impl Directory {
         let checksum = u32::from_le_bytes(reader.array()?);
         let version = u32::from_le_bytes(reader.array()?);
         if version != VERSION || header[4..] != VERSION.to_le_bytes() {
-            bail!(CorruptedData, "format version {version} is unknown; this program reads {VERSION}");
+            bail!(
+                CorruptedData,
+                "format version {version} is unknown; this program reads {VERSION}"
+            );
         }
         if crc32c::crc32c(&trailer[..52]) != checksum {
             bail!(ChecksumDoesntMatch, "checksum of the trailer does not match");

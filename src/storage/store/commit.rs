@@ -92,10 +92,8 @@ impl Store {
     /// Commits an insert together with all others that wait.
     pub(crate) fn commit_insert(&self, mut insert: Insert) -> Result<Written> {
         insert.prepare()?;
-        let request = Arc::new(Request {
-            insert: Mutex::new(Some(insert)),
-            result: Mutex::new(None),
-        });
+        let request =
+            Arc::new(Request { insert: Mutex::new(Some(insert)), result: Mutex::new(None) });
         self.waiting.lock().push(request.clone());
         let guard = self.commit_lock.lock();
         if request.result.lock().is_none() {
@@ -234,6 +232,7 @@ impl Store {
             table.show(apply, state);
         }
         self.set_version(version);
+        self.merge_state().wake();
         Ok(version)
     }
 }

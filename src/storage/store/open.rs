@@ -44,10 +44,7 @@ impl Store {
 
     /// Opens a store whose catalog lies on a backend of its own; for tests of crashes.
     #[doc(hidden)]
-    pub fn open_backend(
-        options: StoreOptions,
-        backend: impl StorageBackend,
-    ) -> Result<Arc<Store>> {
+    pub fn open_backend(options: StoreOptions, backend: impl StorageBackend) -> Result<Arc<Store>> {
         Store::start(options, Catalog::open_backend(backend)?, None)
     }
 

@@ -43,9 +43,9 @@ struct OrElse {
 impl OrElse {
     fn mark(&mut self, groups: impl Iterator<Item = u32>, arguments: &[Column]) {
         let nulls = if self.skips_nulls {
-            arguments.iter().fold(None, |all, column| {
-                NullBuffer::union(all.as_ref(), column.nulls().as_ref())
-            })
+            arguments
+                .iter()
+                .fold(None, |all, column| NullBuffer::union(all.as_ref(), column.nulls().as_ref()))
         } else {
             None
         };
@@ -112,8 +112,7 @@ impl Accumulator for OrElse {
         }
         let default = default_array(&self.result, groups.len())?;
         let mask = BooleanArray::from(seen.to_vec());
-        arrow_select::zip::zip(&mask, &results, &default)
-            .map_err(|e| Error::logical(e.to_string()))
+        arrow_select::zip::zip(&mask, &results, &default).map_err(|e| Error::logical(e.to_string()))
     }
 
     fn memory(&self) -> usize {

@@ -34,10 +34,7 @@ pub(crate) fn bind(
         if registry.aggregate(&arrays).is_some() {
             return super::inner(registry, context, &arrays, call, call.types);
         }
-        bail!(
-            IllegalTypeOfArgument,
-            "Aggregate function {name}Map requires map as argument"
-        );
+        bail!(IllegalTypeOfArgument, "Aggregate function {name}Map requires map as argument");
     };
     let bound = super::inner(registry, context, name, call, &[pair.1.clone()])?;
     let result = DataType::map(pair.0.clone(), bound.return_type.clone());
@@ -142,9 +139,7 @@ impl Keyed {
             return Ok(false);
         }
         let mut bytes = Vec::new();
-        for ((column, data_type), dropped) in
-            columns.iter().zip(&self.results).zip(&self.dropped)
-        {
+        for ((column, data_type), dropped) in columns.iter().zip(&self.results).zip(&self.dropped) {
             bytes.clear();
             Encoding::new(std::slice::from_ref(data_type)).encode_row(
                 &[Column::Flat(column.clone())],
@@ -233,7 +228,8 @@ impl Accumulator for Keyed {
             });
             lengths.push(order.len() - before);
         }
-        let keys = self.encoding.array(order.iter().map(|n| Some(self.keys.pair(*n as usize).1)))?;
+        let keys =
+            self.encoding.array(order.iter().map(|n| Some(self.keys.pair(*n as usize).1)))?;
         let order = UInt32Array::from(order);
         let mut parts = vec![keys];
         for column in &columns {
@@ -246,7 +242,9 @@ impl Accumulator for Keyed {
                     return Err(wrong_layout());
                 };
                 let pairs = StructArray::try_new(fields.clone(), parts, None).map_err(arrow)?;
-                Ok(Arc::new(ListArray::try_new(item, offsets, Arc::new(pairs), None).map_err(arrow)?))
+                Ok(Arc::new(
+                    ListArray::try_new(item, offsets, Arc::new(pairs), None).map_err(arrow)?,
+                ))
             }
             (ArrowType::Struct(fields), _) => {
                 let mut lists: Vec<ArrayRef> = Vec::with_capacity(parts.len());

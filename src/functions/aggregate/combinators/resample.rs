@@ -34,10 +34,10 @@ pub(crate) fn bind(
             call.name
         );
     }
-    let Some((parameters, [start, end, step])) =
-        call.parameters.split_last_chunk::<3>().filter(|(_, last)| {
-            last.iter().all(|value| matches!(value, Value::Int(_)))
-        })
+    let Some((parameters, [start, end, step])) = call
+        .parameters
+        .split_last_chunk::<3>()
+        .filter(|(_, last)| last.iter().all(|value| matches!(value, Value::Int(_))))
     else {
         bail!(
             NumberOfArgumentsDoesntMatch,
@@ -89,9 +89,7 @@ const VERSION: u8 = 1;
 impl Resample {
     /// The bucket of each row; `None` where the key is outside.
     fn bucket(&self, key: i128) -> Option<u32> {
-        (self.start..self.end)
-            .contains(&key)
-            .then(|| ((key - self.start) / self.step) as u32)
+        (self.start..self.end).contains(&key).then(|| ((key - self.start) / self.step) as u32)
     }
 }
 
@@ -124,8 +122,10 @@ impl Accumulator for Resample {
     fn merge(&mut self, groups: &[u32], other: &dyn Accumulator) -> Result<()> {
         let other = other.as_any().downcast_ref::<Resample>().ok_or_else(foreign_state)?;
         let buckets = self.buckets as u32;
-        let all: Vec<u32> =
-            groups.iter().flat_map(|group| (0..buckets).map(move |b| group * buckets + b)).collect();
+        let all: Vec<u32> = groups
+            .iter()
+            .flat_map(|group| (0..buckets).map(move |b| group * buckets + b))
+            .collect();
         self.inner.merge(&all, other.inner.as_ref())
     }
 

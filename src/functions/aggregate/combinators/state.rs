@@ -45,10 +45,29 @@ pub(crate) fn bind_simple_state(
     call: &AggregateArguments<'_>,
 ) -> Result<BoundAggregate> {
     const ALLOWED: &[&str] = &[
-        "any", "anyLast", "any_respect_nulls", "anyLast_respect_nulls", "min", "max", "sum",
-        "sumWithOverflow", "groupBitAnd", "groupBitOr", "groupBitXor", "sumMap", "minMap",
-        "maxMap", "sumMappedArrays", "minMappedArrays", "maxMappedArrays", "groupArrayArray",
-        "groupArrayLastArray", "groupUniqArrayArray", "groupUniqArrayArrayMap", "argMin", "argMax",
+        "any",
+        "anyLast",
+        "any_respect_nulls",
+        "anyLast_respect_nulls",
+        "min",
+        "max",
+        "sum",
+        "sumWithOverflow",
+        "groupBitAnd",
+        "groupBitOr",
+        "groupBitXor",
+        "sumMap",
+        "minMap",
+        "maxMap",
+        "sumMappedArrays",
+        "minMappedArrays",
+        "maxMappedArrays",
+        "groupArrayArray",
+        "groupArrayLastArray",
+        "groupUniqArrayArray",
+        "groupUniqArrayArrayMap",
+        "argMin",
+        "argMax",
     ];
     let canonical = registry.aggregate(name).map_or(name, |declaration| declaration.name);
     if !ALLOWED.contains(&canonical) {

@@ -13,15 +13,25 @@ use crate::aggregate::kind::{self, floats, integers};
 use crate::aggregate::state_bytes::{corrupt, read_list, write_list};
 
 const PLAIN: [AggregateDeclaration; 2] = quantile!(
-    "quantileTDigest", "quantilesTDigest", "medianTDigest", "x",
+    "quantileTDigest",
+    "quantilesTDigest",
+    "medianTDigest",
+    "x",
     "About the level of the values, by t-digest: most exact near 0 and 1.",
-    "0.5", "number", "5",
+    "0.5",
+    "number",
+    "5",
     |call, many| bind(call, many, false)
 );
 const WEIGHTED: [AggregateDeclaration; 2] = quantile!(
-    "quantileTDigestWeighted", "quantilesTDigestWeighted", "medianTDigestWeighted", "x, weight",
+    "quantileTDigestWeighted",
+    "quantilesTDigestWeighted",
+    "medianTDigestWeighted",
+    "x, weight",
     "About the level of the values, each counted as often as its weight says, by t-digest.",
-    "0.5", "number, 1", "5",
+    "0.5",
+    "number, 1",
+    "5",
     |call, many| bind(call, many, true)
 );
 
@@ -40,7 +50,10 @@ fn bind(call: &AggregateArguments<'_>, many: bool, weighted: bool) -> Result<Bou
     let data_type = &call.types[0];
     let excluded = matches!(
         data_type,
-        DataType::Decimal { .. } | DataType::DateTime64(..) | DataType::Date32 | DataType::Interval(_)
+        DataType::Decimal { .. }
+            | DataType::DateTime64(..)
+            | DataType::Date32
+            | DataType::Interval(_)
     );
     if !has_order(data_type) || excluded {
         return Err(call.illegal(data_type));
@@ -96,7 +109,9 @@ impl Digest {
                 let together = last.1 + count;
                 // The bound of the smaller of the quantiles at both ends holds.
                 let bound = |at: f64| 4.0 * total * EPSILON * (at / total) * (1.0 - at / total);
-                if together <= bound(before + last.1 / 2.0).min(bound(before + last.1 + count / 2.0)) {
+                if together
+                    <= bound(before + last.1 / 2.0).min(bound(before + last.1 + count / 2.0))
+                {
                     last.0 += count * (mean - last.0) / together;
                     last.1 = together;
                     continue;
@@ -185,7 +200,10 @@ impl Function for Digested {
 
     fn read(&self, bytes: &mut &[u8]) -> Result<Digest> {
         let centroids: Vec<Centroid> = read_list(bytes)?;
-        if centroids.iter().any(|(mean, count)| mean.is_nan() || !count.is_finite() || *count <= 0.0) {
+        if centroids
+            .iter()
+            .any(|(mean, count)| mean.is_nan() || !count.is_finite() || *count <= 0.0)
+        {
             return Err(corrupt());
         }
         Ok(Digest { centroids, merged: 0 })

@@ -25,39 +25,72 @@ enum Rule {
 }
 
 const EXACT: [AggregateDeclaration; 2] = quantile!(
-    "quantileExact", "quantilesExact", "medianExact", "x",
+    "quantileExact",
+    "quantilesExact",
+    "medianExact",
+    "x",
     "The value at a level of the sorted values, which are all kept.",
-    "0.9", "number", "9",
+    "0.9",
+    "number",
+    "9",
     |call, many| bind(call, many, Rule::Plain)
 );
 const LOW: [AggregateDeclaration; 2] = quantile!(
-    "quantileExactLow", "quantilesExactLow", "medianExactLow", "x",
+    "quantileExactLow",
+    "quantilesExactLow",
+    "medianExactLow",
+    "x",
     "The value at a level of the sorted values; of two in the middle the lower one.",
-    "0.5", "number", "5",
+    "0.5",
+    "number",
+    "5",
     |call, many| bind(call, many, Rule::Low)
 );
 const HIGH: [AggregateDeclaration; 2] = quantile!(
-    "quantileExactHigh", "quantilesExactHigh", "medianExactHigh", "x",
+    "quantileExactHigh",
+    "quantilesExactHigh",
+    "medianExactHigh",
+    "x",
     "The value at a level of the sorted values; of two in the middle the higher one.",
-    "0.5", "number", "5",
+    "0.5",
+    "number",
+    "5",
     |call, many| bind(call, many, Rule::High)
 );
 const INCLUSIVE: [AggregateDeclaration; 2] = quantile!(
-    "quantileExactInclusive", "quantilesExactInclusive", "medianExactInclusive", "x",
+    "quantileExactInclusive",
+    "quantilesExactInclusive",
+    "medianExactInclusive",
+    "x",
     "The level between the smallest (0) and the greatest (1) of all values, interpolated, as PERCENTILE.INC.",
-    "0.25", "number", "2.5",
+    "0.25",
+    "number",
+    "2.5",
     |call, many| bind_between(call, many, true)
 );
 const EXCLUSIVE: [AggregateDeclaration; 2] = quantile!(
-    "quantileExactExclusive", "quantilesExactExclusive", "medianExactExclusive", "x",
+    "quantileExactExclusive",
+    "quantilesExactExclusive",
+    "medianExactExclusive",
+    "x",
     "The level of the population of which all values are a sample, interpolated, as PERCENTILE.EXC.",
-    "0.25", "number", "2",
+    "0.25",
+    "number",
+    "2",
     |call, many| bind_between(call, many, false)
 );
 
 pub(super) static FUNCTIONS: &[AggregateDeclaration] = &[
-    EXACT[0], EXACT[1], LOW[0], LOW[1], HIGH[0], HIGH[1], INCLUSIVE[0], INCLUSIVE[1],
-    EXCLUSIVE[0], EXCLUSIVE[1],
+    EXACT[0],
+    EXACT[1],
+    LOW[0],
+    LOW[1],
+    HIGH[0],
+    HIGH[1],
+    INCLUSIVE[0],
+    INCLUSIVE[1],
+    EXCLUSIVE[0],
+    EXCLUSIVE[1],
 ];
 
 fn bind(call: &AggregateArguments<'_>, many: bool, rule: Rule) -> Result<BoundAggregate> {
@@ -120,9 +153,7 @@ impl<K: Kind> Collect for Exact<K> {
     }
 
     fn result(&self, items: &mut Vec<K::Native>) -> Result<Vec<K::Native>> {
-        let order = |a: &K::Native, b: &K::Native| {
-            K::less(*b, *a).cmp(&K::less(*a, *b))
-        };
+        let order = |a: &K::Native, b: &K::Native| K::less(*b, *a).cmp(&K::less(*a, *b));
         if items.is_empty() {
             let default = if K::FLOAT { not_a_number::<K>() } else { K::Native::default() };
             return Ok(self.levels.iter().map(|_| default).collect());
@@ -196,9 +227,10 @@ impl Collect for Between {
     ) -> Result<()> {
         let values = floats(arguments, 0, &self.data_type)?;
         let values = values.input();
-        (0..rows).map(|row| (row, values.at(row))).filter(|(_, v)| !v.is_nan()).try_for_each(
-            |(row, value)| take(row, value),
-        )
+        (0..rows)
+            .map(|row| (row, values.at(row)))
+            .filter(|(_, v)| !v.is_nan())
+            .try_for_each(|(row, value)| take(row, value))
     }
 
     fn result(&self, items: &mut Vec<f64>) -> Result<Vec<f64>> {

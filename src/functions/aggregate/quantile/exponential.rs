@@ -16,27 +16,41 @@ use crate::aggregate::kind::{self, floats, integers};
 use crate::aggregate::state_bytes::{Plain, corrupt, read_list, write_list};
 
 const BFLOAT: [AggregateDeclaration; 2] = quantile!(
-    "quantileBFloat16", "quantilesBFloat16", "medianBFloat16", "x",
+    "quantileBFloat16",
+    "quantilesBFloat16",
+    "medianBFloat16",
+    "x",
     "The level of the values cut to 16 bits of floating point.",
-    "0.5", "number", "5",
+    "0.5",
+    "number",
+    "5",
     |call, many| bind(call, many, Buckets::BFloat16, 0, false)
 );
 const BFLOAT_WEIGHTED: [AggregateDeclaration; 2] = quantile!(
-    "quantileBFloat16Weighted", "quantilesBFloat16Weighted", "medianBFloat16Weighted", "x, weight",
+    "quantileBFloat16Weighted",
+    "quantilesBFloat16Weighted",
+    "medianBFloat16Weighted",
+    "x, weight",
     "As quantileBFloat16, each value counted as often as its weight says.",
-    "0.5", "number, 1", "5",
+    "0.5",
+    "number, 1",
+    "5",
     |call, many| bind(call, many, Buckets::BFloat16, 0, true)
 );
 const RELATIVE: [AggregateDeclaration; 2] = quantile!(
-    "quantileDD", "quantilesDD", "medianDD", "x",
+    "quantileDD",
+    "quantilesDD",
+    "medianDD",
+    "x",
     "The level of the values within a relative accuracy, which is the first parameter.",
-    "0.01, 0.5", "number", "4.990765847791236",
+    "0.01, 0.5",
+    "number",
+    "4.990765847791236",
     |call, many| bind_relative(call, many)
 );
 
-pub(super) static FUNCTIONS: &[AggregateDeclaration] = &[
-    BFLOAT[0], BFLOAT[1], BFLOAT_WEIGHTED[0], BFLOAT_WEIGHTED[1], RELATIVE[0], RELATIVE[1],
-];
+pub(super) static FUNCTIONS: &[AggregateDeclaration] =
+    &[BFLOAT[0], BFLOAT[1], BFLOAT_WEIGHTED[0], BFLOAT_WEIGHTED[1], RELATIVE[0], RELATIVE[1]];
 
 /// How values are put into buckets.
 #[derive(Debug, Clone, Copy)]
@@ -181,8 +195,7 @@ impl Function for Bucketed {
             let value = values.at(row);
             let weight = weights.as_ref().map_or(1, |weights| weights[row] as u64);
             if weight > 0 && !value.is_nan() {
-                let count =
-                    states[*group as usize].entry(self.buckets.bucket(value)).or_default();
+                let count = states[*group as usize].entry(self.buckets.bucket(value)).or_default();
                 *count = count.saturating_add(weight);
             }
         }

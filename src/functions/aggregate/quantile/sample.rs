@@ -18,15 +18,25 @@ use crate::aggregate::state_bytes::{Plain, corrupt, read_list, write_list};
 const SIZE: usize = 8192;
 
 const RESERVOIR: [AggregateDeclaration; 2] = quantile!(
-    "quantile", "quantiles", "median", "x",
+    "quantile",
+    "quantiles",
+    "median",
+    "x",
     "About the level of the values, interpolated, from a random sample of 8192 of them: exact for no more.",
-    "0.25", "number", "2.5",
+    "0.25",
+    "number",
+    "2.5",
     |call, many| bind(call, many, false)
 );
 const DETERMINISTIC: [AggregateDeclaration; 2] = quantile!(
-    "quantileDeterministic", "quantilesDeterministic", "medianDeterministic", "x, determinator",
+    "quantileDeterministic",
+    "quantilesDeterministic",
+    "medianDeterministic",
+    "x, determinator",
     "As quantile, with the sample chosen by a hash of the second argument.",
-    "0.25", "number, 1", "2.5",
+    "0.25",
+    "number, 1",
+    "2.5",
     |call, many| bind(call, many, true)
 );
 

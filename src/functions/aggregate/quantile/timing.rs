@@ -13,15 +13,25 @@ use crate::aggregate::kind::{self, floats, integers};
 use crate::aggregate::state_bytes::{corrupt, read_list, write_list};
 
 const PLAIN: [AggregateDeclaration; 2] = quantile!(
-    "quantileTiming", "quantilesTiming", "medianTiming", "x",
+    "quantileTiming",
+    "quantilesTiming",
+    "medianTiming",
+    "x",
     "The level of durations in milliseconds, in little memory: exact to 1023, to 16 up to 30000.",
-    "0.5", "number", "5",
+    "0.5",
+    "number",
+    "5",
     |call, many| bind(call, many, false)
 );
 const WEIGHTED: [AggregateDeclaration; 2] = quantile!(
-    "quantileTimingWeighted", "quantilesTimingWeighted", "medianTimingWeighted", "x, weight",
+    "quantileTimingWeighted",
+    "quantilesTimingWeighted",
+    "medianTimingWeighted",
+    "x, weight",
     "As quantileTiming, each duration counted as often as its weight says.",
-    "0.5", "number, 1", "5",
+    "0.5",
+    "number, 1",
+    "5",
     |call, many| bind(call, many, true)
 );
 

@@ -25,28 +25,45 @@ enum Rule {
 }
 
 const EXACT: [AggregateDeclaration; 2] = quantile!(
-    "quantileExactWeighted", "quantilesExactWeighted", "medianExactWeighted", "x, weight",
+    "quantileExactWeighted",
+    "quantilesExactWeighted",
+    "medianExactWeighted",
+    "x, weight",
     "The value at a level of the sorted values, each counted as often as its weight says.",
-    "0.5", "number, number", "7",
+    "0.5",
+    "number, number",
+    "7",
     |call, many| bind(call, many, Rule::First)
 );
 const INTERPOLATED: [AggregateDeclaration; 2] = quantile!(
-    "quantileInterpolatedWeighted", "quantilesInterpolatedWeighted", "medianInterpolatedWeighted",
+    "quantileInterpolatedWeighted",
+    "quantilesInterpolatedWeighted",
+    "medianInterpolatedWeighted",
     "x, weight",
     "The level between the middles of the weighted values, interpolated.",
-    "0.5", "toFloat64(number), number", "7.066666666666666",
+    "0.5",
+    "toFloat64(number), number",
+    "7.066666666666666",
     |call, many| bind(call, many, Rule::Middles)
 );
 const EXACT_INTERPOLATED: [AggregateDeclaration; 2] = quantile!(
-    "quantileExactWeightedInterpolated", "quantilesExactWeightedInterpolated",
-    "medianExactWeightedInterpolated", "x, weight",
+    "quantileExactWeightedInterpolated",
+    "quantilesExactWeightedInterpolated",
+    "medianExactWeightedInterpolated",
+    "x, weight",
     "The level of the sorted values, each counted as often as its weight says, interpolated.",
-    "0.5", "number, number", "7",
+    "0.5",
+    "number, number",
+    "7",
     |call, many| bind(call, many, Rule::Repeated)
 );
 
 pub(super) static FUNCTIONS: &[AggregateDeclaration] = &[
-    EXACT[0], EXACT[1], INTERPOLATED[0], INTERPOLATED[1], EXACT_INTERPOLATED[0],
+    EXACT[0],
+    EXACT[1],
+    INTERPOLATED[0],
+    INTERPOLATED[1],
+    EXACT_INTERPOLATED[0],
     EXACT_INTERPOLATED[1],
 ];
 
