@@ -13,13 +13,12 @@ use storage::{Extremes, ZoneMap};
 use types::{Block, Column, DataType, Value};
 
 use crate::context::ExecContext;
-use crate::scan::{GranuleReader, PreparedPart, PreparedScan};
+use crate::scan::{GranuleReader, PreparedPart, PreparedScan, Shape};
 
 /// What a call needs of a column.
 #[derive(Clone, Copy)]
 enum Fact {
     Count,
-    CountOf(usize),
     Sum(usize),
     Average(usize),
     Min(usize),
@@ -53,6 +52,11 @@ pub(crate) fn answer(
     let facts: Option<Vec<Fact>> =
         aggregation.calls.iter().map(|call| fact(call, &picked, &types)).collect();
     let Some(facts) = facts else { return Ok(None) };
+    // Other conditions cannot be told by zone maps; preparing the scan twice would cost.
+    let by_zones = |f: &Expr| !matches!(Shape::of(f, &types, context), Shape::Strings { .. } | Shape::Other);
+    if !scan.filter.iter().all(by_zones) {
+        return Ok(None);
+    }
     let mut known = vec![Known { rows: 0, sum: 0, min: i128::MAX, max: i128::MIN }; types.len()];
     let mut rows = 0u64;
     let prepared = Arc::new(PreparedScan::new(scan.clone(), context)?);
@@ -133,7 +137,7 @@ fn fact(call: &AggregateCall, picked: &[usize], types: &[DataType]) -> Option<Fa
     }
     let integer = data_type.is_integer() && data_type.bits() <= Some(64);
     Some(match call.function.as_str() {
-        "count" => Fact::CountOf(column),
+        "count" => Fact::Count,
         "sum" if integer => Fact::Sum(column),
         "avg" if integer => Fact::Average(column),
         "min" if integer || data_type.is_date() || data_type.is_datetime() => Fact::Min(column),
@@ -145,14 +149,14 @@ fn fact(call: &AggregateCall, picked: &[usize], types: &[DataType]) -> Option<Fa
 impl Fact {
     fn column(self) -> Option<usize> {
         match self {
-            Fact::Count | Fact::CountOf(_) => None,
+            Fact::Count => None,
             Fact::Sum(c) | Fact::Average(c) | Fact::Min(c) | Fact::Max(c) => Some(c),
         }
     }
 
     fn value(self, rows: u64, known: &[Known], data_type: &DataType) -> Value {
         match self {
-            Fact::Count | Fact::CountOf(_) => Value::Int(i128::from(rows)),
+            Fact::Count => Value::Int(i128::from(rows)),
             // Sums wrap as ClickHouse's do.
             Fact::Sum(c) if data_type.is_signed_integer() => {
                 Value::Int(i128::from(known[c].sum as i64))

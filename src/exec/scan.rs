@@ -29,6 +29,7 @@ use crate::pipeline::{BlockReader, Source};
 
 pub use global::Translations;
 pub(crate) use granule::GranuleReader;
+pub(crate) use predicate::Shape;
 pub(crate) use prepare::{PreparedPart, PreparedScan};
 
 /// Granules that a lane takes at a time.

@@ -283,7 +283,7 @@ fn parts(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
                 number(record.bytes_on_disk()),
                 number(record.bytes_on_disk()),
                 number(record.bytes_uncompressed),
-                number(record.created),
+                number(record.created / 1000),
                 text(&record.partition),
                 number(record.min_block),
                 number(record.max_block),

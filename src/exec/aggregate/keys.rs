@@ -214,11 +214,6 @@ impl KeyEncoder {
         KeyEncoder { columns, bits, whole }
     }
 
-    /// Bits of a packed key; 32 where rows are interned whole.
-    pub(crate) fn bits(&self) -> u32 {
-        if self.whole.is_some() { 32 } else { self.bits }
-    }
-
     /// Whether equal keys of two encoders for the same input are equal values.
     pub(crate) fn is_shared(&self) -> bool {
         self.whole.is_none() && !self.columns.iter().any(|c| matches!(c.space, Space::Interned(_)))

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BinaryViewArray, UInt32Array};
@@ -23,6 +23,8 @@ pub struct GlobalDictionary {
     origins: Vec<(u16, u32)>,
     /// For every part: its codes' places among the merged values.
     translations: Vec<Vec<u32>>,
+    /// All values, once somebody needed them: views into the parts' decoded dictionaries.
+    values: OnceLock<ArrayRef>,
 }
 
 impl fmt::Debug for GlobalDictionary {
@@ -59,7 +61,13 @@ impl GlobalDictionary {
                 std::collections::binary_heap::PeekMut::pop(top);
             }
         }
-        Ok(GlobalDictionary { id: MemoryDictionary::new_id(), parts, origins, translations })
+        Ok(GlobalDictionary {
+            id: MemoryDictionary::new_id(),
+            parts,
+            origins,
+            translations,
+            values: OnceLock::new(),
+        })
     }
 
     /// The place among the merged values of every code of a part.
@@ -78,8 +86,12 @@ impl Dictionary for GlobalDictionary {
     }
 
     fn values(&self) -> Result<ArrayRef> {
+        if let Some(known) = self.values.get() {
+            return Ok(known.clone());
+        }
         let codes: Vec<u32> = (0..self.origins.len() as u32).collect();
-        self.lookup(&codes)
+        let values = self.lookup(&codes)?;
+        Ok(self.values.get_or_init(|| values).clone())
     }
 
     fn lookup(&self, codes: &[u32]) -> Result<ArrayRef> {

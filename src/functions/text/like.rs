@@ -86,13 +86,18 @@ impl Needle {
         Ok(numbers::<UInt8Type>(out))
     }
 
-    /// Walks rows and occurrences side by side: a row matches if the next occurrence in its buffer
-    /// ends within it. Rows may lie in any order; going back, or over a wide gap, starts a new search.
+    /// Walks rows and occurrences side by side: a row matches if an occurrence that is known lies within it.
+    /// Rows may lie in any order. A search goes on beyond the row that needs it only while rows follow
+    /// each other, by a window that doubles, so that rows in random order cost no more than their own length.
     fn search_buffers(&self, array: &BinaryViewArray, rows: usize, out: &mut [u8]) {
         const WIDE: usize = 256;
+        const WIDEST: usize = 1 << 16;
         let needle = self.0.needle().len();
         let buffers = array.data_buffers();
-        let (mut current, mut end, mut next) = (usize::MAX, 0, 0);
+        // Occurrences that begin in `from..known` are known: the first is `next`, if there is one.
+        let (mut current, mut end, mut known) = (usize::MAX, 0, 0);
+        let mut next: Option<usize> = None;
+        let mut window = 0;
         for (row, view) in array.views().iter().enumerate().take(rows) {
             let length = *view as u32 as usize;
             if length < needle {
@@ -104,18 +109,24 @@ impl Needle {
             }
             let (buffer, offset) = ((*view >> 64) as u32 as usize, (*view >> 96) as usize);
             let bytes = buffers[buffer].as_slice();
-            if buffer != current || offset < end || offset > end + WIDE {
-                current = buffer;
-                next = 0;
-            }
-            if next < offset || next == 0 {
-                // Far rows are searched alone, so that the search does not run through gaps.
-                next = self.0.find(&bytes[offset..]).map_or(usize::MAX, |at| offset + at);
+            let follows = buffer == current && offset >= end && offset <= end + WIDE;
+            if !follows {
+                (current, known, next, window) = (buffer, offset, None, 0);
             }
             end = offset + length;
-            if next <= end - needle {
-                out[row] ^= 1;
+            let last = end - needle;
+            if next.is_some_and(|at| at < offset) {
+                known = offset;
+                next = None;
             }
+            while next.is_none() && known <= last {
+                let from = known.max(offset);
+                let stop = (end + window).min(bytes.len());
+                next = self.0.find(&bytes[from..stop]).map(|at| from + at);
+                known = next.unwrap_or(stop + 1 - needle);
+                window = (window * 2).clamp(length, WIDEST);
+            }
+            out[row] ^= u8::from(next.is_some_and(|at| at >= offset && at <= last));
         }
     }
 }

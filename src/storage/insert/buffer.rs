@@ -93,7 +93,7 @@ impl ColumnBuffer {
                 let uncompressed = table.uncompressed();
                 let parts = table.finish()?;
                 let rows = parts.ids.len();
-                let pays = rows >= MIN_DICTIONARY_ROWS && parts.values.len() * 2 <= rows;
+                let pays = rows >= MIN_DICTIONARY_ROWS && parts.values.len() * 10 <= rows * 7;
                 if !parts.distinct || !pays {
                     return Ok(FullColumn::Values { ids: parts.ids, values: parts.values });
                 }

@@ -1,0 +1,133 @@
+//! SQL tests: every `.slt` file under `tests/sql/` is run in process and over HTTP, with encoded execution
+//! and zone maps switched on and off.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use engine::{Engine, EngineOptions, Gathered, Request};
+use sqllogictest::{DB, DBOutput, DefaultColumnType, Runner};
+
+/// Ways to run the same tests.
+const VARIANTS: &[&[(&str, &str)]] = &[
+    &[],
+    &[("encoded_execution", "0")],
+    &[("use_zone_maps", "0")],
+    &[("max_threads", "1")],
+];
+
+fn files() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sql");
+    let mut found: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "slt"))
+        .collect();
+    found.sort();
+    assert!(!found.is_empty());
+    found
+}
+
+fn open() -> (tempfile::TempDir, Arc<Engine>) {
+    let folder = tempfile::tempdir().unwrap();
+    let options = EngineOptions { data: Some(folder.path().to_owned()), ..EngineOptions::default() };
+    (folder, Engine::open(options).unwrap())
+}
+
+#[derive(Debug)]
+struct Failed(String);
+
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Failed {}
+
+fn rows(text: &[u8]) -> DBOutput<DefaultColumnType> {
+    let text = String::from_utf8_lossy(text);
+    let rows: Vec<Vec<String>> = text
+        .lines()
+        .map(|line| {
+            line.split('\t')
+                .map(|v| if v.is_empty() { "(empty)".to_owned() } else { v.to_owned() })
+                .collect()
+        })
+        .collect();
+    match rows.first() {
+        None => DBOutput::StatementComplete(0),
+        Some(first) => DBOutput::Rows { types: vec![DefaultColumnType::Any; first.len()], rows },
+    }
+}
+
+struct InProcess {
+    engine: Arc<Engine>,
+    settings: Vec<(String, String)>,
+}
+
+impl DB for InProcess {
+    type Error = Failed;
+    type ColumnType = DefaultColumnType;
+
+    fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, Failed> {
+        let request = Request {
+            query: sql.to_owned().into(),
+            settings: self.settings.clone(),
+            session_id: Some("test".to_owned()),
+            ..Request::default()
+        };
+        let mut output = Gathered::default();
+        self.engine.run(request, None, &mut output).map_err(|e| Failed(e.to_string()))?;
+        Ok(rows(&output.bytes))
+    }
+}
+
+struct OverHttp {
+    url: String,
+}
+
+impl DB for OverHttp {
+    type Error = Failed;
+    type ColumnType = DefaultColumnType;
+
+    fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, Failed> {
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
+        let mut answer =
+            agent.post(&self.url).send(sql).map_err(|e| Failed(format!("no answer: {e}")))?;
+        let body = answer.body_mut().read_to_vec().map_err(|e| Failed(e.to_string()))?;
+        if answer.status().as_u16() != 200 {
+            return Err(Failed(String::from_utf8_lossy(&body).into_owned()));
+        }
+        Ok(rows(&body))
+    }
+}
+
+#[test]
+fn in_process_in_all_variants() {
+    for settings in VARIANTS {
+        for file in files() {
+            let (_folder, engine) = open();
+            let settings: Vec<(String, String)> =
+                settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            let mut runner =
+                Runner::new(|| async { Ok(InProcess { engine: engine.clone(), settings: settings.clone() }) });
+            if let Err(error) = runner.run_file(&file) {
+                panic!("{settings:?}: {}", error.display(false));
+            }
+        }
+    }
+}
+
+#[test]
+fn over_http() {
+    for file in files() {
+        let (_folder, engine) = open();
+        let config = server::Config { listen: ([127, 0, 0, 1], 0).into(), ..server::Config::default() };
+        let running = server::serve(config, Arc::new(engine)).unwrap();
+        let url = format!("http://{}/?session_id=test", running.local_addr());
+        let mut runner = Runner::new(|| async { Ok(OverHttp { url: url.clone() }) });
+        if let Err(error) = runner.run_file(&file) {
+            panic!("{}", error.display(false));
+        }
+    }
+}
