@@ -3,7 +3,7 @@
 use types::{DataType, Value};
 
 /// An expression as it is written.
-pub enum Syntax {
+pub(crate) enum Syntax {
     /// A value with its type.
     Literal(Value, DataType),
     /// A parameter of a lambda.
@@ -19,7 +19,7 @@ struct Parser<'a> {
 }
 
 /// Expressions divided by commas; `None` for what this parser does not know.
-pub fn parse_list(source: &str) -> Option<Vec<Syntax>> {
+pub(crate) fn parse_list(source: &str) -> Option<Vec<Syntax>> {
     let mut parser = Parser { rest: source };
     let list = parser.list("")?;
     parser.rest.is_empty().then_some(list)
