@@ -1,7 +1,7 @@
 //! Cancellation and deadlines, looked at between granules.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::{Result, bail};
@@ -15,7 +15,7 @@ pub struct CancelToken {
 #[derive(Debug, Default)]
 struct State {
     cancelled: AtomicBool,
-    deadline: Option<(Instant, Duration)>,
+    deadline: OnceLock<(Instant, Duration)>,
 }
 
 impl CancelToken {
@@ -24,10 +24,11 @@ impl CancelToken {
         CancelToken::default()
     }
 
-    /// A token that also fails once `limit` has passed from now.
-    pub fn with_deadline(limit: Duration) -> CancelToken {
-        let deadline = Instant::now().checked_add(limit).map(|at| (at, limit));
-        CancelToken { state: Arc::new(State { cancelled: AtomicBool::new(false), deadline }) }
+    /// Fails from now on once `limit` has passed; only the first call counts.
+    pub fn set_deadline(&self, limit: Duration) {
+        if let Some(at) = Instant::now().checked_add(limit) {
+            self.state.deadline.get_or_init(|| (at, limit));
+        }
     }
 
     /// Asks the work to stop.
@@ -45,8 +46,8 @@ impl CancelToken {
         if self.is_cancelled() {
             bail!(QueryWasCancelled, "Query was cancelled");
         }
-        if let Some((deadline, limit)) = self.state.deadline
-            && Instant::now() >= deadline
+        if let Some((deadline, limit)) = self.state.deadline.get()
+            && Instant::now() >= *deadline
         {
             bail!(
                 TimeoutExceeded,

@@ -224,9 +224,11 @@ error_codes! {
     DataFolderLocked = 10_003 "DATA_FOLDER_LOCKED" Permanent,
     UnsupportedParameter = 494 "UNSUPPORTED_PARAMETER" User,
     NoCommonType = 386 "NO_COMMON_TYPE" User,
+    InvalidLimitExpression = 440 "INVALID_LIMIT_EXPRESSION" User,
     IndexOfPositionalArgumentIsOutOfRange = 578 "INDEX_OF_POSITIONAL_ARGUMENT_IS_OUT_OF_RANGE" User,
     RegexpError = 427 "CANNOT_COMPILE_REGEXP" User,
     TooManyQueryPlanOptimizations = 572 "TOO_MANY_QUERY_PLAN_OPTIMIZATIONS" Permanent,
+    CannotInsertNullInOrdinaryColumn = 349 "CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN" User,
     UnknownElementOfEnum = 691 "UNKNOWN_ELEMENT_OF_ENUM" User,
 }
 

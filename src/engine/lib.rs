@@ -4,6 +4,21 @@
 //! This room must not know sockets: a request comes in as a [`Request`] with a source of bytes,
 //! and the answer goes out through an [`Output`].
 
+mod async_insert;
+mod change;
+mod create;
+mod defaults;
+mod engine;
+mod insert;
+mod process;
+mod query;
+mod relation;
 mod request;
+mod session;
+mod settings;
+mod show;
+mod system;
 
-pub use request::{Credentials, ExternalTable, Head, Output, Progress, Request, Summary};
+pub use engine::{Engine, EngineOptions, Gathered, VERSION};
+pub use request::{Credentials, ExternalTable, Head, Output, Progress, Request, Summary, pulled};
+pub use settings::{SETTINGS, SettingDeclaration, SettingKind, Settings};

@@ -147,3 +147,17 @@ pub struct Summary {
     pub peak_memory: u64,
     pub elapsed: Duration,
 }
+
+/// Bytes that are pulled from a function, as a source for formats.
+struct Pulled(Box<dyn FnMut() -> Result<Option<Bytes>> + Send>);
+
+impl format::ByteSource for Pulled {
+    fn next(&mut self) -> Result<Option<Bytes>> {
+        (self.0)()
+    }
+}
+
+/// A source of bytes that calls a function for each next piece.
+pub fn pulled(next: Box<dyn FnMut() -> Result<Option<Bytes>> + Send>) -> Box<dyn format::ByteSource> {
+    Box::new(Pulled(next))
+}

@@ -10,6 +10,7 @@ mod column_text;
 mod composite;
 mod cursor;
 mod escape;
+mod from_binary;
 mod instant;
 mod json;
 mod network;
@@ -29,7 +30,16 @@ pub use cursor::Cursor;
 pub use parser::ColumnParser;
 
 pub(crate) use bytes_builder::BytesBuilder;
-pub(crate) use column_text::ColumnText;
+pub(crate) use column_text::{ColumnText, write_string};
+pub(crate) use cursor::visible;
+pub(crate) use escape::{
+    read_csv_quoted, read_json as read_json_string, read_tab_separated, read_tskv_key,
+};
+pub(crate) use from_binary::{read_string as read_binary_string, read_varint, take as take_bytes};
+pub(crate) use json::{
+    read_string as json_string, skip_string as skip_json_string, skip_value as skip_json_value,
+};
+pub(crate) use number::write_f64 as write_float;
 
 /// How a text is escaped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +72,35 @@ pub fn write_value(
 ) -> Result<()> {
     ColumnText::new(array, data_type, settings)?.write(row, escaping, settings, out);
     Ok(())
+}
+
+/// Appends a value as JSON whose lines stand `tabs` tabs deep.
+pub(crate) fn write_json_indented(
+    column: &ColumnText<'_>,
+    row: usize,
+    tabs: usize,
+    settings: &FormatSettings,
+    out: &mut Vec<u8>,
+) {
+    composite::write_json(column, row, Some(tabs), settings, out);
+}
+
+/// Appends a value as JSON in lines that are indented by two spaces.
+pub(crate) fn write_json_lines(
+    column: &ColumnText<'_>,
+    row: usize,
+    settings: &FormatSettings,
+    out: &mut Vec<u8>,
+) {
+    let mut text = Vec::new();
+    composite::write_json(column, row, Some(0), settings, &mut text);
+    // Tabs within strings are escaped, so all that stand here are indentation.
+    for byte in text {
+        match byte {
+            b'\t' => out.extend_from_slice(b"  "),
+            other => out.push(other),
+        }
+    }
 }
 
 /// The texts of all values as a String column, as `toString` gives them: NULL stays NULL, and a

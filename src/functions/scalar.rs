@@ -1,6 +1,92 @@
 //! Numbers, comparison, logic, conversion, conditions, dates and times.
+//!
+//! One family a file. `lane` holds what all share: typed views of columns and loops over them.
 
 use expr::Registry;
 
+/// Declares functions compactly; the result is a `&[FunctionDeclaration]`.
+///
+/// ```text
+/// name | aliases any_case? (fewest, most) "syntax" "description" "example" => "result", bind, field: value...;
+/// ```
+macro_rules! declare {
+    ($category:literal;
+     $($name:literal $(| $alias:literal)* $(any_case $case:literal)? ($least:expr, $most:expr)
+       $syntax:literal $description:literal
+       $($sql:literal => $result:literal),+ ;
+       $bind:expr $(, $field:ident : $value:expr)* ;)*) => {
+        &[$(expr::FunctionDeclaration {
+            name: $name,
+            aliases: &[$($alias),*],
+            $(case_insensitive: $case,)?
+            category: $category,
+            syntax: $syntax,
+            description: $description,
+            examples: &[$(expr::Example { sql: $sql, result: $result }),+],
+            arguments: ($least, $most),
+            bind: $bind,
+            $($field: $value,)*
+            ..expr::FunctionDeclaration::USUAL
+        }),*]
+    };
+}
+
+mod lane;
+mod number_type;
+
+mod about;
+mod arithmetic;
+mod bits;
+mod calendar;
+mod cast;
+mod choose;
+mod comparison;
+mod conditional;
+mod date_format;
+mod date_now;
+mod date_parts;
+mod date_read;
+mod date_shifts;
+mod date_starts;
+mod decimal_arithmetic;
+mod division;
+mod interval_arithmetic;
+mod logic;
+mod math;
+mod order;
+mod random;
+mod readable;
+mod rounding;
+mod transform;
+
 /// Adds this family.
-pub(crate) fn register(_registry: &mut Registry) {}
+pub(crate) fn register(registry: &mut Registry) {
+    for functions in [
+        about::FUNCTIONS,
+        arithmetic::FUNCTIONS,
+        bits::FUNCTIONS,
+        cast::FUNCTIONS,
+        cast::TARGET_FUNCTIONS,
+        comparison::FUNCTIONS,
+        conditional::FUNCTIONS,
+        date_format::FUNCTIONS,
+        date_now::FUNCTIONS,
+        date_parts::FUNCTIONS,
+        date_read::FUNCTIONS,
+        date_shifts::FUNCTIONS,
+        date_shifts::SHIFTS,
+        date_starts::FUNCTIONS,
+        division::FUNCTIONS,
+        logic::FUNCTIONS,
+        math::FUNCTIONS,
+        random::FUNCTIONS,
+        readable::FUNCTIONS,
+        rounding::FUNCTIONS,
+        transform::FUNCTIONS,
+    ] {
+        registry.add_functions(functions);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,25 +1,28 @@
 //! The syntax tree. Plain values, comparable and hashable, without positions (errors that need
 //! one are raised by the parser).
 
+mod alter;
 mod expression;
+mod introspect;
 mod query;
 mod statement;
 
+pub use alter::{AlterCommand, ColumnPosition, Partition, PartitionExpression};
 pub use expression::{
     BinaryOperator, CaseBranch, ColumnTransformer, Expression, FrameBound, FrameUnits,
     FunctionCall, IntervalUnit, Literal, UnaryOperator, WindowFrame, WindowReference,
     WindowSpecification,
 };
+pub use introspect::{Describe, Explain, ExplainKind, Show, ShowFilter, SystemCommand};
 pub use query::{
     ArrayJoin, CommonTable, DistinctClause, FillClause, GroupBy, Join, JoinConstraint, JoinKind,
     JoinStrictness, LimitBy, LimitClause, NamedWindow, OrderByItem, Query, Select, SelectItem,
     SetOperator, Setting, SettingValue, TableExpression, TableReference, WithItem,
 };
 pub use statement::{
-    AlterCommand, ColumnDefault, ColumnDefinition, ColumnPosition, CreateDatabase, CreateTable,
-    CreateView, DefaultKind, Describe, Drop, DropKind, EngineClause, Explain, ExplainKind,
-    IndexDefinition, Insert, InsertSource, InsertTarget, ObjectKind, Partition,
-    PartitionExpression, Rename, Show, ShowFilter, Statement, SystemCommand, TtlAction, TtlItem,
+    ColumnDefault, ColumnDefinition, CreateDatabase, CreateTable, CreateView, DefaultKind, Drop,
+    DropKind, EngineClause, IndexDefinition, Insert, InsertSource, InsertTarget, ObjectKind,
+    Rename, Statement, TtlAction, TtlItem,
 };
 
 /// A name of one or more parts: `x`, `table.x`, `database.table.x`, `tuple.field`.

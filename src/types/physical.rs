@@ -216,7 +216,13 @@ pub fn array_from_values(data_type: &DataType, values: &[Value]) -> Result<Array
         Physical::Int16 => integers::<Int16Type>(values)?,
         Physical::Int32 => integers::<Int32Type>(values)?,
         Physical::Int64 => integers::<Int64Type>(values)?,
-        Physical::Int128 => integers::<Decimal128Type>(values)?,
+        // The layout has no scale, unlike arrow's default for these lanes.
+        Physical::Int128 => Arc::new(
+            integers::<Decimal128Type>(values)?
+                .as_primitive::<Decimal128Type>()
+                .clone()
+                .with_data_type(ArrowType::Decimal128(38, 0)),
+        ),
         Physical::Float32 => Arc::new(PrimitiveArray::<Float32Type>::from_iter(
             floats()?.into_iter().map(|v| v.map(|v| v as f32)),
         )),

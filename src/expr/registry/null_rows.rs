@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::ops::Range;
 
-use arrow_array::{Array, ArrayRef, BooleanArray, make_array};
+use arrow_array::{Array, ArrayRef, BooleanArray, make_array, new_null_array};
 use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder, NullBuffer};
 use base::{Error, Result, bail};
 use types::{Column, DataType};
@@ -25,13 +25,18 @@ pub(crate) fn bind(
     }
     let bare: Vec<DataType> = arguments.types.iter().map(|t| t.inner().clone()).collect();
     let only_null = bare.contains(&DataType::Nothing);
+    if only_null && declaration.nulls == NullRows::SkipThenNull {
+        return Ok(BoundAggregate::new(DataType::null(), OnlyNull::default));
+    }
     let inner = (declaration.bind)(context, &AggregateArguments { types: &bare, ..*arguments })?;
     let gives_null =
         declaration.nulls == NullRows::SkipThenNull && inner.return_type.can_be_nullable();
-    let return_type = match (gives_null, only_null) {
-        (true, true) => DataType::null(),
-        (true, false) => inner.return_type.clone().nullable(),
-        (false, _) => inner.return_type.clone(),
+    if only_null && !inner.return_type.can_be_nullable() {
+        return Ok(BoundAggregate::new(DataType::null(), OnlyNull::default));
+    }
+    let return_type = match gives_null {
+        true => inner.return_type.clone().nullable(),
+        false => inner.return_type.clone(),
     };
     let create = inner.create;
     Ok(BoundAggregate::new(return_type, move || SkipNulls {
@@ -147,6 +152,46 @@ impl Accumulator for SkipNulls {
 
     fn memory(&self) -> usize {
         self.inner.memory() + self.seen.len() / 8
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// Any function of a bare NULL: it is NULL, whatever its other arguments are.
+#[derive(Default)]
+struct OnlyNull;
+
+impl Accumulator for OnlyNull {
+    fn resize(&mut self, _groups: usize) {}
+
+    fn update(&mut self, _groups: &[u32], _arguments: &[Column]) -> Result<()> {
+        Ok(())
+    }
+
+    fn merge(&mut self, _groups: &[u32], _other: &dyn Accumulator) -> Result<()> {
+        Ok(())
+    }
+
+    fn serialize(&self, _group: usize, out: &mut Vec<u8>) -> Result<()> {
+        out.push(0);
+        Ok(())
+    }
+
+    fn deserialize(&mut self, _group: u32, bytes: &mut &[u8]) -> Result<()> {
+        match bytes.split_off_first() {
+            Some(0) => Ok(()),
+            _ => bail!(IncorrectData, "Cannot read the state of an aggregate function"),
+        }
+    }
+
+    fn finish(&mut self, groups: Range<usize>) -> Result<ArrayRef> {
+        Ok(new_null_array(&DataType::null().arrow_type(), groups.len()))
+    }
+
+    fn memory(&self) -> usize {
+        0
     }
 
     fn as_any(&self) -> &dyn Any {

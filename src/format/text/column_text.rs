@@ -190,9 +190,10 @@ impl<'a> ColumnText<'a> {
         matches!(self.values, Values::Nothing) || self.nulls.is_some_and(|n| n.is_null(row))
     }
 
-    /// Whether the values are arrays, maps or tuples with something in them to lay out.
-    pub(crate) fn is_tuple(&self) -> bool {
-        matches!(self.values, Values::Tuple { .. })
+    /// Whether the values are tuples whose fields have names.
+    pub(crate) fn is_named_tuple(&self) -> bool {
+        matches!(&self.values, Values::Tuple { names, .. }
+            if !names.is_empty() && names.iter().all(Option::is_some))
     }
 
     /// Appends the value of a row.

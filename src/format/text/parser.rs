@@ -122,14 +122,24 @@ impl ColumnParser {
 
     fn end_push(&mut self, before: usize, pushed: Result<()>) -> Result<()> {
         match pushed {
-            Ok(()) => self.valid(),
+            Ok(()) => self.note_valid(),
             Err(_) => self.truncate(before),
         }
         pushed
     }
 
+    /// Whether NULL is one of the column's values.
+    pub(super) fn is_nullable(&self) -> bool {
+        self.nulls.is_some()
+    }
+
+    pub(super) fn values_mut(&mut self) -> &mut Values {
+        &mut self.values
+    }
+
+    /// Notes that the value which was put last is not NULL.
     #[inline]
-    fn valid(&mut self) {
+    pub(super) fn note_valid(&mut self) {
         if let Some(nulls) = &mut self.nulls {
             nulls.append_non_null();
         }
@@ -193,7 +203,7 @@ impl ColumnParser {
         } else {
             self.read_whole_plain(text)?;
         }
-        self.valid();
+        self.note_valid();
         Ok(())
     }
 
@@ -263,7 +273,7 @@ impl ColumnParser {
         } else {
             self.values.read_plain(cursor)?;
         }
-        self.valid();
+        self.note_valid();
         Ok(true)
     }
 
@@ -292,7 +302,7 @@ impl ColumnParser {
         } else {
             self.read_bare(cursor)?;
         }
-        self.valid();
+        self.note_valid();
         Ok(true)
     }
 
@@ -403,7 +413,7 @@ impl ColumnParser {
                 item.read_csv(cursor, settings)?;
             }
             *rows += 1;
-            self.valid();
+            self.note_valid();
             return Ok(true);
         }
         match quote {
@@ -411,7 +421,7 @@ impl ColumnParser {
             None => self.read_csv_bare(cursor, settings)?,
         }
         cursor.skip_blanks(delimiter);
-        self.valid();
+        self.note_valid();
         Ok(true)
     }
 
@@ -499,7 +509,7 @@ impl ColumnParser {
         } else {
             self.read_json_bare(cursor)?;
         }
-        self.valid();
+        self.note_valid();
         Ok(true)
     }
 

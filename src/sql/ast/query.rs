@@ -313,3 +313,28 @@ pub enum SettingValue {
     /// A bare word, as in `SETTINGS x = abc`.
     Word(Name),
 }
+
+impl Query {
+    /// The SELECT that was written last. It holds what is said of the whole query's output:
+    /// `format`, `into_outfile`, and the settings at the end.
+    pub fn last_select(&self) -> &Select {
+        let mut query = self;
+        loop {
+            match query {
+                Query::Select(select) => return select,
+                Query::SetOperation { right, .. } => query = right,
+            }
+        }
+    }
+
+    /// As [`Query::last_select`], to be changed.
+    pub fn last_select_mut(&mut self) -> &mut Select {
+        let mut query = self;
+        loop {
+            match query {
+                Query::Select(select) => return select,
+                Query::SetOperation { right, .. } => query = right,
+            }
+        }
+    }
+}

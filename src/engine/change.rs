@@ -1,0 +1,167 @@
+//! Statements that change what there is: databases, tables, parts.
+
+use std::sync::Arc;
+
+use base::{Result, bail};
+use sql::ast::{
+    Drop, DropKind, ObjectKind, PartitionExpression, Rename, Statement, SystemCommand, TableName,
+};
+use storage::{DatabaseInfo, Table};
+
+use crate::query::Query;
+
+impl Query<'_> {
+    /// Runs a statement that gives no rows.
+    pub(crate) fn change(&mut self, statement: Statement) -> Result<()> {
+        match statement {
+            Statement::CreateDatabase(create) => {
+                if self.engine.store.database(&create.name).is_some() && create.if_not_exists {
+                    return Ok(());
+                }
+                self.engine.store.create_database(DatabaseInfo {
+                    name: create.name,
+                    comment: create.comment.unwrap_or_default(),
+                    ..DatabaseInfo::default()
+                })
+            }
+            Statement::CreateTable(create) => self.create_table(*create),
+            Statement::CreateView(create) => self.create_view(*create),
+            Statement::Drop(drop) => self.drop_objects(&drop),
+            Statement::Rename(rename) => self.rename(&rename),
+            Statement::Optimize { table, partition, is_final, .. } => {
+                let table = self.stored_table(&table)?;
+                let partition = match partition.map(|p| p.0) {
+                    None | Some(PartitionExpression::All) => None,
+                    Some(PartitionExpression::Id(id)) => Some(id),
+                    Some(PartitionExpression::Value(value)) => {
+                        Some(self.constant_text(&value).or_else(|_| {
+                            self.constant(&value).map(|(value, _)| value.to_string())
+                        })?)
+                    }
+                };
+                let store = &self.engine.store;
+                store.optimize(&table, partition.as_deref(), is_final, &self.cancel).map(|_| ())
+            }
+            Statement::System(command) => self.system(&command),
+            Statement::Kill { mutation: false, filter } => self.kill_queries(&filter),
+            Statement::Alter { table, .. } | Statement::Delete { table, .. } | Statement::Update { table, .. } => {
+                self.stored_table(&table)?;
+                bail!(NotImplemented, "ALTER, DELETE and UPDATE are not implemented yet")
+            }
+            other => bail!(NotImplemented, "{other} is not implemented yet"),
+        }
+    }
+
+    /// A stored table by name.
+    pub(crate) fn stored_table(&self, name: &TableName) -> Result<Arc<Table>> {
+        let database = self.database_of(name);
+        match self.engine.store.table(database, &name.table) {
+            Some(table) => Ok(table),
+            None => {
+                // The error of a reading query names what is missing.
+                self.relation(name)?;
+                bail!(TableIsReadOnly, "Table {database}.{} belongs to the system", name.table)
+            }
+        }
+    }
+
+    fn drop_objects(&self, drop: &Drop) -> Result<()> {
+        if drop.kind == DropKind::Detach {
+            bail!(NotImplemented, "DETACH is not implemented yet");
+        }
+        for name in &drop.names {
+            match drop.object {
+                ObjectKind::Database if drop.kind == DropKind::Drop => {
+                    let known = self.engine.store.database(&name.table).is_some();
+                    if matches!(name.table.as_str(), "system" | "default") && !known {
+                        bail!(UnknownDatabase, "Database {} does not exist", name.table);
+                    }
+                    if name.table == "system" {
+                        bail!(DatabaseAccessDenied, "Database system cannot be dropped");
+                    }
+                    if known || !drop.if_exists {
+                        self.engine.store.drop_database(&name.table)?;
+                    }
+                }
+                ObjectKind::Table | ObjectKind::View => {
+                    let database = self.database_of(name);
+                    let known = self.engine.store.table(database, &name.table).is_some();
+                    if !known && drop.if_exists {
+                        continue;
+                    }
+                    let table = self.stored_table(name)?;
+                    if drop.kind == DropKind::Truncate {
+                        self.engine.store.truncate(&table)?;
+                    } else {
+                        self.engine.store.drop_table(database, &name.table)?;
+                    }
+                }
+                _ if drop.if_exists => {}
+                other => bail!(NotImplemented, "DROP of a {other:?} is not implemented yet"),
+            }
+        }
+        Ok(())
+    }
+
+    fn rename(&self, rename: &Rename) -> Result<()> {
+        if rename.object == ObjectKind::Database {
+            for (from, to) in &rename.pairs {
+                self.engine.store.rename_database(&from.table, &to.table)?;
+            }
+            return Ok(());
+        }
+        let full = |name: &TableName| (self.database_of(name).to_owned(), name.table.clone());
+        let mut pairs = Vec::new();
+        for (from, to) in &rename.pairs {
+            self.stored_table(from)?;
+            pairs.push((full(from), full(to)));
+            if rename.exchange {
+                self.stored_table(to)?;
+                pairs.push((full(to), full(from)));
+            }
+        }
+        self.engine.store.rename_tables(&pairs)
+    }
+
+    fn system(&self, command: &SystemCommand) -> Result<()> {
+        let store = &self.engine.store;
+        match command.words.as_str() {
+            "STOP MERGES" | "START MERGES" => {
+                let table = match &command.table {
+                    Some(name) => Some(self.stored_table(name)?),
+                    None => None,
+                };
+                if command.words == "STOP MERGES" {
+                    store.stop_merges(table.as_deref());
+                } else {
+                    store.start_merges(table.as_deref());
+                }
+                Ok(())
+            }
+            "DROP MARK CACHE" | "DROP UNCOMPRESSED CACHE" | "DROP QUERY CACHE" | "DROP QUERY CONDITION CACHE" => {
+                self.engine.translations.clear();
+                Ok(())
+            }
+            "FLUSH LOGS" | "RELOAD CONFIG" | "FLUSH ASYNC INSERT QUEUE" => Ok(()),
+            other => bail!(NotImplemented, "SYSTEM {other} is not implemented"),
+        }
+    }
+
+    /// `KILL QUERY WHERE ...`: the condition is asked of system.processes.
+    fn kill_queries(&self, filter: &sql::ast::Expression) -> Result<()> {
+        let text = format!("SELECT query_id FROM system.processes WHERE {filter}");
+        let parsed = sql::parse(&text)?;
+        let Statement::Query(query) = parsed.statement else { bail!(LogicalError, "no query") };
+        let plan = plan::optimize(plan::plan_query(&query, self)?, self)?;
+        for block in plan::Environment::collect(self, plan)? {
+            for row in 0..block.rows() {
+                if let Some(id) = block.column(0).value(&types::DataType::String, row)?.as_str()
+                    && id != self.functions.query_id
+                {
+                    self.engine.kill(id);
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,406 @@
+//! One statement: what it sees (tables, settings, parameters) and how it is run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use base::{CancelToken, MemoryBudget, Result, bail};
+use exec::{Counters, ExecContext, ExecSettings};
+use expr::{FunctionContext, Registry};
+use format::{BlockWriter, Statistics};
+use plan::{Environment, Plan, Relation, optimize, plan_query};
+use sql::ast::{Expression, SettingValue, Statement, TableName};
+use types::{Block, Field, Schema};
+
+use crate::engine::{Engine, VERSION};
+use crate::process::Process;
+use crate::request::{Head, Output, Progress, Request};
+use crate::session::SessionState;
+use crate::settings::Settings;
+
+/// Bytes of an answer that are gathered before they are sent on.
+const CHUNK: usize = 64 << 10;
+
+/// A statement that is being run.
+pub(crate) struct Query<'s> {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) settings: Settings,
+    pub(crate) database: String,
+    pub(crate) session: &'s mut SessionState,
+    pub(crate) functions: FunctionContext,
+    pub(crate) parameters: BTreeMap<String, String>,
+    pub(crate) cancel: CancelToken,
+    pub(crate) budget: MemoryBudget,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) external: Vec<crate::request::ExternalTable>,
+    pub(crate) served: bool,
+    parsed: Option<sql::Parsed>,
+    started: Instant,
+    default_format: String,
+}
+
+impl<'s> Query<'s> {
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        request: &Request,
+        process: &Process,
+        settings: Settings,
+        database: String,
+        session: &'s mut SessionState,
+        parsed: sql::Parsed,
+    ) -> Query<'s> {
+        let mut parameters = session.parameters.clone();
+        parameters.extend(request.parameters.iter().map(|(name, text)| (name.clone(), unescaped(text))));
+        let functions = FunctionContext {
+            now_nanoseconds: i64::try_from(process.started_at.as_nanos()).unwrap_or(0),
+            user: process.user.clone(),
+            database: database.clone(),
+            query_id: process.query_id.clone(),
+            host: engine.options.display_name.clone(),
+            version: VERSION.to_owned(),
+            ..FunctionContext::default()
+        };
+        Query {
+            served: engine.options.files.is_some(),
+            engine,
+            settings,
+            database,
+            session,
+            functions,
+            parameters,
+            cancel: process.cancel.clone(),
+            budget: process.budget.clone(),
+            progress: process.progress.clone(),
+            external: request.external_tables.clone(),
+            parsed: Some(parsed),
+            started: process.started,
+            default_format: request.default_format.clone(),
+        }
+    }
+
+    /// Runs the statement.
+    pub(crate) fn run(
+        &mut self,
+        request: &Request,
+        input: Option<Box<dyn format::ByteSource>>,
+        output: &mut dyn Output,
+    ) -> Result<()> {
+        let Some(parsed) = self.parsed.take() else { bail!(LogicalError, "a query is run twice") };
+        self.apply(&parsed.settings)?;
+        if let Statement::Query(query) = &parsed.statement {
+            self.apply(&query.last_select().settings)?;
+        }
+        if let Statement::Insert(insert) = &parsed.statement {
+            self.apply(&insert.settings)?;
+        }
+        self.refresh()?;
+        self.check_readonly(&parsed.statement)?;
+        let format = parsed.format.clone();
+        match parsed.statement {
+            Statement::Query(query) => {
+                if query.last_select().into_outfile.is_some() {
+                    bail!(NotImplemented, "INTO OUTFILE is for clients; it is not supported by the server");
+                }
+                let format = query.last_select().format.clone();
+                let plan = plan_query(&query, self)?;
+                self.answer(plan, format.as_deref(), output)
+            }
+            Statement::Insert(insert) => {
+                let data = parsed.data_start.map(|at| request.query.slice(at.min(request.query.len())..));
+                self.insert(*insert, data, input, output)
+            }
+            Statement::Set(items) => {
+                for item in items {
+                    let (name, value) = (item.name, setting_text(&item.value));
+                    if let Some(parameter) = name.strip_prefix("param_") {
+                        self.session.parameters.insert(parameter.to_owned(), value.unwrap_or_default());
+                        continue;
+                    }
+                    match value {
+                        Some(value) => self.session.settings.set(&name, &value)?,
+                        None => self.session.settings.reset(&name),
+                    }
+                }
+                self.no_answer(output)
+            }
+            Statement::Use(database) => {
+                if self.engine.store.database(&database).is_none() {
+                    bail!(UnknownDatabase, "Database {database} does not exist");
+                }
+                self.session.database = database;
+                self.no_answer(output)
+            }
+            Statement::Show(show) => self.show(show, format.as_deref(), output),
+            Statement::Describe(describe) => self.describe(describe, format.as_deref(), output),
+            Statement::Exists { kind, name } => self.exists(kind, &name, format.as_deref(), output),
+            Statement::Explain(explain) => self.explain(*explain, output),
+            other => {
+                self.change(other)?;
+                self.no_answer(output)
+            }
+        }
+    }
+
+    /// Applies SETTINGS of a statement.
+    fn apply(&mut self, items: &[sql::ast::Setting]) -> Result<()> {
+        for item in items {
+            match setting_text(&item.value) {
+                Some(value) => self.settings.set(&item.name, &value)?,
+                None => self.settings.reset(&item.name),
+            }
+        }
+        Ok(())
+    }
+
+    /// Derives what depends on settings.
+    fn refresh(&mut self) -> Result<()> {
+        let limit = self.settings.seconds("max_execution_time");
+        if limit > 0.0 {
+            self.cancel.set_deadline(Duration::from_secs_f64(limit.min(1e9)));
+        }
+        self.functions.time_zone = self.settings.time_zone()?.name().to_owned();
+        self.functions.settings =
+            self.settings.changed().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        Ok(())
+    }
+
+    fn check_readonly(&self, statement: &Statement) -> Result<()> {
+        if self.settings.number("readonly") == 0 {
+            return Ok(());
+        }
+        let reading = matches!(
+            statement,
+            Statement::Query(_)
+                | Statement::Show(_)
+                | Statement::Describe(_)
+                | Statement::Exists { .. }
+                | Statement::Explain(_)
+                | Statement::Use(_)
+        ) || matches!(statement, Statement::Set(_)) && self.settings.number("readonly") == 2;
+        if reading {
+            return Ok(());
+        }
+        bail!(
+            Readonly,
+            "Cannot execute query in readonly mode. For queries over HTTP, method GET implies readonly. \
+             You should use method POST for modifying queries"
+        )
+    }
+
+    /// What operators share.
+    pub(crate) fn exec_context(&self) -> Arc<ExecContext> {
+        let threads = match self.settings.number("max_threads") {
+            0 => self.engine.scheduler.threads(),
+            threads => usize::try_from(threads).unwrap_or(1).min(self.engine.scheduler.threads()),
+        };
+        Arc::new(ExecContext {
+            registry: self.engine.registry.clone(),
+            functions: self.functions.clone(),
+            scheduler: self.engine.scheduler.clone(),
+            cancel: self.cancel.clone(),
+            budget: self.budget.clone(),
+            counters: Arc::new(Counters::default()),
+            settings: ExecSettings {
+                threads,
+                block_rows: 8192,
+                encoded: self.settings.flag("encoded_execution"),
+                skip_granules: self.settings.flag("use_zone_maps"),
+                max_rows_to_read: self.settings.number("max_rows_to_read"),
+            },
+            translations: self.engine.translations.clone(),
+        })
+    }
+
+    /// Adds what operators have read to the query's progress.
+    pub(crate) fn count(&self, context: &ExecContext) {
+        let take = |from: &std::sync::atomic::AtomicU64, to: &std::sync::atomic::AtomicU64| {
+            to.fetch_add(from.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+        };
+        take(&context.counters.read_rows, &self.progress.read_rows);
+        take(&context.counters.read_bytes, &self.progress.read_bytes);
+        take(&context.counters.total_rows, &self.progress.total_rows_to_read);
+    }
+
+    /// The format of the answer: FORMAT, then the request's default, then the setting's.
+    fn format(&self, written: Option<&str>) -> String {
+        let setting = self.settings.get("default_format").unwrap_or_default();
+        let candidates = [written.unwrap_or_default(), setting, &self.default_format];
+        candidates.into_iter().find(|f| !f.is_empty()).unwrap_or("TabSeparated").to_owned()
+    }
+
+    /// Runs a plan and writes its rows.
+    pub(crate) fn answer(&mut self, plan: Plan, format: Option<&str>, output: &mut dyn Output) -> Result<()> {
+        let plan = optimize(plan, self)?;
+        let format = self.format(format);
+        let Some(declared) = format::find(&format) else { bail!(UnknownFormat, "Unknown format {format}") };
+        let settings = self.settings.format_settings()?;
+        let schema = plan.schema();
+        let writer = format::writer(&format, &schema, &settings)?;
+        let head = Head {
+            query_id: self.functions.query_id.clone(),
+            format: Some(declared.name.to_owned()),
+            content_type: declared.content_type.to_owned(),
+            time_zone: self.functions.time_zone.clone(),
+        };
+        let context = self.exec_context();
+        let mut answer = Answer { writer, output, head: Some(head), buffer: Vec::new(), rows: 0 };
+        let most = self.settings.number("max_result_rows");
+        let progress = self.progress.clone();
+        let result = exec::stream(plan, &context, &mut |block| {
+            answer.rows += block.rows() as u64;
+            if most > 0 && answer.rows > most {
+                bail!(TooManyRowsOrBytes, "Limit for result exceeded: max_result_rows is {most}");
+            }
+            progress.result_rows.fetch_add(block.rows() as u64, Ordering::Relaxed);
+            progress.result_bytes.fetch_add(block.memory() as u64, Ordering::Relaxed);
+            answer.take(&block)
+        });
+        self.count(&context);
+        result?;
+        let statistics = Statistics {
+            elapsed: self.started.elapsed().as_secs_f64(),
+            rows_read: self.progress.read_rows.load(Ordering::Relaxed),
+            bytes_read: self.progress.read_bytes.load(Ordering::Relaxed),
+            rows_before_limit: None,
+        };
+        answer.finish(&statistics)
+    }
+
+    /// Answers with rows that are at hand.
+    pub(crate) fn answer_rows(
+        &mut self,
+        fields: Vec<Field>,
+        block: Block,
+        format: Option<&str>,
+        output: &mut dyn Output,
+    ) -> Result<()> {
+        let schema = Schema::new(fields);
+        self.answer(Plan::Values { schema, blocks: vec![block] }, format, output)
+    }
+
+    /// Answers that there is nothing to say.
+    pub(crate) fn no_answer(&self, output: &mut dyn Output) -> Result<()> {
+        output.start(&Head {
+            query_id: self.functions.query_id.clone(),
+            format: None,
+            content_type: "text/plain; charset=UTF-8".to_owned(),
+            time_zone: self.functions.time_zone.clone(),
+        })
+    }
+
+    /// A table's database: its own or the current one.
+    pub(crate) fn database_of<'n>(&'n self, name: &'n TableName) -> &'n str {
+        name.database.as_deref().unwrap_or(&self.database)
+    }
+}
+
+/// An answer on its way out.
+struct Answer<'o> {
+    writer: Box<dyn BlockWriter>,
+    output: &'o mut dyn Output,
+    head: Option<Head>,
+    buffer: Vec<u8>,
+    rows: u64,
+}
+
+impl Answer<'_> {
+    fn take(&mut self, block: &Block) -> Result<()> {
+        self.writer.write(block, &mut self.buffer)?;
+        if self.buffer.len() >= CHUNK { self.send() } else { Ok(()) }
+    }
+
+    fn send(&mut self) -> Result<()> {
+        if let Some(head) = self.head.take() {
+            self.output.start(&head)?;
+        }
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        self.output.write(std::mem::take(&mut self.buffer))
+    }
+
+    fn finish(mut self, statistics: &Statistics) -> Result<()> {
+        self.writer.finish(statistics, &mut self.buffer)?;
+        self.send()
+    }
+}
+
+/// A text as a string literal.
+pub(crate) fn quoted(text: impl AsRef<str>) -> String {
+    sql::quote_string(text.as_ref().as_bytes())
+}
+
+/// The value of a parameter as it came, TabSeparated's escapes undone; a lone `\\N` stays, it means NULL.
+fn unescaped(text: &str) -> String {
+    if text == "\\N" || !text.contains('\\') {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            out.push(c);
+            continue;
+        }
+        match chars.next() {
+            Some('n') => out.push('\n'),
+            Some('t') => out.push('\t'),
+            Some('r') => out.push('\r'),
+            Some('0') => out.push('\0'),
+            Some('b') => out.push('\u{8}'),
+            Some('f') => out.push('\u{c}'),
+            Some(other) => out.push(other),
+            None => out.push('\\'),
+        }
+    }
+    out
+}
+
+/// A setting's value as text; none for DEFAULT.
+fn setting_text(value: &SettingValue) -> Option<String> {
+    use sql::ast::Literal;
+    Some(match value {
+        SettingValue::Default => return None,
+        SettingValue::Word(name) => name.0.join("."),
+        SettingValue::Literal(literal) => match literal {
+            Literal::Null => String::new(),
+            Literal::Bool(flag) => i32::from(*flag).to_string(),
+            Literal::Number(text) => text.clone(),
+            Literal::String(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        },
+    })
+}
+
+impl Environment for Query<'_> {
+    fn registry(&self) -> &Registry {
+        &self.engine.registry
+    }
+
+    fn context(&self) -> &FunctionContext {
+        &self.functions
+    }
+
+    fn table(&self, name: &TableName) -> Result<Relation> {
+        self.relation(name)
+    }
+
+    fn table_function(&self, name: &str, arguments: &[Expression]) -> Result<Relation> {
+        self.function_relation(name, arguments)
+    }
+
+    fn collect(&self, plan: Plan) -> Result<Vec<Block>> {
+        let context = self.exec_context();
+        let blocks = exec::collect(plan, &context);
+        self.count(&context);
+        blocks
+    }
+
+    fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.get(name).map(String::as_str)
+    }
+
+    fn setting(&self, name: &str) -> Option<String> {
+        self.settings.get(name).map(str::to_owned)
+    }
+}

@@ -1,0 +1,291 @@
+//! Tables and table functions as queries see them.
+
+mod file;
+mod generated;
+
+use std::sync::Arc;
+
+use base::{Result, bail};
+use plan::{BlockSource, ColumnKind, Relation, RelationColumn, RelationSource};
+use sql::ast::{Expression, Literal, Statement, TableName};
+use storage::{DefaultKind, TableDefinition};
+use types::{Block, DataType, Schema, Value};
+
+use crate::query::Query;
+use crate::system;
+
+pub(crate) use file::{format_of, open};
+pub(crate) use generated::Rows;
+
+impl Query<'_> {
+    /// A table by name.
+    pub(crate) fn relation(&self, name: &TableName) -> Result<Relation> {
+        if name.database.is_none()
+            && let Some(external) = self.external.iter().find(|t| t.name == name.table)
+        {
+            return self.external_relation(external);
+        }
+        let database = self.database_of(name);
+        if let Some(table) = self.engine.store.table(database, &name.table) {
+            let snapshot = table.snapshot();
+            return table_relation(&snapshot.definition, RelationSource::Table(snapshot.clone()));
+        }
+        if matches!(database, "system" | "information_schema" | "INFORMATION_SCHEMA")
+            && let Some(source) = system::table(&name.table, self)?
+        {
+            return Ok(block_relation(Some(database), &name.table, source));
+        }
+        if self.engine.store.database(database).is_none() {
+            bail!(UnknownDatabase, "Database {database} does not exist");
+        }
+        let near = self.engine.store.tables(database).into_iter().map(|t| t.definition().name.clone());
+        let near = near.into_iter().find(|known| known.eq_ignore_ascii_case(&name.table));
+        let hint = near.map(|n| format!(". Maybe you meant {database}.{n}?")).unwrap_or_default();
+        bail!(UnknownTable, "Table {database}.{} does not exist{hint}", name.table)
+    }
+
+    /// A table function with its arguments.
+    pub(crate) fn function_relation(&self, name: &str, arguments: &[Expression]) -> Result<Relation> {
+        match name.to_ascii_lowercase().as_str() {
+            "numbers" | "numbers_mt" => {
+                let numbers = self.unsigned_arguments(name, arguments, 3)?;
+                let (from, count) = match numbers.as_slice() {
+                    [] => (0, u64::MAX),
+                    [count] => (0, *count),
+                    [from, count, ..] => (*from, *count),
+                };
+                let step = numbers.get(2).copied().unwrap_or(1);
+                let source = generated::Numbers::new(from, count, step)?;
+                Ok(block_relation(None, "numbers", Arc::new(source)))
+            }
+            "zeros" | "zeros_mt" => {
+                let numbers = self.unsigned_arguments(name, arguments, 1)?;
+                let source = generated::Zeros::new(numbers.first().copied().unwrap_or(u64::MAX));
+                Ok(block_relation(None, "zeros", Arc::new(source)))
+            }
+            "one" => Ok(block_relation(None, "one", Arc::new(generated::one()?))),
+            "values" => self.values_relation(arguments),
+            "file" => self.file_relation(arguments),
+            "view" => match arguments {
+                [Expression::Subquery(query)] => Ok(Relation {
+                    database: None,
+                    name: "view".to_owned(),
+                    columns: Vec::new(),
+                    source: RelationSource::View(query.clone()),
+                }),
+                _ => bail!(BadArguments, "view() takes one query"),
+            },
+            _ => bail!(UnknownFunction, "Unknown table function {name}"),
+        }
+    }
+
+    fn unsigned_arguments(&self, name: &str, arguments: &[Expression], most: usize) -> Result<Vec<u64>> {
+        if arguments.len() > most {
+            bail!(NumberOfArgumentsDoesntMatch, "Table function {name} takes at most {most} arguments");
+        }
+        arguments
+            .iter()
+            .map(|a| match self.constant(a)? {
+                (Value::Int(number), _) if number >= 0 => Ok(u64::try_from(number).unwrap_or(u64::MAX)),
+                (Value::Float(number), _) if number >= 0.0 => Ok(number as u64),
+                _ => bail!(BadArguments, "Argument {a} of table function {name} must be a number from 0 on"),
+            })
+            .collect()
+    }
+
+    /// The value of a constant expression.
+    pub(crate) fn constant(&self, expression: &Expression) -> Result<(Value, DataType)> {
+        match plan::plan_expression(expression, self)? {
+            expr::Expr::Literal { value, data_type } => Ok((value, data_type)),
+            _ => bail!(BadArguments, "{expression} must be a constant"),
+        }
+    }
+
+    /// A constant string; a bare name counts as one.
+    pub(crate) fn constant_text(&self, expression: &Expression) -> Result<String> {
+        if let Expression::Identifier(name) = expression {
+            return Ok(name.0.join("."));
+        }
+        match self.constant(expression)?.0.as_str() {
+            Some(text) => Ok(text.to_owned()),
+            None => bail!(BadArguments, "{expression} must be a string"),
+        }
+    }
+
+    /// `values('a UInt8, b String', (1, 'x'), (2, 'y'))`, or without the structure.
+    fn values_relation(&self, arguments: &[Expression]) -> Result<Relation> {
+        let (schema, rows) = match arguments.split_first() {
+            Some((Expression::Literal(Literal::String(_)), rows)) if !rows.is_empty() => {
+                let structure = self.constant_text(&arguments[0])?;
+                (Some(parse_structure(&structure)?), rows)
+            }
+            Some(_) => (None, arguments),
+            None => bail!(BadArguments, "Table function values() needs rows"),
+        };
+        let mut values: Vec<Vec<(Value, DataType)>> = Vec::with_capacity(rows.len());
+        for row in rows {
+            values.push(match self.constant(row)? {
+                (Value::Tuple(items), DataType::Tuple(fields)) => {
+                    items.iter().cloned().zip(fields.iter().map(|f| f.data_type.clone())).collect()
+                }
+                single => vec![single],
+            });
+        }
+        let width = values.first().map_or(0, Vec::len);
+        if values.iter().any(|row| row.len() != width) {
+            bail!(BadArguments, "Rows of values() have different numbers of columns");
+        }
+        let schema = match schema {
+            Some(schema) if schema.len() == width => schema,
+            Some(schema) => {
+                bail!(BadArguments, "values() has {} columns declared and {width} given", schema.len())
+            }
+            None => {
+                let mut fields = Vec::with_capacity(width);
+                for at in 0..width {
+                    let types: Vec<DataType> = values.iter().map(|row| row[at].1.clone()).collect();
+                    let data_type = types::require_supertype(&types)?;
+                    fields.push(types::Field::new(format!("c{}", at + 1), data_type));
+                }
+                Schema::new(fields)
+            }
+        };
+        let mut cast = Vec::with_capacity(values.len());
+        for row in values {
+            let mut out = Vec::with_capacity(width);
+            for ((value, data_type), field) in row.into_iter().zip(schema.fields()) {
+                out.push(self.cast_value(value, &data_type, &field.data_type)?);
+            }
+            cast.push(out);
+        }
+        let rows = Rows::new("values", schema, cast)?;
+        Ok(block_relation(None, "values", Arc::new(rows)))
+    }
+
+    /// A value as another type.
+    pub(crate) fn cast_value(&self, value: Value, from: &DataType, to: &DataType) -> Result<Value> {
+        if from == to {
+            return Ok(value);
+        }
+        let argument = expr::Expr::literal(value, from.clone());
+        let name = expr::Expr::literal(Value::from(to.to_string().as_str()), DataType::String);
+        let call = expr::Expr::Call {
+            function: "_CAST".to_owned(),
+            arguments: vec![argument, name],
+            data_type: to.clone(),
+        };
+        let evaluator = expr::Evaluator::new(&[call], &self.engine.registry, &self.functions)?;
+        evaluator.evaluate_one(&[], 1)?.value(to, 0)
+    }
+
+    fn external_relation(&self, external: &crate::request::ExternalTable) -> Result<Relation> {
+        let schema = match (&external.structure, &external.types) {
+            (Some(structure), _) => parse_structure(structure)?,
+            (None, Some(types)) => {
+                let named: Vec<String> = split_types(types)
+                    .into_iter()
+                    .enumerate()
+                    .map(|(at, t)| format!("_{} {t}", at + 1))
+                    .collect();
+                parse_structure(&named.join(", "))?
+            }
+            (None, None) => bail!(BadArguments, "External table {} needs a structure or types", external.name),
+        };
+        let format = if external.format.is_empty() { "TabSeparated" } else { &external.format };
+        let source = Box::new(format::BytesSource::new(vec![external.content.clone()]));
+        let settings = self.settings.format_settings()?;
+        let mut reader = format::reader(format, source, &schema, &settings, 1)?;
+        let mut blocks: Vec<Block> = Vec::new();
+        while let Some(block) = reader.next()? {
+            blocks.push(block.block);
+        }
+        let source = generated::Blocks::new(&external.name, schema, blocks);
+        Ok(block_relation(None, &external.name, Arc::new(source)))
+    }
+}
+
+/// A stored table as a query sees it.
+fn table_relation(definition: &Arc<TableDefinition>, source: RelationSource) -> Result<Relation> {
+    let source = match &definition.query {
+        Some(text) if definition.engine == "View" => match sql::parse(text)?.statement {
+            Statement::Query(query) => RelationSource::View(query),
+            _ => bail!(LogicalError, "view {} holds no query", definition.full_name()),
+        },
+        _ => source,
+    };
+    let mut columns = Vec::with_capacity(definition.columns.len());
+    for column in &definition.columns {
+        let kind = match &column.default {
+            Some((DefaultKind::Materialized, _)) => ColumnKind::Hidden,
+            Some((DefaultKind::Alias, text)) => ColumnKind::Alias(Box::new(sql::parse_expression(text)?)),
+            Some((DefaultKind::Ephemeral, _)) => continue,
+            _ => ColumnKind::Ordinary,
+        };
+        columns.push(RelationColumn {
+            name: column.name.clone(),
+            data_type: column.data_type.clone(),
+            kind,
+        });
+    }
+    Ok(Relation {
+        database: Some(definition.database.clone()),
+        name: definition.name.clone(),
+        columns,
+        source,
+    })
+}
+
+/// A block source as a relation.
+pub(crate) fn block_relation(database: Option<&str>, name: &str, source: Arc<dyn BlockSource>) -> Relation {
+    Relation {
+        database: database.map(str::to_owned),
+        name: name.to_owned(),
+        columns: source
+            .schema()
+            .fields()
+            .iter()
+            .map(|f| RelationColumn {
+                name: f.name.clone(),
+                data_type: f.data_type.clone(),
+                kind: ColumnKind::Ordinary,
+            })
+            .collect(),
+        source: RelationSource::Blocks(source),
+    }
+}
+
+/// `name Type, name Type, ...`
+pub(crate) fn parse_structure(text: &str) -> Result<Schema> {
+    match DataType::parse(&format!("Tuple({text})"))? {
+        DataType::Tuple(fields) => {
+            let mut schema = Vec::with_capacity(fields.len());
+            for (at, field) in fields.iter().enumerate() {
+                match &field.name {
+                    Some(name) => schema.push(types::Field::new(name.clone(), field.data_type.clone())),
+                    None => bail!(SyntaxError, "Column {} of structure '{text}' has no name", at + 1),
+                }
+            }
+            Ok(Schema::new(schema))
+        }
+        _ => bail!(SyntaxError, "Cannot parse structure '{text}'"),
+    }
+}
+
+/// Types separated by commas outside of brackets.
+fn split_types(text: &str) -> Vec<String> {
+    let (mut depth, mut parts, mut current) = (0, Vec::new(), String::new());
+    for c in text.chars() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            ',' if depth == 0 => {
+                parts.push(std::mem::take(&mut current).trim().to_owned());
+                continue;
+            }
+            _ => {}
+        }
+        current.push(c);
+    }
+    parts.push(current.trim().to_owned());
+    parts
+}

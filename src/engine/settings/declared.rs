@@ -1,0 +1,135 @@
+//! All settings.
+
+/// The type of a setting's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum SettingKind {
+    Bool,
+    UInt64,
+    Float,
+    Seconds,
+    String,
+    TimeZone,
+}
+
+/// Everything about a setting.
+#[derive(Debug, Clone, Copy)]
+pub struct SettingDeclaration {
+    /// Its name.
+    pub name: &'static str,
+    /// The type of its value.
+    pub kind: SettingKind,
+    /// Its value unless set.
+    pub default: &'static str,
+    /// What it does.
+    pub description: &'static str,
+}
+
+macro_rules! settings {
+    ($($name:ident: $kind:ident = $default:literal, $description:literal;)*) => {
+        /// All settings, by subject.
+        pub const SETTINGS: &[SettingDeclaration] = &[
+            $(SettingDeclaration {
+                name: stringify!($name),
+                kind: SettingKind::$kind,
+                default: $default,
+                description: $description,
+            },)*
+        ];
+    };
+}
+
+settings! {
+    max_threads: UInt64 = "0", "Lanes of a query; 0 is as many as the server has workers.";
+    max_block_size: UInt64 = "65409", "Rows of a block that sources give.";
+    max_insert_block_size: UInt64 = "65536", "Rows of a block that is parsed from inserted data.";
+    max_memory_usage: UInt64 = "0", "Bytes that one query may hold in hash tables, sorts and results; 0 is the server's limit.";
+    max_execution_time: Seconds = "0", "Seconds after which a query is stopped; 0 is never.";
+    max_rows_to_read: UInt64 = "0", "Rows that a query may read from tables; 0 is any number.";
+    max_result_rows: UInt64 = "0", "Rows that an answer may have; 0 is any number.";
+    max_query_size: UInt64 = "262144", "Bytes of a query's text, data of INSERT not counted.";
+    max_partitions_per_insert_block: UInt64 = "100", "Partitions that one inserted block may touch; 0 is any number.";
+    readonly: UInt64 = "0", "1: only reading; 2: reading and settings.";
+    session_timezone: TimeZone = "", "The time zone of times without one; empty is the server's.";
+    union_default_mode: String = "", "What UNION without ALL or DISTINCT means.";
+    join_use_nulls: Bool = "0", "Whether columns of a missing side of a join are NULL rather than defaults.";
+    prefer_column_name_to_alias: Bool = "0", "Whether a name means a column first, then an alias.";
+    enable_positional_arguments: Bool = "1", "Whether numbers in GROUP BY, ORDER BY and LIMIT BY mean selected expressions.";
+    count_distinct_implementation: String = "uniqExact", "The function of COUNT(DISTINCT x).";
+    cast_keep_nullable: Bool = "0", "Whether CAST of a nullable value stays nullable.";
+    optimizer_disabled_passes: String = "", "Names of optimizer passes to leave out, separated by commas.";
+    encoded_execution: Bool = "1", "Whether operators keep dictionary codes; off only to compare.";
+    use_zone_maps: Bool = "1", "Whether granules are skipped by their zone maps.";
+    async_insert: Bool = "0", "Whether small inserts of several clients are written together.";
+    wait_for_async_insert: Bool = "1", "Whether such an insert is acknowledged only when it is durable.";
+    async_insert_max_data_size: UInt64 = "10485760", "Bytes of collected inserts after which they are written at once.";
+    async_insert_busy_timeout_ms: UInt64 = "200", "The longest time for which inserts are collected.";
+    insert_deduplication_token: String = "", "A token under which an insert is written at most once.";
+    insert_deduplicate: Bool = "1", "Whether deduplication tokens are looked at.";
+    default_format: String = "", "The format of answers where the query names none.";
+    default_table_engine: String = "MergeTree", "The engine of CREATE TABLE without one.";
+    log_queries: Bool = "1", "Whether queries are kept in system.query_log.";
+    wait_end_of_query: Bool = "0", "Whether an answer is sent only when it is complete.";
+    buffer_size: UInt64 = "0", "Bytes of an answer that are gathered before the first is sent.";
+    enable_http_compression: Bool = "0", "Whether answers are compressed as Accept-Encoding allows.";
+    http_zlib_compression_level: UInt64 = "3", "The level of that compression.";
+    send_progress_in_http_headers: Bool = "0", "Whether X-ClickHouse-Progress headers are sent.";
+    http_headers_progress_interval_ms: UInt64 = "100", "How often these are sent.";
+    add_http_cors_header: Bool = "0", "Whether answers allow scripts of any origin.";
+    cancel_http_readonly_queries_on_client_close: Bool = "0", "Whether a reading query stops when its client goes.";
+    cast_string_to_dynamic_use_inference: Bool = "0", "Whether text cast to Dynamic is parsed for its type.";
+    client_protocol_version: UInt64 = "0", "The revision of the Native format that the client knows.";
+    date_time_input_format: String = "best_effort", "How texts of times are read: basic, best_effort, best_effort_us.";
+    date_time_output_format: String = "simple", "How times are written: simple, iso, unix_timestamp.";
+    input_format_skip_unknown_fields: Bool = "1", "Whether fields that the table lacks are skipped.";
+    input_format_null_as_default: Bool = "1", "Whether NULL in a column that has none becomes its default.";
+    input_format_defaults_for_omitted_fields: Bool = "1", "Whether DEFAULT expressions are computed for omitted fields.";
+    input_format_with_names_use_header: Bool = "1", "Whether names in the data decide the columns.";
+    input_format_allow_errors_num: UInt64 = "0", "Rows that may be unreadable.";
+    input_format_allow_errors_ratio: Float = "0", "The share of rows that may be unreadable.";
+    input_format_values_interpret_expressions: Bool = "1", "Whether VALUES may hold expressions.";
+    input_format_parallel_parsing: Bool = "1", "Whether text formats are parsed by several threads.";
+    format_csv_delimiter: String = ",", "What separates fields of CSV.";
+    output_format_json_quote_64bit_integers: Bool = "0", "Whether JSON has 64-bit integers in quotes.";
+    output_format_json_quote_64bit_floats: Bool = "0", "Whether JSON has 64-bit floats in quotes.";
+    output_format_json_quote_denormals: Bool = "0", "Whether JSON has inf and nan in quotes rather than null.";
+    output_format_json_quote_decimals: Bool = "0", "Whether JSON has decimals in quotes.";
+    output_format_json_escape_forward_slashes: Bool = "1", "Whether JSON has slashes escaped.";
+    output_format_json_named_tuples_as_objects: Bool = "1", "Whether JSON has named tuples as objects.";
+    output_format_json_array_of_rows: Bool = "0", "Whether JSONEachRow is one array.";
+    output_format_write_statistics: Bool = "1", "Whether JSON tells of rows read and time.";
+    output_format_decimal_trailing_zeros: Bool = "0", "Whether decimals are written with all digits of their scale.";
+    output_format_pretty_max_rows: UInt64 = "1000", "Rows that Pretty formats show.";
+    output_format_pretty_row_numbers: Bool = "1", "Whether Pretty formats number rows.";
+    output_format_pretty_color: Bool = "0", "Whether Pretty formats use colours.";
+    query_cache_ttl: Seconds = "60", "How long an answer may be kept.";
+    use_query_cache: Bool = "0", "Whether answers may be kept.";
+}
+
+/// Settings of ClickHouse that clients send and that change nothing here.
+pub(super) const TOLERATED: &[&str] = &[
+    "allow_experimental_analyzer", "allow_experimental_object_type", "allow_experimental_json_type",
+    "allow_experimental_dynamic_type", "allow_experimental_variant_type", "allow_suspicious_low_cardinality_types",
+    "allow_suspicious_types_in_order_by", "async_insert_deduplicate", "compile_expressions", "compress", "connect_timeout",
+    "decompress", "distributed_product_mode", "enable_analyzer", "enable_optimize_predicate_expression", "enable_json_type",
+    "extremes", "final", "force_primary_key", "http_connection_timeout", "http_receive_timeout", "http_send_timeout",
+    "http_response_buffer_size", "idle_connection_timeout", "input_format_binary_read_json_as_string",
+    "insert_quorum", "join_algorithm", "load_balancing", "log_comment", "log_query_threads", "low_cardinality_allow_in_native_format",
+    "max_ast_elements", "max_bytes_before_external_group_by", "max_bytes_before_external_sort", "max_bytes_to_read",
+    "max_compress_block_size", "max_concurrent_queries_for_user", "max_expanded_ast_elements", "max_insert_threads",
+    "max_parser_depth", "max_result_bytes", "max_rows_to_group_by", "max_streams_to_max_threads_ratio",
+    "max_temporary_columns", "min_insert_block_size_bytes", "min_insert_block_size_rows", "mutations_sync",
+    "network_compression_method", "network_zstd_compression_level", "optimize_move_to_prewhere", "optimize_read_in_order",
+    "optimize_throw_if_noop", "output_format_binary_write_json_as_string", "output_format_native_encode_types_in_binary_format",
+    "output_format_native_write_json_as_string", "output_format_parallel_formatting", "parallel_view_processing",
+    "partial_result_on_first_cancel", "poll_interval", "priority", "profile", "query_plan_optimize_lazy_materialization",
+    "query_profiler_cpu_time_period_ns", "query_profiler_real_time_period_ns", "quota_key", "receive_timeout",
+    "replace_running_query", "result_overflow_mode", "role", "schema_inference_make_columns_nullable",
+    "send_logs_level", "send_timeout", "short_circuit_function_evaluation", "skip_unavailable_shards",
+    "stream_like_engine_allow_direct_select", "timeout_before_checking_execution_speed", "timeout_overflow_mode",
+    "transform_null_in", "use_client_time_zone", "use_skip_indexes", "use_uncompressed_cache", "use_query_condition_cache",
+    "wait_for_async_insert_timeout", "max_estimated_execution_time", "group_by_overflow_mode", "read_overflow_mode",
+    "sort_overflow_mode", "max_bytes_in_join", "max_rows_in_join", "max_rows_in_set", "max_bytes_in_set", "set_overflow_mode",
+    "use_legacy_to_time", "throw_on_max_partitions_per_insert_block", "format_schema", "input_format_import_nested_json",
+    "insert_null_as_default", "engine_file_truncate_on_insert", "materialize_statistics_on_insert", "alter_sync",
+];

@@ -1,0 +1,316 @@
+//! system.settings, functions, formats, processes, query_log: what the server is and does.
+
+use base::Result;
+use types::Value;
+
+use super::{SystemTable, flag, number, text};
+use crate::query::Query;
+use crate::settings::{SETTINGS, SettingKind};
+
+pub(super) const TABLES: &[SystemTable] = &[
+    SystemTable { name: "one", columns: &[("dummy", "UInt8")], rows: |_| Ok(vec![vec![number(0)]]) },
+    SystemTable {
+        name: "settings",
+        columns: &[
+            ("name", "String"),
+            ("value", "String"),
+            ("changed", "UInt8"),
+            ("description", "String"),
+            ("min", "Nullable(String)"),
+            ("max", "Nullable(String)"),
+            ("readonly", "UInt8"),
+            ("type", "String"),
+            ("default", "String"),
+            ("is_obsolete", "UInt8"),
+        ],
+        rows: settings,
+    },
+    SystemTable {
+        name: "functions",
+        columns: &[
+            ("name", "String"),
+            ("is_aggregate", "UInt8"),
+            ("case_insensitive", "UInt8"),
+            ("alias_to", "String"),
+            ("create_query", "String"),
+            ("origin", "String"),
+            ("description", "String"),
+            ("syntax", "String"),
+            ("arguments", "String"),
+            ("returned_value", "String"),
+            ("examples", "String"),
+            ("categories", "String"),
+        ],
+        rows: functions,
+    },
+    SystemTable {
+        name: "aggregate_function_combinators",
+        columns: &[("name", "String"), ("is_internal", "UInt8")],
+        rows: |query| {
+            let all = query.engine.registry.combinators();
+            Ok(all.iter().map(|c| vec![text(c.suffix), flag(false)]).collect())
+        },
+    },
+    SystemTable {
+        name: "formats",
+        columns: &[
+            ("name", "String"),
+            ("is_input", "UInt8"),
+            ("is_output", "UInt8"),
+            ("supports_parallel_parsing", "UInt8"),
+            ("content_type", "String"),
+        ],
+        rows: formats,
+    },
+    SystemTable {
+        name: "table_functions",
+        columns: &[("name", "String"), ("description", "String")],
+        rows: |_| {
+            let all = [
+                ("numbers", "Whole numbers from a first one on."),
+                ("zeros", "Rows of 0."),
+                ("one", "One row."),
+                ("values", "Rows written out."),
+                ("file", "The rows of files."),
+                ("view", "The rows of a query."),
+            ];
+            Ok(all.iter().map(|(name, about)| vec![text(name), text(about)]).collect())
+        },
+    },
+    SystemTable {
+        name: "table_engines",
+        columns: &[("name", "String"), ("supports_settings", "UInt8"), ("supports_sort_order", "UInt8")],
+        rows: |_| {
+            Ok(["MergeTree", "Memory", "Null", "View"]
+                .iter()
+                .map(|name| vec![text(name), flag(*name == "MergeTree"), flag(*name == "MergeTree")])
+                .collect())
+        },
+    },
+    SystemTable {
+        name: "data_type_families",
+        columns: &[("name", "String"), ("case_insensitive", "UInt8"), ("alias_to", "String")],
+        rows: |_| {
+            let names = [
+                "UInt8", "UInt16", "UInt32", "UInt64", "UInt128", "Int8", "Int16", "Int32", "Int64", "Int128", "Float32",
+                "Float64", "Bool", "Decimal", "String", "FixedString", "Date", "Date32", "DateTime", "DateTime64", "Enum8",
+                "Enum16", "UUID", "IPv4", "IPv6", "Array", "Tuple", "Map", "Nullable", "LowCardinality",
+            ];
+            Ok(names.iter().map(|n| vec![text(n), flag(false), text("")]).collect())
+        },
+    },
+    SystemTable {
+        name: "clusters",
+        columns: &[("cluster", "String"), ("shard_num", "UInt32"), ("host_name", "String"), ("port", "UInt16")],
+        rows: |_| Ok(Vec::new()),
+    },
+    SystemTable {
+        name: "build_options",
+        columns: &[("name", "String"), ("value", "String")],
+        rows: |_| Ok(vec![vec![text("VERSION_GRANARY"), text(env!("CARGO_PKG_VERSION"))]]),
+    },
+    SystemTable {
+        name: "metrics",
+        columns: &[("metric", "String"), ("value", "Int64"), ("description", "String")],
+        rows: metrics,
+    },
+    SystemTable {
+        name: "processes",
+        columns: &[
+            ("is_initial_query", "UInt8"),
+            ("user", "String"),
+            ("query_id", "String"),
+            ("address", "String"),
+            ("elapsed", "Float64"),
+            ("is_cancelled", "UInt8"),
+            ("read_rows", "UInt64"),
+            ("read_bytes", "UInt64"),
+            ("total_rows_approx", "UInt64"),
+            ("written_rows", "UInt64"),
+            ("written_bytes", "UInt64"),
+            ("memory_usage", "Int64"),
+            ("peak_memory_usage", "Int64"),
+            ("query", "String"),
+            ("query_kind", "String"),
+            ("current_database", "String"),
+        ],
+        rows: processes,
+    },
+    SystemTable {
+        name: "query_log",
+        columns: &[
+            ("type", "Enum8('QueryStart' = 1, 'QueryFinish' = 2, 'ExceptionBeforeStart' = 3, 'ExceptionWhileProcessing' = 4)"),
+            ("event_date", "Date"),
+            ("event_time", "DateTime"),
+            ("event_time_microseconds", "DateTime64(6)"),
+            ("query_start_time", "DateTime"),
+            ("query_duration_ms", "UInt64"),
+            ("read_rows", "UInt64"),
+            ("read_bytes", "UInt64"),
+            ("written_rows", "UInt64"),
+            ("written_bytes", "UInt64"),
+            ("result_rows", "UInt64"),
+            ("result_bytes", "UInt64"),
+            ("memory_usage", "UInt64"),
+            ("current_database", "String"),
+            ("query", "String"),
+            ("query_kind", "String"),
+            ("exception_code", "Int32"),
+            ("exception", "String"),
+            ("user", "String"),
+            ("query_id", "String"),
+            ("address", "String"),
+        ],
+        rows: query_log,
+    },
+];
+
+fn settings(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
+    Ok(SETTINGS
+        .iter()
+        .map(|s| {
+            let kind = match s.kind {
+                SettingKind::Bool => "Bool",
+                SettingKind::UInt64 => "UInt64",
+                SettingKind::Float => "Float",
+                SettingKind::Seconds => "Seconds",
+                SettingKind::String => "String",
+                SettingKind::TimeZone => "Timezone",
+            };
+            vec![
+                text(s.name),
+                text(query.settings.get(s.name).unwrap_or(s.default)),
+                flag(query.settings.is_changed(s.name)),
+                text(s.description),
+                Value::Null,
+                Value::Null,
+                number(0),
+                text(kind),
+                text(s.default),
+                flag(false),
+            ]
+        })
+        .collect())
+}
+
+fn functions(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
+    let registry = &query.engine.registry;
+    let mut rows = Vec::new();
+    let mut add = |name: &str, own: &str, aggregate: bool, any_case: bool, about: [&str; 3], examples: &[expr::Example]| {
+        let examples: Vec<String> =
+            examples.iter().map(|e| format!("{}\n{}", e.sql, e.result)).collect();
+        rows.push(vec![
+            text(name),
+            flag(aggregate),
+            flag(any_case),
+            text(if name == own { "" } else { own }),
+            text(""),
+            text("System"),
+            text(about[0]),
+            text(about[1]),
+            text(""),
+            text(""),
+            text(examples.join("\n\n")),
+            text(about[2]),
+        ]);
+    };
+    for (name, f) in registry.functions() {
+        add(name, f.name, false, f.case_insensitive, [f.description, f.syntax, f.category], f.examples);
+    }
+    for (name, f) in registry.aggregates() {
+        add(name, f.name, true, f.case_insensitive, [f.description, f.syntax, "Aggregate"], f.examples);
+    }
+    Ok(rows)
+}
+
+fn formats(_query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
+    Ok(format::formats()
+        .iter()
+        .map(|f| {
+            vec![
+                text(f.name),
+                flag(f.is_input()),
+                flag(f.is_output()),
+                flag(f.supports_parallel_parsing()),
+                text(f.content_type),
+            ]
+        })
+        .collect())
+}
+
+fn metrics(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
+    let engine = &query.engine;
+    let row = |name: &str, value: usize, about: &str| vec![text(name), number(value), text(about)];
+    Ok(vec![
+        row("Query", engine.processes.running().len(), "Queries that run."),
+        row("MemoryTracking", engine.budget.used(), "Bytes that queries hold."),
+        row("Merge", engine.store.merges().len(), "Merges that run."),
+        row("Uptime", usize::try_from(engine.uptime().as_secs()).unwrap_or(0), "Seconds since the start."),
+        row("DictionaryCacheBytes", engine.store.dictionary_cache_bytes(), "Bytes of decoded dictionaries."),
+    ])
+}
+
+fn processes(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
+    let all = query.engine.processes.running();
+    Ok(all
+        .into_iter()
+        .map(|p| {
+            let now = p.progress.summary(p.started.elapsed());
+            vec![
+                flag(true),
+                text(&p.user),
+                text(&p.query_id),
+                text(&p.client),
+                Value::Float(now.elapsed.as_secs_f64()),
+                flag(p.cancel.is_cancelled()),
+                number(now.read_rows),
+                number(now.read_bytes),
+                number(now.total_rows_to_read),
+                number(now.written_rows),
+                number(now.written_bytes),
+                number(p.budget.used()),
+                number(p.budget.peak()),
+                text(&p.query),
+                text(p.kind),
+                text(&p.database),
+            ]
+        })
+        .collect())
+}
+
+fn query_log(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
+    let all = query.engine.processes.logged();
+    Ok(all
+        .into_iter()
+        .map(|e| {
+            let seconds = e.ended_at.as_secs();
+            let (kind, code, message) = match &e.error {
+                None => (2, 0, String::new()),
+                Some(error) => (4, error.code() as u32, error.to_string()),
+            };
+            vec![
+                number(kind),
+                number(seconds / 86_400),
+                number(seconds),
+                number(e.ended_at.as_micros() as u64),
+                number(e.process.started_at.as_secs()),
+                number(e.summary.elapsed.as_millis() as u64),
+                number(e.summary.read_rows),
+                number(e.summary.read_bytes),
+                number(e.summary.written_rows),
+                number(e.summary.written_bytes),
+                number(e.summary.result_rows),
+                number(e.summary.result_bytes),
+                number(e.summary.peak_memory),
+                text(&e.process.database),
+                text(&e.process.query),
+                text(e.process.kind),
+                number(code),
+                text(message),
+                text(&e.process.user),
+                text(&e.process.query_id),
+                text(&e.process.client),
+            ]
+        })
+        .collect())
+}

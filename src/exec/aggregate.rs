@@ -1,0 +1,237 @@
+//! Aggregation: rows get group numbers, accumulators are columns indexed by them.
+//!
+//! Which way is taken, from the keys and from the first rows:
+//! 1. No keys: one group a lane, merged at the end.
+//! 2. One key that is a code of a dictionary which all blocks share, and rows enough to fill it: the code is the
+//!    group number.
+//! 3. Packed keys in a hash table a lane, merged at the end.
+//! 4. Where the first rows of a large input have mostly different keys: rows are cut by hash into
+//!    partitions, and each partition is grouped by one lane, in cache, when all rows are there.
+
+mod calls;
+mod distinct;
+mod grouped;
+mod keys;
+mod output;
+mod partitioned;
+mod table;
+
+use std::sync::Arc;
+
+use base::Result;
+use expr::{Evaluator, Expr};
+use parking_lot::Mutex;
+use plan::{Aggregation, Plan};
+use types::{Block, Column, DataType, Dictionary};
+
+use crate::context::ExecContext;
+use crate::pipeline::{BlockReader, Materialized, Source, evaluator, execute_for, lane_count};
+use crate::scheduler::Step;
+
+use calls::{BoundCall, bind_calls};
+use grouped::Groups;
+use keys::{KeyEncoder, Packed};
+use partitioned::{Partitioned, finish_partitions};
+
+pub(crate) use distinct::{KeyedCounter, distinct};
+
+/// Rows of a lane by which it is decided whether to partition.
+const DECIDING_ROWS: usize = 65_536;
+
+/// Inputs smaller than this are never partitioned.
+const PARTITIONED_INPUT: usize = 1_000_000;
+
+/// What all lanes of an aggregation share.
+pub(crate) struct Shared {
+    pub(crate) evaluator: Arc<Evaluator>,
+    pub(crate) key_types: Vec<DataType>,
+    pub(crate) dictionaries: Vec<Option<Arc<dyn Dictionary>>>,
+    pub(crate) calls: Vec<BoundCall>,
+    pub(crate) limit: usize,
+    pub(crate) aggregation: Aggregation,
+    pub(crate) context: Arc<ExecContext>,
+    may_partition: bool,
+    /// Whether the keys' codes are used as group numbers.
+    identity: Option<usize>,
+    decision: Mutex<Option<bool>>,
+}
+
+/// A block's keys and arguments, evaluated.
+pub(crate) struct Batch {
+    pub(crate) keys: Packed,
+    pub(crate) arguments: Vec<Column>,
+    pub(crate) rows: usize,
+}
+
+struct Lane {
+    reader: Box<dyn BlockReader>,
+    encoder: KeyEncoder,
+    waiting: Vec<Batch>,
+    waiting_rows: usize,
+    groups: Groups,
+    partitioned: Option<Partitioned>,
+    held: base::Reservation,
+}
+
+/// Runs an aggregation over its input.
+pub(crate) fn aggregate(
+    mut aggregation: Aggregation,
+    context: &Arc<ExecContext>,
+) -> Result<Box<dyn Source>> {
+    let input = std::mem::replace(&mut *aggregation.input, Plan::one_row());
+    let source = execute_for(input, true, context)?;
+    let shared = Arc::new(prepare(aggregation, source.as_ref(), context)?);
+    let mut lanes = Vec::new();
+    for _ in 0..lane_count(source.as_ref(), context) {
+        lanes.push(Lane {
+            reader: source.reader()?,
+            encoder: KeyEncoder::new(&shared.key_types, &shared.dictionaries),
+            waiting: Vec::new(),
+            waiting_rows: 0,
+            groups: Groups::new(&shared.calls, shared.key_types.is_empty(), shared.identity),
+            partitioned: None,
+            held: context.budget.reservation(),
+        });
+    }
+    let own = shared.clone();
+    let lanes = context.scheduler.run(lanes, move |lane: &mut Lane| own.step(lane))?;
+    let blocks = shared.finish(lanes)?;
+    Ok(Box::new(Materialized::new(blocks)))
+}
+
+fn prepare(
+    aggregation: Aggregation,
+    source: &dyn Source,
+    context: &Arc<ExecContext>,
+) -> Result<Shared> {
+    let shared_dictionary = |e: &Expr| match e {
+        Expr::Column { index, .. } => source.dictionary(*index),
+        _ => None,
+    };
+    let dictionaries: Vec<_> = aggregation.keys.iter().map(shared_dictionary).collect();
+    let (calls, arguments) = bind_calls(&aggregation.calls, &shared_dictionary, context)?;
+    let mut expressions = aggregation.keys.clone();
+    expressions.extend(arguments);
+    let key_types: Vec<DataType> =
+        aggregation.keys.iter().map(|k| k.data_type().without_low_cardinality()).collect();
+    let encoder = KeyEncoder::new(&key_types, &dictionaries);
+    let rows = source.rows().unwrap_or(usize::MAX);
+    let limit = aggregation.limit.map_or(usize::MAX, |l| usize::try_from(l).unwrap_or(usize::MAX));
+    let identity = encoder.only_dictionary().filter(|size| size / 2 <= rows && limit == usize::MAX);
+    let may_partition = !key_types.is_empty()
+        && encoder.is_shared()
+        && identity.is_none()
+        && limit == usize::MAX
+        && rows >= PARTITIONED_INPUT;
+    Ok(Shared {
+        evaluator: evaluator(&expressions, context)?,
+        key_types,
+        dictionaries,
+        calls,
+        limit,
+        aggregation,
+        context: context.clone(),
+        may_partition,
+        identity,
+        decision: Mutex::new(None),
+    })
+}
+
+impl Shared {
+    fn step(&self, lane: &mut Lane) -> Result<Step> {
+        self.context.cancel.check()?;
+        let Some(block) = lane.reader.next()? else {
+            if !lane.waiting.is_empty() {
+                self.decide(lane)?;
+            }
+            return Ok(Step::Done);
+        };
+        if block.rows() == 0 {
+            return Ok(Step::Again);
+        }
+        let batch = self.batch(lane, block)?;
+        if let Some(partitioned) = &mut lane.partitioned {
+            partitioned.add(batch)?;
+            lane.held.resize(partitioned.memory())?;
+        } else if self.may_partition && lane.groups.is_empty() {
+            lane.waiting_rows += batch.rows;
+            lane.waiting.push(batch);
+            if lane.waiting_rows >= DECIDING_ROWS {
+                self.decide(lane)?;
+            }
+        } else {
+            lane.groups.add(&batch, &self.calls, self.limit)?;
+            lane.held.resize(lane.groups.memory() + lane.encoder.memory())?;
+        }
+        Ok(Step::Again)
+    }
+
+    fn batch(&self, lane: &mut Lane, block: Block) -> Result<Batch> {
+        let mut columns = self.evaluator.evaluate(&block)?;
+        let arguments = columns.split_off(self.key_types.len());
+        let keys = if columns.is_empty() {
+            Packed::Narrow(Vec::new())
+        } else {
+            lane.encoder.encode(&columns, block.rows())?
+        };
+        let arguments = calls::prepare_arguments(&self.calls, arguments)?;
+        Ok(Batch { keys, arguments, rows: block.rows() })
+    }
+
+    /// Looks at the first rows: mostly different keys are partitioned. All lanes go the same way.
+    fn decide(&self, lane: &mut Lane) -> Result<()> {
+        let partition = {
+            let mut decision = self.decision.lock();
+            *decision.get_or_insert_with(|| {
+                lane.waiting_rows >= DECIDING_ROWS && partitioned::is_worth(&lane.waiting)
+            })
+        };
+        let waiting = std::mem::take(&mut lane.waiting);
+        if partition {
+            let mut partitioned = Partitioned::new();
+            for batch in waiting {
+                partitioned.add(batch)?;
+            }
+            lane.partitioned = Some(partitioned);
+        } else {
+            for batch in waiting {
+                lane.groups.add(&batch, &self.calls, self.limit)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self: &Arc<Self>, lanes: Vec<Lane>) -> Result<Vec<Block>> {
+        if *self.decision.lock() == Some(true) {
+            let mut partitioned = Vec::new();
+            for lane in lanes {
+                partitioned.extend(lane.partitioned);
+            }
+            return finish_partitions(self, partitioned);
+        }
+        let mut all = lanes.into_iter();
+        let Some(mut first) = all.next() else { return Ok(Vec::new()) };
+        for lane in all {
+            self.merge(&mut first, lane)?;
+            first.held.resize(first.groups.memory() + first.encoder.memory())?;
+        }
+        if self.key_types.is_empty() {
+            first.groups.ensure_one();
+        }
+        output::blocks(self, &first.encoder, &mut first.groups)
+    }
+
+    /// Takes the groups of another lane into a lane's.
+    fn merge(&self, into: &mut Lane, from: Lane) -> Result<()> {
+        if into.encoder.is_shared() || self.key_types.is_empty() {
+            return into.groups.merge(from.groups, self.limit);
+        }
+        let keys = from.groups.packed_keys();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let columns = from.encoder.decode(&keys)?;
+        let packed = into.encoder.encode(&columns, keys.len())?;
+        into.groups.merge_as(&packed, from.groups, self.limit)
+    }
+}

@@ -1,0 +1,96 @@
+//! Aggregate functions bound to what they will be given.
+//!
+//! An argument that is a string column of which all blocks share one sorted dictionary is given as its codes
+//! where the function only compares values: distinct counts, and minima and maxima, whose
+//! result is then a code again.
+
+use std::sync::Arc;
+
+use base::Result;
+use expr::{Accumulator, AggregateArguments, BoundAggregate, Expr};
+use plan::AggregateCall;
+use types::{Column, DataType, Dictionary};
+
+use crate::context::ExecContext;
+
+/// An aggregate function with where its arguments stand.
+pub(crate) struct BoundCall {
+    pub(crate) bound: BoundAggregate,
+    /// Positions among the evaluated arguments.
+    pub(crate) arguments: std::ops::Range<usize>,
+    /// The first argument comes as codes of this dictionary.
+    pub(crate) codes: Option<Arc<dyn Dictionary>>,
+    /// The result is a code of the dictionary.
+    pub(crate) gives_code: bool,
+    /// It is `count()`, of which only the number of rows matters.
+    pub(crate) data_type: DataType,
+}
+
+impl BoundCall {
+    pub(crate) fn accumulator(&self) -> Box<dyn Accumulator> {
+        (self.bound.create)()
+    }
+}
+
+/// Binds calls; the expressions of all their arguments come second.
+pub(crate) fn bind_calls(
+    calls: &[AggregateCall],
+    dictionary: &dyn Fn(&Expr) -> Option<Arc<dyn Dictionary>>,
+    context: &ExecContext,
+) -> Result<(Vec<BoundCall>, Vec<Expr>)> {
+    let (mut bound, mut expressions) = (Vec::with_capacity(calls.len()), Vec::new());
+    for call in calls {
+        let first = expressions.len();
+        let mut arguments = call.arguments.clone();
+        // count(x) of what cannot be NULL is count().
+        if call.function == "count" && arguments.iter().all(|a| !a.data_type().is_nullable()) {
+            arguments.clear();
+        }
+        let mut types: Vec<DataType> = arguments.iter().map(Expr::data_type).collect();
+        let compares =
+            matches!(call.function.as_str(), "uniqExact" | "min" | "max" | "any" | "anyLast");
+        let codes = if compares && arguments.len() == 1 { dictionary(&arguments[0]) } else { None };
+        if codes.is_some() {
+            types[0] =
+                if types[0].is_nullable() { DataType::UInt32.nullable() } else { DataType::UInt32 };
+        }
+        let aggregate = context.registry.bind_aggregate(
+            &context.functions,
+            &AggregateArguments {
+                name: &call.function,
+                types: &types,
+                parameters: &call.parameters,
+            },
+        )?;
+        expressions.extend(arguments);
+        bound.push(BoundCall {
+            bound: aggregate,
+            arguments: first..expressions.len(),
+            gives_code: codes.is_some() && call.function != "uniqExact",
+            codes,
+            data_type: call.data_type.clone(),
+        });
+    }
+    Ok((bound, expressions))
+}
+
+/// Arguments in the form that the functions are bound to.
+pub(crate) fn prepare_arguments(
+    calls: &[BoundCall],
+    arguments: Vec<Column>,
+) -> Result<Vec<Column>> {
+    let mut prepared = arguments;
+    for call in calls {
+        for at in call.arguments.clone() {
+            let column = match &prepared[at] {
+                Column::Dictionary(coded) if call.codes.is_some() => {
+                    Column::Flat(Arc::new(coded.codes_array()))
+                }
+                Column::Dictionary(coded) => Column::Flat(coded.decode()?),
+                _ => continue,
+            };
+            prepared[at] = column;
+        }
+    }
+    Ok(prepared)
+}

@@ -1,0 +1,269 @@
+//! The groups of one lane with their states.
+
+use base::{Result, bail};
+use expr::Accumulator;
+
+use super::Batch;
+use super::calls::BoundCall;
+use super::keys::Packed;
+use super::table::{GroupTable, Key};
+
+/// Groups with their states.
+pub(crate) struct Groups {
+    table: Table,
+    pub(crate) states: Vec<Box<dyn Accumulator>>,
+    groups: Vec<u32>,
+}
+
+enum Table {
+    /// No keys.
+    One {
+        seen: bool,
+    },
+    /// Group numbers are codes; those that were met are marked.
+    Identity {
+        met: Vec<bool>,
+        any: bool,
+    },
+    Narrow(GroupTable<u64>),
+    Wide(GroupTable<u128>),
+}
+
+impl Groups {
+    pub(crate) fn new(calls: &[BoundCall], no_keys: bool, identity: Option<usize>) -> Groups {
+        let table = match (no_keys, identity) {
+            (true, _) => Table::One { seen: false },
+            (false, Some(size)) => Table::Identity { met: vec![false; size], any: false },
+            (false, None) => Table::Narrow(GroupTable::new()),
+        };
+        let states = calls.iter().map(BoundCall::accumulator).collect();
+        let mut groups = Groups { table, states, groups: Vec::new() };
+        if let Some(size) = identity.filter(|_| !no_keys) {
+            groups.states.iter_mut().for_each(|s| s.resize(size));
+        }
+        groups
+    }
+
+    /// Groups with room for so many.
+    pub(crate) fn with_capacity(calls: &[BoundCall], wide: bool, capacity: usize) -> Groups {
+        let table = if wide {
+            Table::Wide(GroupTable::with_capacity(capacity))
+        } else {
+            Table::Narrow(GroupTable::with_capacity(capacity))
+        };
+        Groups {
+            table,
+            states: calls.iter().map(BoundCall::accumulator).collect(),
+            groups: Vec::new(),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        match &self.table {
+            Table::One { seen } => !seen,
+            Table::Identity { any, .. } => !any,
+            Table::Narrow(table) => table.keys().is_empty(),
+            Table::Wide(table) => table.keys().is_empty(),
+        }
+    }
+
+    /// Makes the only group of an aggregation without keys.
+    pub(crate) fn ensure_one(&mut self) {
+        self.states.iter_mut().for_each(|s| s.resize(1));
+        if let Table::One { seen } = &mut self.table {
+            *seen = true;
+        }
+    }
+
+    /// Takes rows in.
+    pub(crate) fn add(&mut self, batch: &Batch, calls: &[BoundCall], limit: usize) -> Result<()> {
+        if let Table::One { .. } = self.table {
+            self.ensure_one();
+            for (state, call) in self.states.iter_mut().zip(calls) {
+                state.update_one(0, &batch.arguments[call.arguments.clone()], batch.rows)?;
+            }
+            return Ok(());
+        }
+        self.number(&batch.keys, limit)?;
+        if limit != usize::MAX && self.groups.contains(&u32::MAX) {
+            return self.add_some(batch, calls);
+        }
+        for (state, call) in self.states.iter_mut().zip(calls) {
+            state.update(&self.groups, &batch.arguments[call.arguments.clone()])?;
+        }
+        Ok(())
+    }
+
+    /// Takes those rows in that have a group.
+    fn add_some(&mut self, batch: &Batch, calls: &[BoundCall]) -> Result<()> {
+        let mask: arrow_array::BooleanArray =
+            self.groups.iter().map(|g| Some(*g != u32::MAX)).collect();
+        let groups: Vec<u32> = self.groups.iter().copied().filter(|g| *g != u32::MAX).collect();
+        let arguments =
+            batch.arguments.iter().map(|a| a.filter(&mask)).collect::<Result<Vec<_>>>()?;
+        for (state, call) in self.states.iter_mut().zip(calls) {
+            state.update(&groups, &arguments[call.arguments.clone()])?;
+        }
+        Ok(())
+    }
+
+    /// Finds the groups of keys, into `self.groups`.
+    pub(crate) fn number(&mut self, keys: &Packed, limit: usize) -> Result<()> {
+        self.groups.clear();
+        if let (Packed::Wide(_), Table::Narrow(table)) = (keys, &self.table)
+            && table.keys().is_empty()
+        {
+            self.table = Table::Wide(GroupTable::new());
+        }
+        let count = match (&mut self.table, keys) {
+            (Table::Identity { met, any }, Packed::Narrow(keys)) => {
+                *any = true;
+                self.groups.reserve(keys.len());
+                for key in keys {
+                    met[*key as usize] = true;
+                    self.groups.push(*key as u32);
+                }
+                return Ok(());
+            }
+            (Table::Narrow(table), Packed::Narrow(keys)) => {
+                table.groups(keys, limit, &mut self.groups);
+                table.keys().len()
+            }
+            (Table::Wide(table), Packed::Wide(keys)) => {
+                table.groups(keys, limit, &mut self.groups);
+                table.keys().len()
+            }
+            _ => bail!(LogicalError, "keys of another width than before"),
+        };
+        self.states.iter_mut().for_each(|s| s.resize(count));
+        Ok(())
+    }
+
+    /// The groups found by the last call of `number`.
+    pub(crate) fn numbers(&self) -> &[u32] {
+        &self.groups
+    }
+
+    /// The number of groups, those of an identity table included that were not met.
+    pub(crate) fn len(&self) -> usize {
+        match &self.table {
+            Table::One { seen } => usize::from(*seen),
+            Table::Identity { met, .. } => met.len(),
+            Table::Narrow(table) => table.keys().len(),
+            Table::Wide(table) => table.keys().len(),
+        }
+    }
+
+    /// Whether a group was met.
+    pub(crate) fn is_met(&self, group: usize) -> bool {
+        match &self.table {
+            Table::Identity { met, .. } => met[group],
+            _ => true,
+        }
+    }
+
+    /// The packed keys of all groups.
+    pub(crate) fn packed_keys(&self) -> Vec<u128> {
+        match &self.table {
+            Table::One { .. } => Vec::new(),
+            Table::Identity { met, .. } => (0..met.len() as u128).collect(),
+            Table::Narrow(table) => table.keys().iter().map(|k| u128::from(*k)).collect(),
+            Table::Wide(table) => table.keys().to_vec(),
+        }
+    }
+
+    /// The packed key of one group.
+    pub(crate) fn packed_key(&self, group: usize) -> u128 {
+        match &self.table {
+            Table::One { .. } => 0,
+            Table::Identity { .. } => group as u128,
+            Table::Narrow(table) => u128::from(table.keys()[group]),
+            Table::Wide(table) => table.keys()[group],
+        }
+    }
+
+    /// Takes the groups of another table in, whose equal keys are equal bits.
+    pub(crate) fn merge(&mut self, other: Groups, limit: usize) -> Result<()> {
+        if other.is_empty() {
+            return Ok(());
+        }
+        if self.is_empty() && !matches!(self.table, Table::Identity { .. }) {
+            *self = other;
+            return Ok(());
+        }
+        match (&mut self.table, &other.table) {
+            (Table::One { .. }, _) => {
+                for (state, from) in self.states.iter_mut().zip(&other.states) {
+                    state.merge(&[0], from.as_ref())?;
+                }
+                Ok(())
+            }
+            (Table::Identity { met, any }, Table::Identity { met: others, .. }) => {
+                *any = true;
+                met.iter_mut().zip(others).for_each(|(mine, theirs)| *mine |= *theirs);
+                let groups: Vec<u32> = (0..met.len() as u32).collect();
+                for (state, from) in self.states.iter_mut().zip(&other.states) {
+                    state.merge(&groups, from.as_ref())?;
+                }
+                Ok(())
+            }
+            (_, Table::Narrow(table)) => {
+                let keys = Packed::Narrow(table.keys().to_vec());
+                self.merge_as(&keys, other, limit)
+            }
+            (_, Table::Wide(table)) => {
+                let keys = Packed::Wide(table.keys().to_vec());
+                self.merge_as(&keys, other, limit)
+            }
+            _ => bail!(LogicalError, "groups of different kinds"),
+        }
+    }
+
+    /// Takes the groups of another table in under these keys.
+    pub(crate) fn merge_as(&mut self, keys: &Packed, other: Groups, limit: usize) -> Result<()> {
+        self.number(keys, limit)?;
+        let missing = self.groups.iter().any(|g| *g == u32::MAX);
+        if missing {
+            // Groups beyond a limit go into one that is not shown.
+            let spare = self.len() as u32;
+            self.states.iter_mut().for_each(|s| s.resize(spare as usize + 1));
+            self.groups.iter_mut().filter(|g| **g == u32::MAX).for_each(|g| *g = spare);
+        }
+        for (state, from) in self.states.iter_mut().zip(&other.states) {
+            state.merge(&self.groups, from.as_ref())?;
+        }
+        Ok(())
+    }
+
+    /// Bytes of memory in use.
+    pub(crate) fn memory(&self) -> usize {
+        let table = match &self.table {
+            Table::One { .. } => 0,
+            Table::Identity { met, .. } => met.len(),
+            Table::Narrow(table) => table.memory(),
+            Table::Wide(table) => table.memory(),
+        };
+        table + self.states.iter().map(|s| s.memory()).sum::<usize>()
+    }
+}
+
+/// How many different keys there are among some batches.
+pub(crate) fn count_distinct(batches: &[Batch]) -> usize {
+    fn count<'k, K: Key>(parts: impl Iterator<Item = &'k Vec<K>>) -> usize {
+        let (mut table, mut groups) = (GroupTable::<K>::new(), Vec::new());
+        for keys in parts {
+            groups.clear();
+            table.groups(keys, usize::MAX, &mut groups);
+        }
+        table.keys().len()
+    }
+    let narrow = batches.iter().filter_map(|b| match &b.keys {
+        Packed::Narrow(keys) => Some(keys),
+        Packed::Wide(_) => None,
+    });
+    let wide = batches.iter().filter_map(|b| match &b.keys {
+        Packed::Wide(keys) => Some(keys),
+        Packed::Narrow(_) => None,
+    });
+    count(narrow) + count(wide)
+}

@@ -1,0 +1,443 @@
+//! Key columns -> one integer a row.
+//!
+//! Every key column takes some bits of the packed key: a value of at most 64 bits its own width, anything
+//! else 32 bits: its code in the dictionary that all blocks share, or its number among the distinct
+//! values met so far (interned). A nullable column takes one bit more, set for NULL. Keys of more
+//! than 128 bits together are interned as rows of bytes.
+
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
+    UInt32Type, UInt64Type,
+};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray};
+use arrow_buffer::NullBuffer;
+use base::{Error, Result, bail};
+use hashbrown::HashTable;
+use types::{Column, DataType, Dictionary, DictionaryColumn, Physical, Value, array_from_values};
+
+use crate::rows;
+
+/// Packs key columns.
+pub(crate) struct KeyEncoder {
+    columns: Vec<KeyColumn>,
+    bits: u32,
+    /// For keys of more than 128 bits: whole rows, interned.
+    whole: Option<Interner>,
+}
+
+struct KeyColumn {
+    data_type: DataType,
+    width: u32,
+    nullable: bool,
+    space: Space,
+}
+
+/// What the bits of a key column mean.
+enum Space {
+    /// The value itself.
+    Bits,
+    /// Codes of a dictionary that all blocks share.
+    Codes(Arc<dyn Dictionary>),
+    /// Numbers of values met so far.
+    Interned(Interner),
+}
+
+/// Distinct byte strings by number.
+#[derive(Default)]
+struct Interner {
+    table: HashTable<u32>,
+    hasher: hashbrown::DefaultHashBuilder,
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    /// Per dictionary met: the number of every code, `u32::MAX` where not yet known.
+    known: HashMap<u64, Vec<u32>>,
+}
+
+impl Interner {
+    fn value(&self, number: usize) -> &[u8] {
+        let start = if number == 0 { 0 } else { self.ends[number - 1] };
+        &self.bytes[start..self.ends[number]]
+    }
+
+    fn intern(&mut self, value: &[u8]) -> u32 {
+        let Interner { table, hasher, bytes, ends, .. } = self;
+        let at = |number: usize| {
+            let start = if number == 0 { 0 } else { ends[number - 1] };
+            &bytes[start..ends[number]]
+        };
+        let hash = hasher.hash_one(value);
+        if let Some(found) = table.find(hash, |number| at(*number as usize) == value) {
+            return *found;
+        }
+        let number = ends.len() as u32;
+        table.insert_unique(hash, number, |number| hasher.hash_one(at(*number as usize)));
+        bytes.extend_from_slice(value);
+        ends.push(bytes.len());
+        number
+    }
+
+    fn memory(&self) -> usize {
+        self.bytes.capacity()
+            + self.ends.capacity() * 8
+            + self.table.capacity() * 5
+            + self.known.values().map(|k| k.capacity() * 4).sum::<usize>()
+    }
+
+    fn column(&mut self, column: &Column, data_type: &DataType) -> Result<Vec<u32>> {
+        match column {
+            Column::Dictionary(coded) => self.coded(coded),
+            Column::Constant { value, len } => {
+                let number = self.flat(value, data_type)?;
+                Ok(vec![number[0]; *len])
+            }
+            Column::Flat(array) => self.flat(array, data_type),
+        }
+    }
+
+    fn coded(&mut self, column: &DictionaryColumn) -> Result<Vec<u32>> {
+        let id = column.dictionary.id();
+        let mut known =
+            self.known.remove(&id).unwrap_or_else(|| vec![u32::MAX; column.dictionary.len()]);
+        if known.is_empty() {
+            self.known.insert(id, known);
+            return Ok(vec![0; column.codes.len()]);
+        }
+        let mut fresh: Vec<u32> =
+            column.codes.iter().copied().filter(|c| known[*c as usize] == u32::MAX).collect();
+        fresh.sort_unstable();
+        fresh.dedup();
+        if !fresh.is_empty() {
+            let values = column.dictionary.lookup(&fresh)?;
+            let values = values.as_binary_view();
+            for (at, code) in fresh.iter().enumerate() {
+                known[*code as usize] = self.intern(values.value(at));
+            }
+        }
+        let numbers = column.codes.iter().map(|c| known[*c as usize]).collect();
+        self.known.insert(id, known);
+        Ok(numbers)
+    }
+
+    fn flat(&mut self, array: &ArrayRef, data_type: &DataType) -> Result<Vec<u32>> {
+        let mut numbers = Vec::with_capacity(array.len());
+        if data_type.physical() == Physical::Bytes {
+            let values = array.as_binary_view();
+            let mut last: Option<(usize, u32)> = None;
+            for row in 0..values.len() {
+                if values.is_null(row) {
+                    numbers.push(0);
+                    continue;
+                }
+                let value = values.value(row);
+                let number = match last {
+                    Some((before, number)) if values.value(before) == value => number,
+                    _ => self.intern(value),
+                };
+                last = Some((row, number));
+                numbers.push(number);
+            }
+            return Ok(numbers);
+        }
+        let mut scratch = Vec::new();
+        for row in 0..array.len() {
+            scratch.clear();
+            rows::write(array, data_type, row, &mut scratch);
+            numbers.push(self.intern(&scratch));
+        }
+        Ok(numbers)
+    }
+
+    /// The values of some numbers.
+    fn decode(
+        &self,
+        numbers: &[u32],
+        nulls: Option<NullBuffer>,
+        data_type: &DataType,
+    ) -> Result<ArrayRef> {
+        if data_type.physical() == Physical::Bytes {
+            let mut out = arrow_array::builder::BinaryViewBuilder::with_capacity(numbers.len());
+            for (row, number) in numbers.iter().enumerate() {
+                if nulls.as_ref().is_some_and(|n| n.is_null(row)) {
+                    out.append_null();
+                } else {
+                    out.append_value(self.value(*number as usize));
+                }
+            }
+            return Ok(Arc::new(out.finish()));
+        }
+        let mut values = Vec::with_capacity(numbers.len());
+        for (row, number) in numbers.iter().enumerate() {
+            if nulls.as_ref().is_some_and(|n| n.is_null(row)) {
+                values.push(Value::Null);
+            } else {
+                values.push(rows::read(&mut self.value(*number as usize), data_type)?);
+            }
+        }
+        array_from_values(data_type, &values)
+    }
+}
+
+/// Packed keys of some rows.
+pub(crate) enum Packed {
+    /// At most 64 bits.
+    Narrow(Vec<u64>),
+    /// At most 128 bits.
+    Wide(Vec<u128>),
+}
+
+impl KeyEncoder {
+    /// For key columns of these types, and the dictionaries that all blocks share where there is one.
+    pub(crate) fn new(
+        types: &[DataType],
+        dictionaries: &[Option<Arc<dyn Dictionary>>],
+    ) -> KeyEncoder {
+        let mut columns = Vec::with_capacity(types.len());
+        for (data_type, dictionary) in types.iter().zip(dictionaries) {
+            let nullable = data_type.is_nullable();
+            let (width, space) = match (fixed_width(data_type), dictionary) {
+                (Some(width), _) => (width, Space::Bits),
+                (None, Some(dictionary)) => {
+                    let width = 32 - (dictionary.len() as u32).leading_zeros();
+                    (width.max(1), Space::Codes(dictionary.clone()))
+                }
+                (None, None) => (32, Space::Interned(Interner::default())),
+            };
+            columns.push(KeyColumn { data_type: data_type.clone(), width, nullable, space });
+        }
+        let bits = columns.iter().map(|c| c.width + u32::from(c.nullable)).sum();
+        let whole = (bits > 128).then(Interner::default);
+        KeyEncoder { columns, bits, whole }
+    }
+
+    /// Bits of a packed key; 32 where rows are interned whole.
+    pub(crate) fn bits(&self) -> u32 {
+        if self.whole.is_some() { 32 } else { self.bits }
+    }
+
+    /// Whether equal keys of two encoders for the same input are equal values.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.whole.is_none() && !self.columns.iter().any(|c| matches!(c.space, Space::Interned(_)))
+    }
+
+    /// The number of values of the only key where it is a code of a dictionary and never NULL.
+    pub(crate) fn only_dictionary(&self) -> Option<usize> {
+        match self.columns.as_slice() {
+            [KeyColumn { space: Space::Codes(dictionary), nullable: false, .. }] => {
+                Some(dictionary.len())
+            }
+            _ => None,
+        }
+    }
+
+    /// Bytes of memory in use.
+    pub(crate) fn memory(&self) -> usize {
+        let interned = self.columns.iter().map(|c| match &c.space {
+            Space::Interned(interner) => interner.memory(),
+            _ => 0,
+        });
+        interned.sum::<usize>() + self.whole.as_ref().map_or(0, Interner::memory)
+    }
+
+    /// Packs the keys of some rows.
+    pub(crate) fn encode(&mut self, columns: &[Column], count: usize) -> Result<Packed> {
+        if let Some(whole) = &mut self.whole {
+            let flat: Vec<ArrayRef> = columns.iter().map(Column::to_flat).collect::<Result<_>>()?;
+            let (mut keys, mut scratch) = (Vec::with_capacity(count), Vec::new());
+            for row in 0..count {
+                scratch.clear();
+                for (array, column) in flat.iter().zip(&self.columns) {
+                    rows::write(array, &column.data_type, row, &mut scratch);
+                }
+                keys.push(u64::from(whole.intern(&scratch)));
+            }
+            return Ok(Packed::Narrow(keys));
+        }
+        if self.bits <= 64 {
+            let mut keys = vec![0u64; count];
+            let mut shift = 0;
+            for (column, key) in columns.iter().zip(&mut self.columns) {
+                key.each(column, count, &mut |row, bits| keys[row] |= bits << shift)?;
+                key.nulls(column, &mut |row| {
+                    keys[row] = keys[row] & !(mask64(key.width) << shift) | 1 << (shift + key.width)
+                });
+                shift += key.width + u32::from(key.nullable);
+            }
+            return Ok(Packed::Narrow(keys));
+        }
+        let mut keys = vec![0u128; count];
+        let mut shift = 0;
+        for (column, key) in columns.iter().zip(&mut self.columns) {
+            key.each(column, count, &mut |row, bits| keys[row] |= u128::from(bits) << shift)?;
+            key.nulls(column, &mut |row| {
+                keys[row] = keys[row] & !(u128::from(mask64(key.width)) << shift)
+                    | 1 << (shift + key.width);
+            });
+            shift += key.width + u32::from(key.nullable);
+        }
+        Ok(Packed::Wide(keys))
+    }
+
+    /// The key columns of some packed keys.
+    pub(crate) fn decode(&self, keys: &[u128]) -> Result<Vec<Column>> {
+        if let Some(whole) = &self.whole {
+            let mut values: Vec<Vec<Value>> =
+                vec![Vec::with_capacity(keys.len()); self.columns.len()];
+            for key in keys {
+                let mut bytes = whole.value(*key as usize);
+                for (column, values) in self.columns.iter().zip(&mut values) {
+                    values.push(rows::read(&mut bytes, &column.data_type)?);
+                }
+            }
+            let arrays = self.columns.iter().zip(values);
+            return arrays
+                .map(|(c, v)| array_from_values(&c.data_type, &v).map(Column::Flat))
+                .collect();
+        }
+        let mut shift = 0;
+        let mut columns = Vec::with_capacity(self.columns.len());
+        for key in &self.columns {
+            let bits: Vec<u64> =
+                keys.iter().map(|k| (k >> shift) as u64 & mask64(key.width)).collect();
+            let nulls = key.nullable.then(|| {
+                keys.iter().map(|k| k >> (shift + key.width) & 1 == 0).collect::<NullBuffer>()
+            });
+            columns.push(key.decode(&bits, nulls.filter(|n| n.null_count() > 0))?);
+            shift += key.width + u32::from(key.nullable);
+        }
+        Ok(columns)
+    }
+}
+
+fn mask64(width: u32) -> u64 {
+    if width >= 64 { u64::MAX } else { (1 << width) - 1 }
+}
+
+fn fixed_width(data_type: &DataType) -> Option<u32> {
+    Some(match data_type.physical() {
+        Physical::UInt8 | Physical::Int8 => 8,
+        Physical::UInt16 | Physical::Int16 => 16,
+        Physical::UInt32 | Physical::Int32 | Physical::Float32 => 32,
+        Physical::UInt64 | Physical::Int64 | Physical::Float64 => 64,
+        _ => return None,
+    })
+}
+
+impl KeyColumn {
+    /// Calls `put` with the bits of every row; whatever stands under NULL.
+    fn each(
+        &mut self,
+        column: &Column,
+        count: usize,
+        put: &mut impl FnMut(usize, u64),
+    ) -> Result<()> {
+        match &mut self.space {
+            Space::Bits => {
+                let (array, one) = match column {
+                    Column::Constant { value, .. } => (value.clone(), true),
+                    other => (other.to_flat()?, false),
+                };
+                let bits = bits_of(&array, self.data_type.physical())?;
+                if one {
+                    (0..count).for_each(|row| put(row, bits[0]));
+                } else {
+                    bits.into_iter().enumerate().for_each(|(row, bits)| put(row, bits));
+                }
+            }
+            Space::Codes(dictionary) => match column {
+                Column::Dictionary(coded) if coded.dictionary.id() == dictionary.id() => {
+                    coded
+                        .codes
+                        .iter()
+                        .enumerate()
+                        .for_each(|(row, code)| put(row, u64::from(*code)));
+                }
+                _ => bail!(LogicalError, "a block without the dictionary that was promised"),
+            },
+            Space::Interned(interner) => {
+                let numbers = interner.column(column, &self.data_type)?;
+                numbers
+                    .into_iter()
+                    .enumerate()
+                    .for_each(|(row, number)| put(row, u64::from(number)));
+            }
+        }
+        Ok(())
+    }
+
+    fn nulls(&self, column: &Column, put: &mut impl FnMut(usize)) {
+        if !self.nullable {
+            return;
+        }
+        if let Some(nulls) = column.nulls() {
+            (0..nulls.len()).filter(|row| nulls.is_null(*row)).for_each(put);
+        }
+    }
+
+    fn decode(&self, bits: &[u64], nulls: Option<NullBuffer>) -> Result<Column> {
+        Ok(match &self.space {
+            Space::Bits => Column::Flat(from_bits(bits, nulls, self.data_type.physical())?),
+            Space::Codes(dictionary) => Column::Dictionary(DictionaryColumn {
+                codes: bits.iter().map(|b| *b as u32).collect(),
+                nulls,
+                dictionary: dictionary.clone(),
+            }),
+            Space::Interned(interner) => {
+                let numbers: Vec<u32> = bits.iter().map(|b| *b as u32).collect();
+                Column::Flat(interner.decode(&numbers, nulls, &self.data_type)?)
+            }
+        })
+    }
+}
+
+/// The values of a primitive as bits; equal values give equal bits.
+fn bits_of(array: &ArrayRef, physical: Physical) -> Result<Vec<u64>> {
+    fn of<T: ArrowPrimitiveType>(array: &ArrayRef, convert: impl Fn(T::Native) -> u64) -> Vec<u64> {
+        array.as_primitive::<T>().values().iter().map(|v| convert(*v)).collect()
+    }
+    Ok(match physical {
+        Physical::UInt8 => of::<UInt8Type>(array, u64::from),
+        Physical::UInt16 => of::<UInt16Type>(array, u64::from),
+        Physical::UInt32 => of::<UInt32Type>(array, u64::from),
+        Physical::UInt64 => of::<UInt64Type>(array, |v| v),
+        Physical::Int8 => of::<Int8Type>(array, |v| u64::from(v as u8)),
+        Physical::Int16 => of::<Int16Type>(array, |v| u64::from(v as u16)),
+        Physical::Int32 => of::<Int32Type>(array, |v| u64::from(v as u32)),
+        Physical::Int64 => of::<Int64Type>(array, |v| v as u64),
+        Physical::Float32 => of::<Float32Type>(array, |v| {
+            u64::from((rows::canonical(f64::from(v)) as f32).to_bits())
+        }),
+        Physical::Float64 => of::<Float64Type>(array, |v| rows::canonical(v).to_bits()),
+        other => bail!(LogicalError, "keys of {other:?} have no bits"),
+    })
+}
+
+fn from_bits(bits: &[u64], nulls: Option<NullBuffer>, physical: Physical) -> Result<ArrayRef> {
+    fn of<T: ArrowPrimitiveType>(
+        bits: &[u64],
+        nulls: Option<NullBuffer>,
+        convert: impl Fn(u64) -> T::Native,
+    ) -> Result<ArrayRef> {
+        let values = bits.iter().map(|b| convert(*b)).collect();
+        PrimitiveArray::<T>::try_new(values, nulls)
+            .map(|a| Arc::new(a) as ArrayRef)
+            .map_err(|e| Error::logical(e.to_string()))
+    }
+    match physical {
+        Physical::UInt8 => of::<UInt8Type>(bits, nulls, |b| b as u8),
+        Physical::UInt16 => of::<UInt16Type>(bits, nulls, |b| b as u16),
+        Physical::UInt32 => of::<UInt32Type>(bits, nulls, |b| b as u32),
+        Physical::UInt64 => of::<UInt64Type>(bits, nulls, |b| b),
+        Physical::Int8 => of::<Int8Type>(bits, nulls, |b| b as i8),
+        Physical::Int16 => of::<Int16Type>(bits, nulls, |b| b as i16),
+        Physical::Int32 => of::<Int32Type>(bits, nulls, |b| b as i32),
+        Physical::Int64 => of::<Int64Type>(bits, nulls, |b| b as i64),
+        Physical::Float32 => of::<Float32Type>(bits, nulls, |b| f32::from_bits(b as u32)),
+        Physical::Float64 => of::<Float64Type>(bits, nulls, f64::from_bits),
+        other => bail!(LogicalError, "keys of {other:?} have no bits"),
+    }
+}

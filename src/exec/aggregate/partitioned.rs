@@ -1,0 +1,183 @@
+//! Grouping of mostly different keys: rows are cut by hash, then each partition is grouped in cache.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arrow_array::UInt32Array;
+use base::{Result, bail};
+use types::{Block, Column};
+
+use super::grouped::{Groups, count_distinct};
+use super::keys::{KeyEncoder, Packed};
+use super::table::Key;
+use super::{Batch, Shared, output};
+use crate::scheduler::Step;
+
+/// Partitions: with 10 million groups each takes about 80,000, whose table fits the second cache.
+const PARTITIONS: usize = 128;
+
+/// Rows gathered before they are cut, so that each partition gets runs of some length.
+const CUT_ROWS: usize = 65_536;
+
+/// Whether the first rows speak for partitioning.
+pub(super) fn is_worth(batches: &[Batch]) -> bool {
+    let rows: usize = batches.iter().map(|b| b.rows).sum();
+    count_distinct(batches) * 8 > rows
+}
+
+/// Rows of one lane, cut by the hash of their keys.
+pub(super) struct Partitioned {
+    waiting: Vec<Batch>,
+    waiting_rows: usize,
+    cuts: Vec<Cut>,
+    bytes: usize,
+}
+
+/// Some rows sorted by partition.
+struct Cut {
+    keys: Packed,
+    arguments: Vec<Column>,
+    /// Where each partition begins, and the end.
+    offsets: Vec<u32>,
+}
+
+impl Partitioned {
+    pub(super) fn new() -> Partitioned {
+        Partitioned { waiting: Vec::new(), waiting_rows: 0, cuts: Vec::new(), bytes: 0 }
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn add(&mut self, batch: Batch) -> Result<()> {
+        self.waiting_rows += batch.rows;
+        self.waiting.push(batch);
+        if self.waiting_rows >= CUT_ROWS { self.cut() } else { Ok(()) }
+    }
+
+    fn cut(&mut self) -> Result<()> {
+        let batches = std::mem::take(&mut self.waiting);
+        let rows = std::mem::take(&mut self.waiting_rows);
+        if rows == 0 {
+            return Ok(());
+        }
+        let width = batches[0].arguments.len();
+        let mut arguments = Vec::with_capacity(width);
+        for at in 0..width {
+            let parts: Vec<Column> = batches.iter().map(|b| b.arguments[at].clone()).collect();
+            arguments.push(Column::concat(&parts)?);
+        }
+        let mut narrow: Vec<u64> = Vec::new();
+        let mut wide: Vec<u128> = Vec::new();
+        for batch in batches {
+            match batch.keys {
+                Packed::Narrow(keys) => narrow.extend(keys),
+                Packed::Wide(keys) => wide.extend(keys),
+            }
+        }
+        let cut = if wide.is_empty() {
+            let (order, offsets) = order(&narrow);
+            let keys = order.iter().map(|row| narrow[*row as usize]).collect();
+            Cut { keys: Packed::Narrow(keys), arguments: taken(&arguments, order)?, offsets }
+        } else {
+            let (order, offsets) = order(&wide);
+            let keys = order.iter().map(|row| wide[*row as usize]).collect();
+            Cut { keys: Packed::Wide(keys), arguments: taken(&arguments, order)?, offsets }
+        };
+        let key_bytes = match &cut.keys {
+            Packed::Narrow(keys) => keys.len() * 8,
+            Packed::Wide(keys) => keys.len() * 16,
+        };
+        self.bytes += key_bytes + cut.arguments.iter().map(Column::memory).sum::<usize>();
+        self.cuts.push(cut);
+        Ok(())
+    }
+}
+
+fn taken(arguments: &[Column], order: Vec<u32>) -> Result<Vec<Column>> {
+    let order = UInt32Array::from(order);
+    arguments.iter().map(|a| a.take(&order)).collect()
+}
+
+/// Row numbers sorted by partition (a counting sort), and where each partition begins.
+fn order<K: Key>(keys: &[K]) -> (Vec<u32>, Vec<u32>) {
+    let partitions: Vec<u8> = keys.iter().map(|k| (k.hash() >> 57) as u8).collect();
+    let mut offsets = vec![0u32; PARTITIONS + 1];
+    for partition in &partitions {
+        offsets[usize::from(*partition) + 1] += 1;
+    }
+    for at in 0..PARTITIONS {
+        offsets[at + 1] += offsets[at];
+    }
+    let mut next = offsets.clone();
+    let mut order = vec![0u32; keys.len()];
+    for (row, partition) in partitions.iter().enumerate() {
+        let at = &mut next[usize::from(*partition)];
+        order[*at as usize] = row as u32;
+        *at += 1;
+    }
+    (order, offsets)
+}
+
+/// Groups every partition of all lanes and gives the groups out.
+pub(super) fn finish_partitions(
+    shared: &Arc<Shared>,
+    mut lanes: Vec<Partitioned>,
+) -> Result<Vec<Block>> {
+    for lane in &mut lanes {
+        lane.cut()?;
+    }
+    struct Worker {
+        encoder: KeyEncoder,
+        blocks: Vec<Block>,
+        held: base::Reservation,
+    }
+    let cuts: Arc<Vec<Cut>> = Arc::new(lanes.into_iter().flat_map(|l| l.cuts).collect());
+    let next = Arc::new(AtomicUsize::new(0));
+    let workers = (0..shared.context.settings.threads.max(1))
+        .map(|_| Worker {
+            encoder: KeyEncoder::new(&shared.key_types, &shared.dictionaries),
+            blocks: Vec::new(),
+            held: shared.context.budget.reservation(),
+        })
+        .collect();
+    let own = shared.clone();
+    let workers = shared.context.scheduler.run(workers, move |worker: &mut Worker| {
+        own.context.cancel.check()?;
+        let partition = next.fetch_add(1, Ordering::Relaxed);
+        if partition >= PARTITIONS {
+            return Ok(Step::Done);
+        }
+        let mut groups = group(&own, &cuts, partition)?;
+        let blocks = output::blocks(&own, &worker.encoder, &mut groups)?;
+        let bytes: usize = blocks.iter().map(Block::memory).sum();
+        worker.held.resize(worker.held.bytes() + bytes)?;
+        worker.blocks.extend(blocks);
+        Ok(Step::Again)
+    })?;
+    Ok(workers.into_iter().flat_map(|w| w.blocks).collect())
+}
+
+fn group(shared: &Shared, cuts: &[Cut], partition: usize) -> Result<Groups> {
+    let rows: usize =
+        cuts.iter().map(|c| (c.offsets[partition + 1] - c.offsets[partition]) as usize).sum();
+    let wide = matches!(cuts.first(), Some(Cut { keys: Packed::Wide(_), .. }));
+    let mut groups = Groups::with_capacity(&shared.calls, wide, rows / 2);
+    for cut in cuts {
+        let (first, end) = (cut.offsets[partition] as usize, cut.offsets[partition + 1] as usize);
+        if first == end {
+            continue;
+        }
+        let keys = match &cut.keys {
+            Packed::Narrow(keys) => Packed::Narrow(keys[first..end].to_vec()),
+            Packed::Wide(keys) => Packed::Wide(keys[first..end].to_vec()),
+        };
+        let arguments = cut.arguments.iter().map(|a| a.slice(first, end - first)).collect();
+        groups.add(&Batch { keys, arguments, rows: end - first }, &shared.calls, usize::MAX)?;
+    }
+    if groups.len() > rows {
+        bail!(LogicalError, "more groups than rows");
+    }
+    Ok(groups)
+}

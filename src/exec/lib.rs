@@ -1,0 +1,26 @@
+//! Physical operators: a logical plan becomes pipelines of blocks, run by a fair scheduler.
+//!
+//! This room must not know HTTP or SQL text.
+//!
+//! A plan is executed from its leaves: every node becomes a [`Source`], from which any number of lanes
+//! can read blocks side by side. Streaming nodes (filter, projection, join probe) wrap the reader
+//! below; breaking nodes (aggregation, sort, distinct, join build) run all lanes of what is below to
+//! the end and offer their result as a new source.
+
+mod aggregate;
+mod context;
+mod join;
+mod limit;
+mod metadata;
+mod order;
+mod pipeline;
+mod rows;
+mod scan;
+mod scheduler;
+mod sort;
+mod top_scan;
+
+pub use context::{Counters, ExecContext, ExecSettings};
+pub use pipeline::{BlockReader, Source, collect, execute, stream};
+pub use scan::{ScanReport, Translations, explain_scan};
+pub use scheduler::Scheduler;

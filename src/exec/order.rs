@@ -1,0 +1,203 @@
+//! Comparing rows by sort keys.
+
+use std::cmp::Ordering;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
+    UInt16Type, UInt32Type, UInt64Type,
+};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, BinaryViewArray, FixedSizeBinaryArray};
+use arrow_buffer::NullBuffer;
+use base::Result;
+use plan::SortKey;
+use types::{Column, DataType, Physical, Value, value_at};
+
+/// The sort keys of some rows, ready to be compared.
+pub(crate) struct Order {
+    keys: Vec<OrderKey>,
+}
+
+struct OrderKey {
+    values: Values,
+    /// NULL and NaN: not compared, placed first or last.
+    placed: Option<NullBuffer>,
+    descending: bool,
+    placed_first: bool,
+}
+
+/// Values in a form whose order is theirs.
+enum Values {
+    Same,
+    Words(Vec<u64>),
+    Wide(Vec<u128>),
+    Bytes(BinaryViewArray),
+    Fixed(FixedSizeBinaryArray),
+    Any(ArrayRef, DataType),
+}
+
+impl Order {
+    /// For the evaluated keys of some rows.
+    pub(crate) fn new(columns: &[Column], types: &[DataType], keys: &[SortKey]) -> Result<Order> {
+        let mut all = Vec::with_capacity(keys.len());
+        for ((column, data_type), key) in columns.iter().zip(types).zip(keys) {
+            let (values, placed) = match column {
+                Column::Constant { .. } => (Values::Same, None),
+                Column::Dictionary(coded) => (
+                    Values::Words(coded.codes.iter().map(|c| u64::from(*c)).collect()),
+                    coded.nulls.clone(),
+                ),
+                Column::Flat(array) => values_of(array, data_type),
+            };
+            all.push(OrderKey {
+                values,
+                placed,
+                descending: key.descending,
+                placed_first: key.nulls_first,
+            });
+        }
+        Ok(Order { keys: all })
+    }
+
+    /// The order of two rows.
+    pub(crate) fn compare(&self, a: u32, b: u32) -> Ordering {
+        for key in &self.keys {
+            let ordering = key.compare(a as usize, b as usize);
+            if ordering != Ordering::Equal {
+                return ordering;
+            }
+        }
+        Ordering::Equal
+    }
+
+    /// Sorts row numbers; rows that are equal keep their order.
+    pub(crate) fn sort(&self, rows: &mut [u32]) {
+        if let [OrderKey { values: Values::Words(words), placed: None, descending, .. }] =
+            self.keys.as_slice()
+        {
+            if *descending {
+                rows.sort_by_key(|row| std::cmp::Reverse(words[*row as usize]));
+            } else {
+                rows.sort_by_key(|row| words[*row as usize]);
+            }
+            return;
+        }
+        rows.sort_by(|a, b| self.compare(*a, *b));
+    }
+
+    /// The numbers of the first `count` of `rows` rows in order.
+    pub(crate) fn smallest(&self, rows: usize, count: usize) -> Vec<u32> {
+        let mut numbers: Vec<u32> = (0..rows as u32).collect();
+        if count == 0 {
+            return Vec::new();
+        }
+        if count < rows {
+            let by_place = |a: &u32, b: &u32| self.compare(*a, *b).then(a.cmp(b));
+            numbers.select_nth_unstable_by(count - 1, by_place);
+            numbers.truncate(count);
+            numbers.sort_unstable();
+        }
+        self.sort(&mut numbers);
+        numbers
+    }
+}
+
+impl OrderKey {
+    fn compare(&self, a: usize, b: usize) -> Ordering {
+        if let Some(valid) = &self.placed {
+            match (valid.is_valid(a), valid.is_valid(b)) {
+                (true, true) => {}
+                (false, false) => return Ordering::Equal,
+                (false, true) if self.placed_first => return Ordering::Less,
+                (true, false) if !self.placed_first => return Ordering::Less,
+                _ => return Ordering::Greater,
+            }
+        }
+        let ordering = match &self.values {
+            Values::Same => Ordering::Equal,
+            Values::Words(words) => words[a].cmp(&words[b]),
+            Values::Wide(words) => words[a].cmp(&words[b]),
+            Values::Bytes(array) => array.value(a).cmp(array.value(b)),
+            Values::Fixed(array) => array.value(a).cmp(array.value(b)),
+            Values::Any(array, data_type) => {
+                compare_values(&value_at(array, data_type, a), &value_at(array, data_type, b))
+            }
+        };
+        if self.descending { ordering.reverse() } else { ordering }
+    }
+}
+
+fn values_of(array: &ArrayRef, data_type: &DataType) -> (Values, Option<NullBuffer>) {
+    fn words<T: ArrowPrimitiveType>(
+        array: &ArrayRef,
+        convert: impl Fn(T::Native) -> u64,
+    ) -> Values {
+        Values::Words(array.as_primitive::<T>().values().iter().map(|v| convert(*v)).collect())
+    }
+    let nulls = array.nulls().cloned();
+    let signed = |v: i64| (v as u64) ^ (1 << 63);
+    let values = match data_type.physical() {
+        Physical::UInt8 => words::<UInt8Type>(array, u64::from),
+        Physical::UInt16 => words::<UInt16Type>(array, u64::from),
+        Physical::UInt32 => words::<UInt32Type>(array, u64::from),
+        Physical::UInt64 => words::<UInt64Type>(array, |v| v),
+        Physical::Int8 => words::<Int8Type>(array, |v| signed(i64::from(v))),
+        Physical::Int16 => words::<Int16Type>(array, |v| signed(i64::from(v))),
+        Physical::Int32 => words::<Int32Type>(array, |v| signed(i64::from(v))),
+        Physical::Int64 => words::<Int64Type>(array, signed),
+        Physical::Float32 => {
+            let floats = array.as_primitive::<Float32Type>().values();
+            let placed = with_nan(nulls, floats.iter().map(|v| v.is_nan()));
+            return (words::<Float32Type>(array, |v| float_order(f64::from(v))), placed);
+        }
+        Physical::Float64 => {
+            let floats = array.as_primitive::<Float64Type>().values();
+            let placed = with_nan(nulls, floats.iter().map(|v| v.is_nan()));
+            return (words::<Float64Type>(array, float_order), placed);
+        }
+        Physical::Int128 => {
+            let flip = if data_type.is_unsigned_128() { 0 } else { 1u128 << 127 };
+            let values = array.as_primitive::<Decimal128Type>().values();
+            Values::Wide(values.iter().map(|v| (*v as u128) ^ flip).collect())
+        }
+        Physical::Bytes => Values::Bytes(array.as_binary_view().clone()),
+        Physical::Fixed(_) => Values::Fixed(array.as_fixed_size_binary().clone()),
+        Physical::List | Physical::Struct => Values::Any(array.clone(), data_type.clone()),
+    };
+    (values, nulls)
+}
+
+/// Bits of a float whose order as integers is the float's; both zeros are equal.
+fn float_order(value: f64) -> u64 {
+    let bits = (value + 0.0).to_bits();
+    if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
+}
+
+/// NULLs, and NaN as if it were one.
+fn with_nan(nulls: Option<NullBuffer>, nan: impl Iterator<Item = bool>) -> Option<NullBuffer> {
+    let valid: NullBuffer = nan.map(|nan| !nan).collect();
+    let valid = (valid.null_count() > 0).then_some(valid);
+    NullBuffer::union(nulls.as_ref(), valid.as_ref())
+}
+
+/// The order of arrays and tuples: element by element, NULL last.
+fn compare_values(a: &Value, b: &Value) -> Ordering {
+    match (a, b) {
+        (Value::Null, Value::Null) => Ordering::Equal,
+        (Value::Null, _) => Ordering::Greater,
+        (_, Value::Null) => Ordering::Less,
+        (Value::Int(a), Value::Int(b)) => a.cmp(b),
+        (Value::Float(a), Value::Float(b)) => a.total_cmp(b),
+        (Value::Bytes(a), Value::Bytes(b)) => a.cmp(b),
+        (Value::Array(a), Value::Array(b)) | (Value::Tuple(a), Value::Tuple(b)) => {
+            for (a, b) in a.iter().zip(b.iter()) {
+                let ordering = compare_values(a, b);
+                if ordering != Ordering::Equal {
+                    return ordering;
+                }
+            }
+            a.len().cmp(&b.len())
+        }
+        _ => Ordering::Equal,
+    }
+}

@@ -1,0 +1,160 @@
+//! One dictionary for several parts: their sorted values merged, and every part's codes translated.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, BinaryViewArray, UInt32Array};
+use base::{Error, Result};
+use parking_lot::Mutex;
+use storage::PartDictionary;
+use types::{Dictionary, MemoryDictionary};
+
+/// Translations are kept while their values together are fewer than this.
+const KEPT_VALUES: usize = 32 << 20;
+
+/// The merged values of several parts' dictionaries; codes of it are ordered as their values.
+pub struct GlobalDictionary {
+    id: u64,
+    parts: Vec<Arc<PartDictionary>>,
+    /// Of every value: a part that has it, and its code there.
+    origins: Vec<(u16, u32)>,
+    /// For every part: its codes' places among the merged values.
+    translations: Vec<Vec<u32>>,
+}
+
+impl fmt::Debug for GlobalDictionary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GlobalDictionary({} values of {} parts)", self.origins.len(), self.parts.len())
+    }
+}
+
+impl GlobalDictionary {
+    fn new(parts: Vec<Arc<PartDictionary>>) -> Result<GlobalDictionary> {
+        let values: Vec<ArrayRef> = parts.iter().map(|p| p.values()).collect::<Result<_>>()?;
+        let views: Vec<&BinaryViewArray> = values.iter().map(|v| v.as_binary_view()).collect();
+        let mut translations: Vec<Vec<u32>> =
+            views.iter().map(|v| Vec::with_capacity(v.len())).collect();
+        let mut origins: Vec<(u16, u32)> = Vec::new();
+        let mut heap: BinaryHeap<Reverse<(&[u8], usize)>> = BinaryHeap::new();
+        for (part, view) in views.iter().enumerate() {
+            if !view.is_empty() {
+                heap.push(Reverse((view.value(0), part)));
+            }
+        }
+        let mut last: Option<&[u8]> = None;
+        while let Some(mut top) = heap.peek_mut() {
+            let Reverse((value, part)) = *top;
+            let code = translations[part].len();
+            if last != Some(value) {
+                origins.push((part as u16, code as u32));
+                last = Some(value);
+            }
+            translations[part].push(origins.len() as u32 - 1);
+            if code + 1 < views[part].len() {
+                *top = Reverse((views[part].value(code + 1), part));
+            } else {
+                std::collections::binary_heap::PeekMut::pop(top);
+            }
+        }
+        Ok(GlobalDictionary { id: MemoryDictionary::new_id(), parts, origins, translations })
+    }
+
+    /// The place among the merged values of every code of a part.
+    pub(crate) fn translation(&self, part: usize) -> &[u32] {
+        &self.translations[part]
+    }
+}
+
+impl Dictionary for GlobalDictionary {
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn len(&self) -> usize {
+        self.origins.len()
+    }
+
+    fn values(&self) -> Result<ArrayRef> {
+        let codes: Vec<u32> = (0..self.origins.len() as u32).collect();
+        self.lookup(&codes)
+    }
+
+    fn lookup(&self, codes: &[u32]) -> Result<ArrayRef> {
+        let mut of_part: Vec<Vec<u32>> = vec![Vec::new(); self.parts.len()];
+        let mut places = Vec::with_capacity(codes.len());
+        for code in codes {
+            let Some((part, own)) = self.origins.get(*code as usize) else {
+                return Err(Error::logical(format!("no code {code} in a dictionary")));
+            };
+            let list = &mut of_part[usize::from(*part)];
+            places.push((usize::from(*part), list.len()));
+            list.push(*own);
+        }
+        let found: Vec<ArrayRef> = self
+            .parts
+            .iter()
+            .zip(&of_part)
+            .map(|(part, codes)| {
+                if codes.len() * 8 > part.len() {
+                    let all = part.values()?;
+                    let codes = UInt32Array::from(codes.clone());
+                    return arrow_select::take::take(&all, &codes, None)
+                        .map_err(|e| Error::logical(e.to_string()));
+                }
+                part.lookup(codes)
+            })
+            .collect::<Result<_>>()?;
+        let arrays: Vec<&dyn Array> = found.iter().map(AsRef::as_ref).collect();
+        arrow_select::interleave::interleave(&arrays, &places)
+            .map_err(|e| Error::logical(e.to_string()))
+    }
+}
+
+/// Merged dictionaries by the parts that they are of, kept between queries.
+#[derive(Default)]
+pub struct Translations {
+    known: Mutex<VecDeque<Known>>,
+}
+
+/// The ids of the parts' dictionaries, and what they make together.
+type Known = (Vec<u64>, Arc<GlobalDictionary>);
+
+impl Translations {
+    /// The merged dictionary; made anew only where `worth`.
+    pub(crate) fn get(
+        &self,
+        parts: &[Arc<PartDictionary>],
+        worth: bool,
+    ) -> Result<Option<Arc<GlobalDictionary>>> {
+        let ids: Vec<u64> = parts.iter().map(|p| p.id()).collect();
+        {
+            let mut known = self.known.lock();
+            if let Some(at) = known.iter().position(|(k, _)| *k == ids)
+                && let Some(found) = known.remove(at)
+            {
+                let global = found.1.clone();
+                known.push_back(found);
+                return Ok(Some(global));
+            }
+        }
+        if !worth {
+            return Ok(None);
+        }
+        let global = Arc::new(GlobalDictionary::new(parts.to_vec())?);
+        let mut known = self.known.lock();
+        known.push_back((ids, global.clone()));
+        let mut total: usize = known.iter().map(|(_, g)| g.len()).sum();
+        while total > KEPT_VALUES && known.len() > 1 {
+            total -= known.pop_front().map_or(0, |(_, g)| g.len());
+        }
+        Ok(Some(global))
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        self.known.lock().clear();
+    }
+}

@@ -1,0 +1,359 @@
+//! One granule: tests over a shrinking selection, then the columns of what is left.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use arrow_array::BooleanArray;
+use base::Result;
+use storage::Extremes;
+use types::{Block, Column, DataType, DictionaryColumn, Value};
+
+use super::predicate::{CodeSet, Shape, Verdict};
+use super::prepare::{PreparedPart, PreparedScan, Test};
+use crate::context::ExecContext;
+use crate::pipeline::truth;
+
+/// Reads granules of a prepared scan for one lane.
+pub(crate) struct GranuleReader {
+    scan: Arc<PreparedScan>,
+}
+
+/// Rows of a granule that passed so far; `None` is all.
+type Selection = Option<Vec<u16>>;
+
+impl GranuleReader {
+    pub(crate) fn new(scan: Arc<PreparedScan>) -> GranuleReader {
+        GranuleReader { scan }
+    }
+
+    /// The rows of a granule that pass all tests, with the visible columns.
+    pub(crate) fn read(
+        &mut self,
+        part: usize,
+        granule: usize,
+        context: &ExecContext,
+    ) -> Result<Block> {
+        let prepared = &self.scan.parts[part];
+        context
+            .counters
+            .read_rows
+            .fetch_add(prepared.part.granule_rows(granule) as u64, Ordering::Relaxed);
+        let mut cached = Vec::new();
+        let Some(selection) = self.select(prepared, granule, &mut cached)? else {
+            return Ok(Block::new(Vec::new(), 0));
+        };
+        let visible: Vec<usize> = (0..self.scan.visible).collect();
+        let block = self.some_columns(prepared, granule, &selection, &visible, &cached)?;
+        context.counters.read_bytes.fetch_add(block.memory() as u64, Ordering::Relaxed);
+        Ok(block)
+    }
+
+    /// The rows of a granule that pass all tests; `None` where no row does.
+    pub(crate) fn select(
+        &self,
+        part: &PreparedPart,
+        granule: usize,
+        cached: &mut Vec<(usize, Column)>,
+    ) -> Result<Option<Selection>> {
+        let rows = part.part.granule_rows(granule);
+        let mut selection: Selection = None;
+        for test in &part.tests {
+            match test {
+                Test::Range(conjunct) => {
+                    let conjunct = &self.scan.conjuncts[*conjunct];
+                    let Some(column) = conjunct.shape.column() else { continue };
+                    let Some(chunk) = &part.chunks[column] else { continue };
+                    match conjunct.shape.verdict(chunk.zone(granule)) {
+                        Verdict::All => continue,
+                        Verdict::None => return Ok(None),
+                        Verdict::Some => {}
+                    }
+                    match self.packed(&conjunct.shape, part, granule, column, rows)? {
+                        Some(found) => intersect(&mut selection, found, cached)?,
+                        None => self.expression(conjunct, part, granule, &mut selection, cached)?,
+                    }
+                }
+                Test::Codes(conjunct, set) => {
+                    let Some(column) = self.scan.conjuncts[*conjunct].shape.column() else {
+                        continue;
+                    };
+                    if let Some(chunk) = &part.chunks[column]
+                        && let Extremes::Codes { min, max } = chunk.zone(granule).extremes
+                    {
+                        match set.verdict(min, max) {
+                            Verdict::All => continue,
+                            Verdict::None => return Ok(None),
+                            Verdict::Some => {}
+                        }
+                    }
+                    codes(set, part, granule, column, &mut selection, cached)?;
+                }
+                Test::Expression(conjunct) => {
+                    let conjunct = &self.scan.conjuncts[*conjunct];
+                    self.expression(conjunct, part, granule, &mut selection, cached)?;
+                }
+            }
+            if selection.as_ref().is_some_and(Vec::is_empty) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(selection))
+    }
+
+    /// Rows by a comparison on packed values; `None` where the page cannot do it.
+    fn packed(
+        &self,
+        shape: &Shape,
+        part: &PreparedPart,
+        granule: usize,
+        column: usize,
+        rows: usize,
+    ) -> Result<Option<Vec<u16>>> {
+        let Some(chunk) = &part.chunks[column] else { return Ok(None) };
+        if chunk.zone(granule).nulls > 0 {
+            return Ok(None);
+        }
+        let page = chunk.page(granule)?;
+        let mut found = Vec::new();
+        let clamp = |v: i128| v.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64;
+        let done = match shape {
+            Shape::Range { low, high, .. } => {
+                if *high > i128::from(i64::MAX) && *high != i128::MAX || *low > i128::from(i64::MAX)
+                {
+                    return Ok(None);
+                }
+                page.select_range(clamp(*low), clamp(*high), &mut found)?
+            }
+            Shape::NotEqual { value, .. } => {
+                if i64::try_from(*value).is_err() {
+                    return Ok(None);
+                }
+                let mut equal = Vec::new();
+                let done = page.select_range(clamp(*value), clamp(*value), &mut equal)?;
+                if done {
+                    found = complement(&equal, rows);
+                }
+                done
+            }
+            _ => false,
+        };
+        Ok(done.then_some(found))
+    }
+
+    fn expression(
+        &self,
+        conjunct: &super::prepare::Conjunct,
+        part: &PreparedPart,
+        granule: usize,
+        selection: &mut Selection,
+        cached: &mut Vec<(usize, Column)>,
+    ) -> Result<()> {
+        for column in &conjunct.columns {
+            if !cached.iter().any(|(c, _)| c == column) {
+                let values = self.column(part, granule, *column, selection)?;
+                cached.push((*column, values));
+            }
+        }
+        let rows = selection.as_ref().map_or(part.part.granule_rows(granule), Vec::len);
+        let width = conjunct.columns.last().map_or(0, |last| last + 1);
+        let nothing = Column::constant(&DataType::UInt8, &Value::Int(0), rows)?;
+        let mut columns = vec![nothing; width];
+        for (column, values) in cached.iter() {
+            if *column < width {
+                columns[*column] = values.clone();
+            }
+        }
+        let condition = conjunct.evaluator.evaluate_one(&columns, rows)?;
+        let mask = truth(&condition.to_flat()?)?;
+        if mask.count_set_bits() == rows {
+            return Ok(());
+        }
+        let kept: Vec<u16> = match selection {
+            None => mask.set_indices().map(|row| row as u16).collect(),
+            Some(selection) => mask.set_indices().map(|at| selection[at]).collect(),
+        };
+        let mask = BooleanArray::new(mask, None);
+        for (_, column) in cached.iter_mut() {
+            *column = column.filter(&mask)?;
+        }
+        *selection = Some(kept);
+        Ok(())
+    }
+
+    /// Columns of the selected rows as a block.
+    pub(crate) fn some_columns(
+        &self,
+        part: &PreparedPart,
+        granule: usize,
+        selection: &Selection,
+        wanted: &[usize],
+        cached: &[(usize, Column)],
+    ) -> Result<Block> {
+        let rows = selection.as_ref().map_or(part.part.granule_rows(granule), Vec::len);
+        let mut columns = Vec::with_capacity(wanted.len());
+        for column in wanted.iter().copied() {
+            let values = match cached.iter().find(|(c, _)| *c == column) {
+                Some((_, values)) => values.clone(),
+                None => self.column(part, granule, column, selection)?,
+            };
+            columns.push(unified(part, column, values));
+        }
+        Ok(Block::new(columns, rows))
+    }
+
+    fn column(
+        &self,
+        part: &PreparedPart,
+        granule: usize,
+        column: usize,
+        selection: &Selection,
+    ) -> Result<Column> {
+        let rows = selection.as_ref().map_or(part.part.granule_rows(granule), Vec::len);
+        let Some(chunk) = &part.chunks[column] else {
+            return Ok(Column::Constant { value: self.scan.defaults[column].clone(), len: rows });
+        };
+        if self.scan.encoded
+            && let Some(dictionary) = chunk.dictionary()?
+        {
+            let page = chunk.page(granule)?;
+            let (codes, nulls) = match selection {
+                None => page.codes()?,
+                Some(selection) => page.codes_selected(selection)?,
+            };
+            return Ok(Column::Dictionary(DictionaryColumn { codes, nulls, dictionary }));
+        }
+        let values = match selection {
+            None => chunk.column(granule)?,
+            Some(selection) => chunk.column_selected(granule, selection)?,
+        };
+        Ok(if self.scan.encoded { values } else { Column::Flat(values.to_flat()?) })
+    }
+}
+
+/// A dictionary column with its codes brought to the dictionary that all parts share.
+fn unified(part: &PreparedPart, column: usize, values: Column) -> Column {
+    let guard = part.unified.read();
+    match (&guard[column], values) {
+        (Some((at, global)), Column::Dictionary(own)) => {
+            let map = global.translation(*at);
+            let codes =
+                own.codes.iter().map(|c| map.get(*c as usize).copied().unwrap_or(0)).collect();
+            Column::Dictionary(DictionaryColumn {
+                codes,
+                nulls: own.nulls,
+                dictionary: global.clone(),
+            })
+        }
+        (_, values) => values,
+    }
+}
+
+/// Keeps the rows whose code is in a set.
+fn codes(
+    set: &CodeSet,
+    part: &PreparedPart,
+    granule: usize,
+    column: usize,
+    selection: &mut Selection,
+    cached: &mut [(usize, Column)],
+) -> Result<()> {
+    let Some(chunk) = &part.chunks[column] else { return Ok(()) };
+    let page = chunk.page(granule)?;
+    let (codes, _) = match selection.as_ref() {
+        None => page.codes()?,
+        Some(selection) => page.codes_selected(selection)?,
+    };
+    let mut kept = Vec::with_capacity(codes.len());
+    match selection.as_ref() {
+        None => {
+            for (row, code) in codes.iter().enumerate() {
+                if set.contains(*code) {
+                    kept.push(row as u16);
+                }
+            }
+        }
+        Some(selection) => {
+            for (row, code) in selection.iter().zip(codes.iter()) {
+                if set.contains(*code) {
+                    kept.push(*row);
+                }
+            }
+        }
+    }
+    if kept.len() != codes.len() {
+        refine(selection, kept, part.part.granule_rows(granule), cached)?;
+    }
+    Ok(())
+}
+
+/// Replaces a selection by a part of it, for the cached columns too.
+fn refine(
+    selection: &mut Selection,
+    kept: Vec<u16>,
+    rows: usize,
+    cached: &mut [(usize, Column)],
+) -> Result<()> {
+    if !cached.is_empty() {
+        let before: Vec<u16> = match selection.take() {
+            Some(before) => before,
+            None => (0..rows).map(|row| row as u16).collect(),
+        };
+        let mut next = kept.iter().peekable();
+        let mask: BooleanArray = before
+            .iter()
+            .map(|row| {
+                let hit = next.peek() == Some(&row);
+                if hit {
+                    next.next();
+                }
+                Some(hit)
+            })
+            .collect();
+        for (_, column) in cached.iter_mut() {
+            *column = column.filter(&mask)?;
+        }
+    }
+    *selection = Some(kept);
+    Ok(())
+}
+
+/// Keeps the rows that are in both.
+fn intersect(
+    selection: &mut Selection,
+    found: Vec<u16>,
+    cached: &mut [(usize, Column)],
+) -> Result<()> {
+    let kept = match selection.as_ref() {
+        None => found,
+        Some(before) => {
+            let mut kept = Vec::with_capacity(before.len().min(found.len()));
+            let mut others = found.into_iter().peekable();
+            for row in before {
+                while others.next_if(|other| other < row).is_some() {}
+                if others.next_if(|other| other == row).is_some() {
+                    kept.push(*row);
+                }
+            }
+            kept
+        }
+    };
+    let rows = kept.last().map_or(0, |last| usize::from(*last) + 1);
+    let rows =
+        selection.as_ref().map_or(rows.max(cached.first().map_or(0, |(_, c)| c.len())), Vec::len);
+    refine(selection, kept, rows, cached)
+}
+
+/// The rows that are not in a sorted list.
+fn complement(rows: &[u16], count: usize) -> Vec<u16> {
+    let mut out = Vec::with_capacity(count - rows.len());
+    let mut skip = rows.iter().peekable();
+    for row in 0..count {
+        let row = row as u16;
+        if skip.peek() == Some(&&row) {
+            skip.next();
+        } else {
+            out.push(row);
+        }
+    }
+    out
+}

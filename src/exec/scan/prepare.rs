@@ -1,0 +1,367 @@
+//! What a scan will read: decided once per query and part.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
+use base::{Result, bail};
+use expr::{Evaluator, Expr};
+use parking_lot::{Mutex, RwLock};
+use plan::Scan;
+use storage::{ColumnChunk, Extremes, Part};
+use types::{Column, DataType, Dictionary, default_array};
+
+use super::global::GlobalDictionary;
+use super::predicate::{CodeSet, Shape, Verdict, test_values};
+use crate::context::ExecContext;
+use crate::pipeline::evaluator;
+use crate::scheduler::Step;
+
+/// A conjunct with what is known of it.
+pub(crate) struct Conjunct {
+    pub(crate) expression: Expr,
+    pub(crate) columns: Vec<usize>,
+    pub(crate) shape: Shape,
+    pub(crate) evaluator: Arc<Evaluator>,
+}
+
+/// A test of one part's rows.
+#[derive(Clone)]
+pub(crate) enum Test {
+    /// The conjunct's range on packed values.
+    Range(usize),
+    /// A set of codes.
+    Codes(usize, Arc<CodeSet>),
+    /// The conjunct's expression.
+    Expression(usize),
+}
+
+/// A part with the granules that are read and the tests of their rows.
+pub(crate) struct PreparedPart {
+    pub(crate) part: Arc<Part>,
+    /// For every column of the scan; `None` where the part is older than the column.
+    pub(crate) chunks: Vec<Option<Arc<ColumnChunk>>>,
+    pub(crate) granules: Vec<usize>,
+    pub(crate) tests: Vec<Test>,
+    /// For columns whose parts' dictionaries were brought together: the number of this part's dictionary.
+    pub(crate) unified: RwLock<Vec<Option<(usize, Arc<GlobalDictionary>)>>>,
+}
+
+impl PreparedPart {
+    /// Rows of the granules that are read.
+    pub(crate) fn rows(&self) -> usize {
+        self.granules.iter().map(|g| self.part.granule_rows(*g)).sum()
+    }
+}
+
+/// A scan that is ready to be read.
+pub(crate) struct PreparedScan {
+    pub(crate) types: Vec<DataType>,
+    pub(crate) visible: usize,
+    pub(crate) conjuncts: Vec<Conjunct>,
+    pub(crate) parts: Vec<PreparedPart>,
+    pub(crate) defaults: Vec<arrow_array::ArrayRef>,
+    pub(crate) encoded: bool,
+    names: Vec<String>,
+}
+
+impl PreparedScan {
+    /// Picks parts and granules, and computes code sets.
+    pub(crate) fn new(scan: Scan, context: &Arc<ExecContext>) -> Result<PreparedScan> {
+        let plan::Source::Table(snapshot) = &scan.source else {
+            bail!(LogicalError, "a scan of parts without parts");
+        };
+        let types: Vec<DataType> =
+            scan.schema.fields().iter().map(|f| f.data_type.clone()).collect();
+        let ids = snapshot.definition.physical_columns().map(|(_, c)| c.id).collect::<Vec<u32>>();
+        let mut conjuncts = Vec::with_capacity(scan.filter.len());
+        for expression in &scan.filter {
+            conjuncts.push(Conjunct {
+                columns: expression.columns(),
+                shape: Shape::of(expression, &types, context),
+                evaluator: evaluator(std::slice::from_ref(expression), context)?,
+                expression: expression.clone(),
+            });
+        }
+        let mut prepared = PreparedScan {
+            defaults: types.iter().map(|t| default_array(t, 1)).collect::<Result<_>>()?,
+            visible: scan.visible,
+            conjuncts,
+            parts: Vec::new(),
+            encoded: context.settings.encoded,
+            names: scan.schema.fields().iter().map(|f| f.name.clone()).collect(),
+            types,
+        };
+        for part in &snapshot.parts {
+            let chunks = scan
+                .columns
+                .iter()
+                .map(|position| match ids.get(*position) {
+                    Some(id) => part.column(*id),
+                    None => bail!(LogicalError, "no column {position} in table {}", scan.table),
+                })
+                .collect::<Result<Vec<_>>>()?;
+            if let Some(part) = prepared.prepare_part(part.clone(), chunks, context)? {
+                prepared.parts.push(part);
+            }
+        }
+        let rows: usize = prepared.parts.iter().map(PreparedPart::rows).sum();
+        context.counters.total_rows.fetch_add(rows as u64, Ordering::Relaxed);
+        for conjunct in &prepared.conjuncts {
+            conjunct.evaluator.expect_rows(rows);
+        }
+        Ok(prepared)
+    }
+
+    fn prepare_part(
+        &self,
+        part: Arc<Part>,
+        chunks: Vec<Option<Arc<ColumnChunk>>>,
+        context: &Arc<ExecContext>,
+    ) -> Result<Option<PreparedPart>> {
+        let mut granules: Vec<usize> = (0..part.granules()).collect();
+        if context.settings.skip_granules {
+            for conjunct in &self.conjuncts {
+                if let Some(column) = conjunct.shape.column()
+                    && let Some(chunk) = &chunks[column]
+                    && !matches!(conjunct.shape, Shape::Strings { .. })
+                {
+                    granules.retain(|g| conjunct.shape.verdict(chunk.zone(*g)) != Verdict::None);
+                }
+            }
+        }
+        let (mut tests, mut codes, mut rest) = (Vec::new(), Vec::new(), Vec::new());
+        for (at, conjunct) in self.conjuncts.iter().enumerate() {
+            match &conjunct.shape {
+                Shape::Range { column, .. } | Shape::NotEqual { column, .. }
+                    if chunks[*column].is_some() && self.encoded =>
+                {
+                    tests.push(Test::Range(at));
+                }
+                Shape::Strings { column } if self.encoded => {
+                    let Some(set) =
+                        self.code_set(conjunct, *column, &chunks, &part, &granules, context)?
+                    else {
+                        rest.push(Test::Expression(at));
+                        continue;
+                    };
+                    if set.count() == 0 {
+                        return Ok(None);
+                    }
+                    if let Some(chunk) = &chunks[*column] {
+                        granules.retain(|g| match chunk.zone(*g).extremes {
+                            Extremes::Codes { min, max } => set.verdict(min, max) != Verdict::None,
+                            _ => true,
+                        });
+                    }
+                    if !set.is_all() {
+                        codes.push((set.count(), Test::Codes(at, Arc::new(set))));
+                    }
+                }
+                _ => rest.push(Test::Expression(at)),
+            }
+        }
+        codes.sort_by_key(|(count, _)| *count);
+        tests.extend(codes.into_iter().map(|(_, test)| test));
+        tests.extend(rest);
+        if granules.is_empty() {
+            return Ok(None);
+        }
+        let unified = RwLock::new(vec![None; chunks.len()]);
+        Ok(Some(PreparedPart { part, chunks, granules, tests, unified }))
+    }
+
+    /// The codes for which a conjunct of one dictionary column holds; `None` where testing rows is cheaper.
+    fn code_set(
+        &self,
+        conjunct: &Conjunct,
+        column: usize,
+        chunks: &[Option<Arc<ColumnChunk>>],
+        part: &Arc<Part>,
+        granules: &[usize],
+        context: &Arc<ExecContext>,
+    ) -> Result<Option<CodeSet>> {
+        let Some(chunk) = &chunks[column] else { return Ok(None) };
+        if chunk.totals().nulls > 0 {
+            return Ok(None);
+        }
+        let Some(dictionary) = chunk.dictionary()? else { return Ok(None) };
+        if let Expr::Call { function, arguments, .. } = &conjunct.expression
+            && matches!(function.as_str(), "equals" | "notEquals")
+            && let Some(value) =
+                arguments.iter().find_map(|a| a.as_literal().and_then(|v| v.as_bytes()))
+            && arguments.iter().any(|a| matches!(a, Expr::Column { .. }))
+        {
+            let equal = function == "equals";
+            let found = dictionary.find(value)?.ok();
+            let mut set = BooleanBufferBuilder::new(dictionary.len());
+            set.append_n(dictionary.len(), !equal);
+            if let Some(code) = found {
+                set.set_bit(code as usize, equal);
+            }
+            return Ok(Some(CodeSet::new(set.finish())));
+        }
+        let rows: usize = granules.iter().map(|g| part.granule_rows(*g)).sum();
+        if dictionary.len() > rows {
+            return Ok(None);
+        }
+        // All blocks of the dictionary are tested, by all lanes.
+        let blocks = dictionary.blocks();
+        let next = Arc::new(AtomicUsize::new(0));
+        let lanes = context.settings.threads.clamp(1, blocks.max(1));
+        let results: Arc<Mutex<Vec<Option<BooleanBuffer>>>> =
+            Arc::new(Mutex::new(vec![None; blocks]));
+        let (evaluator, out, own) = (conjunct.evaluator.clone(), results.clone(), context.clone());
+        let tested = dictionary.clone();
+        let step = move |_: &mut ()| {
+            own.cancel.check()?;
+            let block = next.fetch_add(1, Ordering::Relaxed);
+            if block >= blocks {
+                return Ok(Step::Done);
+            }
+            let values = tested.block_values(block)?;
+            let set = test_values(&evaluator, column, Column::Flat(values))?;
+            out.lock()[block] = Some(set);
+            Ok(Step::Again)
+        };
+        if blocks <= 2 {
+            while step(&mut ())? == Step::Again {}
+        } else {
+            context.scheduler.run(vec![(); lanes], step)?;
+        }
+        let mut set = BooleanBufferBuilder::new(dictionary.len());
+        for result in results.lock().iter().flatten() {
+            set.append_buffer(result);
+        }
+        if set.len() != dictionary.len() {
+            bail!(
+                LogicalError,
+                "a predicate was tested on {} of {} values",
+                set.len(),
+                dictionary.len()
+            );
+        }
+        Ok(Some(CodeSet::new(set.finish())))
+    }
+
+    /// Brings the dictionaries of several parts together for the columns that are given out, where that
+    /// pays: the dictionaries must not be much larger than what is read.
+    pub(crate) fn unify(&self, context: &Arc<ExecContext>) -> Result<()> {
+        if self.parts.len() < 2 || !self.encoded {
+            return Ok(());
+        }
+        let rows: usize = self.parts.iter().map(PreparedPart::rows).sum();
+        for column in 0..self.visible {
+            let mut dictionaries = Vec::with_capacity(self.parts.len());
+            for part in &self.parts {
+                match &part.chunks[column] {
+                    Some(chunk) => dictionaries.extend(chunk.dictionary()?),
+                    None => break,
+                }
+            }
+            if dictionaries.len() != self.parts.len() {
+                continue;
+            }
+            let entries: usize = dictionaries.iter().map(|d| d.len()).sum();
+            let Some(global) = context.translations.get(&dictionaries, entries <= rows)? else {
+                continue;
+            };
+            for (at, part) in self.parts.iter().enumerate() {
+                part.unified.write()[column] = Some((at, global.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The dictionary that all blocks hold codes of, where there is one.
+    pub(crate) fn dictionary(&self, column: usize) -> Option<Arc<dyn Dictionary>> {
+        if !self.encoded || column >= self.visible {
+            return None;
+        }
+        let first = self.parts.first()?;
+        if self.parts.len() == 1 {
+            let found = first.chunks[column].as_ref()?.dictionary().ok()??;
+            return Some(found as Arc<dyn Dictionary>);
+        }
+        let unified = first.unified.read();
+        let (_, global) = unified[column].as_ref()?;
+        Some(global.clone() as Arc<dyn Dictionary>)
+    }
+
+    /// Columns with conditions that zone maps can use, for EXPLAIN.
+    pub(crate) fn range_columns(&self) -> Vec<(String, String)> {
+        self.conjuncts
+            .iter()
+            .filter_map(|c| {
+                let column = c.shape.column()?;
+                Some((self.names[column].clone(), describe(&c.shape)))
+            })
+            .collect()
+    }
+}
+
+fn describe(shape: &Shape) -> String {
+    match shape {
+        Shape::Range { low, high, .. } => {
+            let low = if *low == i128::MIN { "-Inf".to_owned() } else { low.to_string() };
+            let high = if *high == i128::MAX { "+Inf".to_owned() } else { high.to_string() };
+            format!("in [{low}, {high}]")
+        }
+        Shape::NotEqual { value, .. } => format!("not in [{value}, {value}]"),
+        Shape::Among { values, .. } => format!("in {}-element set", values.len()),
+        Shape::Strings { .. } => "by dictionary codes".to_owned(),
+        Shape::Other => "unknown".to_owned(),
+    }
+}
+
+impl PreparedScan {
+    /// Whether zone maps show that all rows of a granule pass all tests.
+    pub(crate) fn passes_all(&self, part: &PreparedPart, granule: usize) -> bool {
+        part.tests.iter().all(|test| match test {
+            Test::Range(at) => self.zone_verdict(part, *at, granule) == Verdict::All,
+            Test::Codes(at, set) => {
+                let column = self.conjuncts[*at].shape.column();
+                let zone =
+                    column.and_then(|c| part.chunks[c].as_ref()).map(|chunk| chunk.zone(granule));
+                match zone.map(|z| z.extremes) {
+                    Some(Extremes::Codes { min, max }) => set.verdict(min, max) == Verdict::All,
+                    _ => false,
+                }
+            }
+            Test::Expression(at) => {
+                matches!(self.conjuncts[*at].shape, Shape::Among { .. })
+                    && self.zone_verdict(part, *at, granule) == Verdict::All
+            }
+        })
+    }
+
+    /// Whether a condition leaves out the empty string of a column.
+    pub(crate) fn excludes_empty(&self, column: usize) -> bool {
+        self.conjuncts.iter().any(|c| match (&c.shape, &c.expression) {
+            (Shape::Strings { column: own }, Expr::Call { function, arguments, .. }) => {
+                *own == column
+                    && function == "notEquals"
+                    && arguments.iter().any(|a| {
+                        a.as_literal().and_then(|v| v.as_bytes()).is_some_and(<[u8]>::is_empty)
+                    })
+            }
+            _ => false,
+        })
+    }
+
+    /// How many rows of a granule pass, where its only test is `column <> default`.
+    pub(crate) fn count_by_zone(&self, part: &PreparedPart, granule: usize) -> Option<u64> {
+        let [Test::Range(at)] = part.tests.as_slice() else { return None };
+        let Shape::NotEqual { column, value: 0 } = self.conjuncts[*at].shape else { return None };
+        let zone = part.chunks[column].as_ref()?.zone(granule);
+        (zone.nulls == 0).then(|| u64::from(zone.rows - zone.defaults))
+    }
+
+    fn zone_verdict(&self, part: &PreparedPart, conjunct: usize, granule: usize) -> Verdict {
+        let shape = &self.conjuncts[conjunct].shape;
+        match shape.column().and_then(|c| part.chunks[c].as_ref()) {
+            Some(chunk) => shape.verdict(chunk.zone(granule)),
+            None => Verdict::Some,
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Native out: blocks of columns, each column's values together.
+//!
+//! ```text
+//! block    [01 00 02 FF FF FF FF 00 where the client names a version]
+//!          varint columns, varint rows, then for each column:
+//! column   name, type [00 from version 54454], values
+//! values   as in RowBinary without lengths of their own, but:
+//!          Nullable(T)   a byte a row, 1 for NULL; then all values of T
+//!          Array, Map    a UInt64 a row, where its items end; then all items
+//!          Tuple         its columns one after another
+//! ```
+//!
+//! LowCardinality is written as its inner type, which is what the header says too.
+
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    ArrowPrimitiveType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
+use arrow_buffer::ToByteSlice;
+use base::{Result, bail};
+use types::{Block, DataType, Physical, Schema, TupleField};
+
+use super::{BlockWriter, Statistics, flat};
+use crate::FormatSettings;
+use crate::binary::{layout, native, uuid_to_wire, write_string, write_varint};
+use crate::declaration::FormatDeclaration;
+
+/// The version from which each column says how it is serialized.
+const WITH_SERIALIZATION: u64 = 54_454;
+
+struct Native {
+    schema: Schema,
+    types: Vec<String>,
+    version: u64,
+}
+
+/// The writer of the format.
+pub(crate) fn make(
+    _: &FormatDeclaration,
+    schema: &Schema,
+    settings: &FormatSettings,
+) -> Result<Box<dyn BlockWriter>> {
+    let version = settings.client_protocol_version;
+    let types = schema
+        .fields()
+        .iter()
+        .map(|field| {
+            let sent = field.data_type.without_low_cardinality();
+            if version == 0 { without_zones(&sent) } else { sent }.to_string()
+        })
+        .collect();
+    Ok(Box::new(Native { schema: schema.clone(), types, version }))
+}
+
+/// A type without the time zones in it, which clients of version 0 do not know.
+fn without_zones(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::DateTime(_) => DataType::DateTime(None),
+        DataType::DateTime64(precision, _) => DataType::DateTime64(*precision, None),
+        DataType::Nullable(inner) => DataType::Nullable(without_zones(inner).into()),
+        DataType::Array(item) => DataType::array(without_zones(item)),
+        DataType::Map(pair) => DataType::map(without_zones(&pair.0), without_zones(&pair.1)),
+        DataType::Tuple(fields) => DataType::Tuple(
+            fields
+                .iter()
+                .map(|f| TupleField {
+                    name: f.name.clone(),
+                    data_type: without_zones(&f.data_type),
+                })
+                .collect(),
+        ),
+        other => other.clone(),
+    }
+}
+
+impl BlockWriter for Native {
+    fn write(&mut self, block: &Block, out: &mut Vec<u8>) -> Result<()> {
+        if block.rows() == 0 {
+            return Ok(());
+        }
+        if self.version > 0 {
+            out.extend_from_slice(&[1, 0, 2, 0xff, 0xff, 0xff, 0xff, 0]);
+        }
+        write_varint(block.columns().len() as u64, out);
+        write_varint(block.rows() as u64, out);
+        let arrays = flat(block)?;
+        for ((array, field), type_name) in arrays.iter().zip(self.schema.fields()).zip(&self.types)
+        {
+            write_string(field.name.as_bytes(), out);
+            write_string(type_name.as_bytes(), out);
+            if self.version >= WITH_SERIALIZATION {
+                out.push(0);
+            }
+            encode_column(array, &field.data_type, out)?;
+        }
+        Ok(())
+    }
+
+    fn totals(&mut self, _: &Block) -> Result<()> {
+        Ok(())
+    }
+
+    fn extremes(&mut self, _: &Block) -> Result<()> {
+        Ok(())
+    }
+
+    fn finish(&mut self, _: &Statistics, _: &mut Vec<u8>) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Appends the values of a column.
+///
+/// # Errors
+/// NOT_IMPLEMENTED for states of aggregate functions, LOGICAL_ERROR for a wrong layout.
+fn encode_column(array: &dyn Array, data_type: &DataType, out: &mut Vec<u8>) -> Result<()> {
+    fn plain<T: ArrowPrimitiveType>(array: &dyn Array, out: &mut Vec<u8>) -> Result<()> {
+        // All machines that this runs on are little-endian, as the format is.
+        out.extend_from_slice(native::<T>(array)?.to_byte_slice());
+        Ok(())
+    }
+    if data_type.is_nullable() {
+        match array.nulls() {
+            Some(nulls) => out.extend(nulls.iter().map(|valid| u8::from(!valid))),
+            None => out.resize(out.len() + array.len(), 0),
+        }
+    }
+    let inner = data_type.inner();
+    if let DataType::AggregateFunction(_) = inner {
+        bail!(NotImplemented, "States of aggregate functions cannot be written: {data_type}");
+    }
+    match inner.physical() {
+        Physical::UInt8 if *inner == DataType::Nothing => {
+            out.resize(out.len() + array.len(), b'0');
+            Ok(())
+        }
+        Physical::UInt8 => plain::<UInt8Type>(array, out),
+        Physical::UInt16 => plain::<UInt16Type>(array, out),
+        Physical::UInt32 => plain::<UInt32Type>(array, out),
+        Physical::UInt64 => plain::<UInt64Type>(array, out),
+        Physical::Int8 => plain::<Int8Type>(array, out),
+        Physical::Int16 => plain::<Int16Type>(array, out),
+        Physical::Int32 => plain::<Int32Type>(array, out),
+        Physical::Int64 => plain::<Int64Type>(array, out),
+        Physical::Float32 => plain::<Float32Type>(array, out),
+        Physical::Float64 => plain::<Float64Type>(array, out),
+        Physical::Int128 => {
+            for number in native::<Decimal128Type>(array)? {
+                out.extend_from_slice(&match inner {
+                    DataType::Uuid => uuid_to_wire(*number),
+                    DataType::Ipv6 => number.to_be_bytes(),
+                    _ => number.to_le_bytes(),
+                });
+            }
+            Ok(())
+        }
+        Physical::Bytes => {
+            let strings = array.as_binary_view_opt().ok_or_else(|| layout(array))?;
+            for row in 0..strings.len() {
+                let text = if strings.is_null(row) { &[] } else { strings.value(row) };
+                write_string(text, out);
+            }
+            Ok(())
+        }
+        Physical::Fixed(length) => {
+            let strings = array.as_fixed_size_binary_opt().ok_or_else(|| layout(array))?;
+            for row in 0..strings.len() {
+                match strings.is_null(row) {
+                    true => out.resize(out.len() + length, 0),
+                    false => out.extend_from_slice(strings.value(row)),
+                }
+            }
+            Ok(())
+        }
+        Physical::List => {
+            let list = array.as_list_opt::<i32>().ok_or_else(|| layout(array))?;
+            let offsets: &[i32] = list.value_offsets();
+            let first = offsets.first().copied().unwrap_or(0);
+            let last = offsets.last().copied().unwrap_or(0);
+            for end in offsets.iter().skip(1) {
+                out.extend_from_slice(&((end - first) as u64).to_le_bytes());
+            }
+            let items = list.values().slice(first as usize, (last - first) as usize);
+            let item = inner.list_item().ok_or_else(|| layout(array))?;
+            encode_column(&items, &item, out)
+        }
+        Physical::Struct => {
+            let parts = array.as_struct_opt().ok_or_else(|| layout(array))?;
+            let DataType::Tuple(fields) = inner else { return Err(layout(array)) };
+            if fields.is_empty() {
+                out.resize(out.len() + array.len(), b'0');
+            }
+            let mut items = fields.iter().zip(parts.columns());
+            items.try_for_each(|(field, part)| encode_column(part, &field.data_type, out))
+        }
+    }
+}

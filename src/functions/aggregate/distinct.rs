@@ -1,0 +1,361 @@
+//! Distinct values of many groups in one table.
+//!
+//! 1. One open-addressing table for the whole accumulator holds (group, value) pairs; a
+//!    count a group says how many it has. Millions of small groups cost no more than
+//!    one large one.
+//! 2. Values of up to 64 bits are kept as they are, so that counts are exact; longer ones as 128 bits
+//!    of hash, as ClickHouse does.
+//! 3. With a limit, a group that passes it puts further values into a [`Sketch`] of hashes; those in
+//!    the table are added to it when the count is wanted.
+//! 4. States are written group by group, for which an index of the table is made when it is
+//!    first needed and dropped with the next change.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use arrow_array::ArrayRef;
+use arrow_array::types::UInt64Type;
+use base::Result;
+use expr::Accumulator;
+use hashbrown::HashTable;
+use types::Column;
+
+use super::encoded::Encoding;
+use super::grouped::foreign_state;
+use super::hash::{hash_bytes, mix};
+use super::kind::{self, Input, Kind, input};
+use super::sketch::Sketch;
+use super::state_bytes::{Plain, corrupt, read_length, read_version, write_varint};
+
+/// How rows become values of the table.
+pub(crate) trait Values: Send + Sync + 'static {
+    /// What is kept of a value.
+    type Key: Plain + Eq;
+
+    /// A hash whose every bit is well mixed.
+    fn hash(key: Self::Key) -> u64;
+
+    /// Calls for every row with its value.
+    fn for_each(
+        &self,
+        arguments: &[Column],
+        rows: usize,
+        take: impl FnMut(usize, Self::Key),
+    ) -> Result<()>;
+}
+
+/// Numbers of up to 32 bits.
+pub(crate) struct Narrow<K>(pub(crate) PhantomData<fn() -> K>);
+
+/// Numbers of up to 64 bits.
+pub(crate) struct Wide<K>(pub(crate) PhantomData<fn() -> K>);
+
+/// Everything else, by 128 bits of hash.
+pub(crate) struct Hashed(pub(crate) Encoding);
+
+/// The low bits of a value; floats by their bits.
+fn low_bits<K: Kind>(value: K::Native) -> u64 {
+    if K::FLOAT {
+        let float = K::to_f64(value);
+        return if <K::Native as Plain>::BYTES == 4 {
+            u64::from((float as f32).to_bits())
+        } else {
+            float.to_bits()
+        };
+    }
+    K::to_i128(value) as u64
+}
+
+fn for_each_number<K: Kind>(
+    arguments: &[Column],
+    rows: usize,
+    mut take: impl FnMut(usize, u64),
+) -> Result<()> {
+    match input::<K>(arguments, 0)? {
+        Input::Slice(values) => {
+            values.iter().enumerate().for_each(|(row, value)| take(row, low_bits::<K>(*value)));
+        }
+        Input::Constant(value) => {
+            let bits = low_bits::<K>(value);
+            (0..rows).for_each(|row| take(row, bits));
+        }
+    }
+    Ok(())
+}
+
+impl<K: Kind> Values for Narrow<K> {
+    type Key = u32;
+
+    fn hash(key: u32) -> u64 {
+        mix(u64::from(key))
+    }
+
+    fn for_each(
+        &self,
+        arguments: &[Column],
+        rows: usize,
+        mut take: impl FnMut(usize, u32),
+    ) -> Result<()> {
+        for_each_number::<K>(arguments, rows, |row, bits| take(row, bits as u32))
+    }
+}
+
+impl<K: Kind> Values for Wide<K> {
+    type Key = [u32; 2];
+
+    fn hash(key: [u32; 2]) -> u64 {
+        mix(u64::from(key[0]) | u64::from(key[1]) << 32)
+    }
+
+    fn for_each(
+        &self,
+        arguments: &[Column],
+        rows: usize,
+        mut take: impl FnMut(usize, [u32; 2]),
+    ) -> Result<()> {
+        for_each_number::<K>(arguments, rows, |row, bits| {
+            take(row, [bits as u32, (bits >> 32) as u32]);
+        })
+    }
+}
+
+impl Values for Hashed {
+    type Key = [u32; 4];
+
+    fn hash(key: [u32; 4]) -> u64 {
+        u64::from(key[0]) | u64::from(key[1]) << 32
+    }
+
+    fn for_each(
+        &self,
+        arguments: &[Column],
+        rows: usize,
+        mut take: impl FnMut(usize, [u32; 4]),
+    ) -> Result<()> {
+        self.0.for_each(arguments, rows, |row, bytes| {
+            let hash = hash_bytes(bytes);
+            take(row, [0, 32, 64, 96].map(|shift| (hash >> shift) as u32));
+            Ok(())
+        })
+    }
+}
+
+/// When a group stops being counted exactly, and how it is counted then.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Limit {
+    /// Never.
+    None,
+    /// After so many values, by a sketch of so many bits of index.
+    Sketch(u32, u8),
+    /// After so many values; there are "more".
+    More(u32),
+}
+
+/// The slots of one group's pairs in the table's order of walking.
+struct Index<T> {
+    /// Where a group's values start; one more than there are groups.
+    starts: Vec<usize>,
+    values: Vec<T>,
+}
+
+/// Counts of distinct values.
+pub(crate) struct Distinct<V: Values> {
+    values: std::sync::Arc<V>,
+    limit: Limit,
+    table: HashTable<(u32, V::Key)>,
+    counts: Vec<u32>,
+    sketches: HashMap<u32, Sketch>,
+    index: OnceLock<Index<V::Key>>,
+}
+
+const VERSION: u8 = 1;
+
+/// The hash of a pair.
+fn pair_hash(group: u32, hash: u64) -> u64 {
+    mix(hash ^ u64::from(group).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}
+
+impl<V: Values> Distinct<V> {
+    /// Without groups.
+    pub(crate) fn new(values: &std::sync::Arc<V>, limit: Limit) -> Distinct<V> {
+        Distinct {
+            values: values.clone(),
+            limit,
+            table: HashTable::new(),
+            counts: Vec::new(),
+            sketches: HashMap::new(),
+            index: OnceLock::new(),
+        }
+    }
+
+    #[inline]
+    fn take(&mut self, group: u32, key: V::Key) {
+        let value_hash = V::hash(key);
+        if !matches!(self.limit, Limit::None) && self.is_over(group) {
+            if let Some(sketch) = self.sketches.get_mut(&group) {
+                sketch.add(value_hash);
+            }
+            return;
+        }
+        let entry = self.table.entry(
+            pair_hash(group, value_hash),
+            |found| *found == (group, key),
+            |(group, key)| pair_hash(*group, V::hash(*key)),
+        );
+        if let hashbrown::hash_table::Entry::Vacant(place) = entry {
+            place.insert((group, key));
+            let count = &mut self.counts[group as usize];
+            *count = count.saturating_add(1);
+            if let Limit::Sketch(limit, bits) = self.limit
+                && self.counts[group as usize] > limit
+            {
+                self.sketches.insert(group, Sketch::new(bits));
+            }
+        }
+    }
+
+    /// Whether a group is past the limit.
+    fn is_over(&self, group: u32) -> bool {
+        match self.limit {
+            Limit::None => false,
+            Limit::Sketch(limit, _) | Limit::More(limit) => self.counts[group as usize] > limit,
+        }
+    }
+
+    fn index(&self) -> &Index<V::Key> {
+        self.index.get_or_init(|| {
+            let mut starts = vec![0; self.counts.len() + 1];
+            for (group, _) in &self.table {
+                starts[*group as usize + 1] += 1;
+            }
+            for at in 1..starts.len() {
+                starts[at] += starts[at - 1];
+            }
+            let mut next = starts.clone();
+            let mut values = vec![V::Key::default(); self.table.len()];
+            for (group, key) in &self.table {
+                values[next[*group as usize]] = *key;
+                next[*group as usize] += 1;
+            }
+            Index { starts, values }
+        })
+    }
+
+    /// The sketch of all values of a group that is past the limit.
+    fn whole_sketch(&self, group: usize) -> Option<Sketch> {
+        let mut sketch = self.sketches.get(&(group as u32))?.clone();
+        let index = self.index();
+        for value in &index.values[index.starts[group]..index.starts[group + 1]] {
+            sketch.add(V::hash(*value));
+        }
+        Some(sketch)
+    }
+
+    fn count(&self, group: usize) -> u64 {
+        match self.whole_sketch(group) {
+            Some(sketch) => sketch.estimate(),
+            None => u64::from(self.counts[group]),
+        }
+    }
+
+    fn merge_sketch(&mut self, group: u32, from: &Sketch) {
+        let Limit::Sketch(limit, bits) = self.limit else { return };
+        let count = &mut self.counts[group as usize];
+        *count = (*count).max(limit.saturating_add(1));
+        self.sketches.entry(group).or_insert_with(|| Sketch::new(bits)).merge(from);
+    }
+}
+
+impl<V: Values> Accumulator for Distinct<V> {
+    fn resize(&mut self, groups: usize) {
+        if groups > self.counts.len() {
+            self.index.take();
+            self.counts.resize(groups, 0);
+        }
+    }
+
+    fn update(&mut self, groups: &[u32], arguments: &[Column]) -> Result<()> {
+        self.index.take();
+        let values = self.values.clone();
+        values.for_each(arguments, groups.len(), |row, key| self.take(groups[row], key))
+    }
+
+    fn update_one(&mut self, group: u32, arguments: &[Column], rows: usize) -> Result<()> {
+        self.index.take();
+        let constant = arguments.iter().all(Column::is_constant);
+        let values = self.values.clone();
+        let mut last = None;
+        values.for_each(arguments, if constant { rows.min(1) } else { rows }, |_, key| {
+            // Equal neighbours are common in sorted data.
+            if last != Some(key) {
+                self.take(group, key);
+                last = Some(key);
+            }
+        })
+    }
+
+    fn merge(&mut self, groups: &[u32], other: &dyn Accumulator) -> Result<()> {
+        let other = other.as_any().downcast_ref::<Distinct<V>>().ok_or_else(foreign_state)?;
+        self.index.take();
+        for (group, key) in &other.table {
+            if let Some(into) = groups.get(*group as usize) {
+                self.take(*into, *key);
+            }
+        }
+        for (group, sketch) in &other.sketches {
+            if let Some(into) = groups.get(*group as usize) {
+                self.merge_sketch(*into, sketch);
+            }
+        }
+        Ok(())
+    }
+
+    fn serialize(&self, group: usize, out: &mut Vec<u8>) -> Result<()> {
+        out.push(VERSION);
+        if let Some(sketch) = self.whole_sketch(group) {
+            out.push(1);
+            sketch.write(out);
+            return Ok(());
+        }
+        out.push(0);
+        let index = self.index();
+        let values = &index.values[index.starts[group]..index.starts[group + 1]];
+        write_varint(values.len() as u64, out);
+        values.iter().for_each(|value| value.write(out));
+        Ok(())
+    }
+
+    fn deserialize(&mut self, group: u32, bytes: &mut &[u8]) -> Result<()> {
+        read_version(bytes, VERSION)?;
+        self.index.take();
+        if bool::read(bytes)? {
+            let Limit::Sketch(_, bits) = self.limit else { return Err(corrupt()) };
+            let sketch = Sketch::read(bits, bytes)?;
+            self.merge_sketch(group, &sketch);
+            return Ok(());
+        }
+        let length = read_length(bytes, V::Key::BYTES)?;
+        for _ in 0..length {
+            let key = V::Key::read(bytes)?;
+            self.take(group, key);
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, groups: Range<usize>) -> Result<ArrayRef> {
+        Ok(kind::array::<UInt64Type>(groups.map(|group| self.count(group)).collect()))
+    }
+
+    fn memory(&self) -> usize {
+        self.table.allocation_size()
+            + self.counts.capacity() * 4
+            + self.sketches.values().map(Sketch::memory).sum::<usize>()
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}

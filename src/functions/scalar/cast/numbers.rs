@@ -1,0 +1,235 @@
+//! Numbers to numbers: integers, floats, Bool, decimals, enums, addresses, intervals.
+
+use std::sync::Arc;
+
+use arrow_array::ArrayRef;
+use arrow_buffer::NullBuffer;
+use base::{Error, Result, bail, error};
+use types::{Column, DataType};
+
+use super::{ArrayConversion, Mode};
+use crate::scalar::decimal_arithmetic::to_float;
+use crate::scalar::lane::{Kind, Lane, To, convert, map, try_map, with_integer_lane, with_lane};
+use crate::scalar::number_type::power_of_ten;
+
+/// The conversion between two number types; `None` where one is none.
+pub(super) fn conversion(
+    from: &DataType,
+    to: &DataType,
+    mode: Mode,
+) -> Result<Option<ArrayConversion>> {
+    if let Some(found) = addresses(from, to)? {
+        return Ok(Some(found));
+    }
+    let number = |t: &DataType| t.is_number() || t.is_enum() || matches!(t, DataType::Interval(_));
+    if !number(from) || !number(to) {
+        return Ok(None);
+    }
+    let (a, b) = (Kind::require(from)?, Kind::require(to)?);
+    if let Some(values) = to.enum_values().cloned() {
+        return enumeration(from, a, b, values.iter().map(|(_, n)| n).collect(), to);
+    }
+    if *to == DataType::Bool {
+        return Ok(Some(Arc::new(move |array| {
+            let column = Column::Flat(array.clone());
+            with_lane!(a, T => map::<T, u8>(&column, |v| u8::from(v != T::default())))?.to_flat()
+        })));
+    }
+    let scale = |t: &DataType| match t {
+        DataType::Decimal { scale, .. } => Some(u32::from(*scale)),
+        _ => None,
+    };
+    Ok(Some(match (scale(from), scale(to)) {
+        (None, None) => plain(from, to, a, b, mode),
+        (Some(_), None) if to.is_float() => {
+            let from = from.clone();
+            Arc::new(move |array| {
+                let floats = to_float(&Column::Flat(array.clone()), &from)?;
+                convert(&floats, Kind::F64, b)?.to_flat()
+            })
+        }
+        (Some(scale), None) => fallible(mode, a, b, power_of_ten(scale), 1, "Convert overflow"),
+        (None, Some(scale)) if from.is_float() => float_to_decimal(a, b, scale, to, mode),
+        (None, Some(scale)) => {
+            fallible(mode, a, b, 1, power_of_ten(scale), "Decimal convert overflow")
+        }
+        (Some(old), Some(new)) if new >= old => {
+            fallible(mode, a, b, 1, power_of_ten(new - old), "Decimal convert overflow")
+        }
+        (Some(old), Some(new)) => {
+            fallible(mode, a, b, power_of_ten(old - new), 1, "Decimal convert overflow")
+        }
+    }))
+}
+
+/// Applies a partial function to every value: what it has no answer for is an error or NULL.
+fn partial<A: Lane, R: Lane>(
+    array: &ArrayRef,
+    mode: Mode,
+    f: impl Fn(A) -> Option<R>,
+    failed: impl Fn() -> Error,
+) -> Result<ArrayRef> {
+    let column = Column::Flat(array.clone());
+    if mode != Mode::OrNull {
+        return try_map::<A, R>(&column, |v| f(v).ok_or_else(&failed))?.to_flat();
+    }
+    let values = A::view(array)?;
+    let valid: NullBuffer = values.iter().map(|v| f(*v).is_some()).collect();
+    map::<A, R>(&column, |v| f(v).unwrap_or_default())?.with_nulls(Some(valid))?.to_flat()
+}
+
+/// Whole numbers divided and multiplied by powers of ten, into a lane that may be too narrow.
+fn fallible(
+    mode: Mode,
+    a: Kind,
+    b: Kind,
+    divisor: i128,
+    factor: i128,
+    message: &'static str,
+) -> ArrayConversion {
+    let failed = move || error!(DecimalOverflow, "{message}");
+    Arc::new(move |array| {
+        let not_integers = || Error::logical("a float among decimals");
+        with_integer_lane!(b, R => with_integer_lane!(a, A => partial::<A, R>(array, mode, |v| {
+            let wide = i128::try_from(v).ok()?;
+            R::try_from((wide / divisor).checked_mul(factor)?).ok()
+        }, failed), Err(not_integers())), Err(not_integers()))
+    })
+}
+
+fn float_to_decimal(a: Kind, b: Kind, scale: u32, to: &DataType, mode: Mode) -> ArrayConversion {
+    let factor = power_of_ten(scale) as f64;
+    let to = to.clone();
+    Arc::new(move |array| {
+        let floats = convert(&Column::Flat(array.clone()), a, Kind::F64)?.to_flat()?;
+        let failed = || {
+            error!(DecimalOverflow, "Decimal convert overflow: a float is infinite or beyond {to}")
+        };
+        with_integer_lane!(b, R => partial::<f64, R>(&floats, mode, |v| {
+            let scaled = v * factor;
+            if !scaled.is_finite() || scaled.abs() >= 1.7e38 {
+                return None;
+            }
+            R::try_from(scaled as i128).ok()
+        }, failed), Err(Error::logical("a float among decimals")))
+    })
+}
+
+/// Integers and floats.
+fn plain(from: &DataType, to: &DataType, a: Kind, b: Kind, mode: Mode) -> ArrayConversion {
+    let (from, to) = (from.clone(), to.clone());
+    if mode != Mode::Wrap {
+        return accurate(from, to, a, b, mode);
+    }
+    let checks = from.is_float() && !to.is_float();
+    Arc::new(move |array| {
+        let column = Column::Flat(array.clone());
+        if checks {
+            let floats = convert(&column, a, Kind::F64)?.to_flat()?;
+            if f64::view(&floats)?.iter().any(|v| !v.is_finite()) {
+                bail!(CannotConvertType, "Unexpected inf or nan to integer conversion");
+            }
+        }
+        convert(&column, a, b)?.to_flat()
+    })
+}
+
+/// Only values that the target holds exactly (floats: nearly).
+fn accurate(from: DataType, to: DataType, a: Kind, b: Kind, mode: Mode) -> ArrayConversion {
+    let failed = move || {
+        error!(
+            CannotConvertType,
+            "Value in column {from} cannot be safely converted into type {to}"
+        )
+    };
+    Arc::new(move |array| {
+        let float = |k: Kind| matches!(k, Kind::F32 | Kind::F64);
+        match (float(a), float(b)) {
+            (_, true) => convert(&Column::Flat(array.clone()), a, b)?.to_flat(),
+            (true, false) => {
+                let floats = convert(&Column::Flat(array.clone()), a, Kind::F64)?.to_flat()?;
+                with_integer_lane!(b, R => partial::<f64, R>(&floats, mode, |v| {
+                    if v.fract() != 0.0 || !v.is_finite() || v.abs() >= 1.7e38 {
+                        return None;
+                    }
+                    R::try_from(v as i128).ok()
+                }, &failed), Err(Error::logical("a float among integers")))
+            }
+            (false, false) => {
+                let not_integers = || Error::logical("a float among integers");
+                with_integer_lane!(b, R => with_integer_lane!(a, A => {
+                    partial::<A, R>(array, mode, |v| R::try_from(v).ok(), &failed)
+                }, Err(not_integers())), Err(not_integers()))
+            }
+        }
+    })
+}
+
+fn enumeration(
+    from: &DataType,
+    a: Kind,
+    b: Kind,
+    numbers: Vec<i16>,
+    to: &DataType,
+) -> Result<Option<ArrayConversion>> {
+    if let (Some(old), Some(new)) = (from.enum_values(), to.enum_values()) {
+        for (name, number) in old.iter() {
+            match new.number(name.as_bytes()) {
+                Some(found) if found != number => bail!(
+                    CannotConvertType,
+                    "Enum conversion changes value for element '{name}' from {number} to {found}"
+                ),
+                _ => {}
+            }
+        }
+    }
+    if from.is_float() || matches!(from, DataType::Decimal { .. }) {
+        return Ok(None);
+    }
+    let to = to.clone();
+    Ok(Some(Arc::new(move |array| {
+        let wide = convert(&Column::Flat(array.clone()), a, Kind::I64)?.to_flat()?;
+        for value in i64::view(&wide)?.iter() {
+            if !i16::try_from(*value).is_ok_and(|v| numbers.binary_search(&v).is_ok()) {
+                bail!(UnknownElementOfEnum, "Unexpected value {value} in enum {to}");
+            }
+        }
+        convert(&Column::Flat(wide), Kind::I64, b)?.to_flat()
+    })))
+}
+
+/// IP addresses and UUIDs from and to numbers and each other.
+fn addresses(from: &DataType, to: &DataType) -> Result<Option<ArrayConversion>> {
+    let (a, b) = match (from, to) {
+        (DataType::Ipv4, DataType::Ipv6) => {
+            return Ok(Some(Arc::new(|array| {
+                map::<u32, u128>(&Column::Flat(array.clone()), |v| {
+                    0xFFFF_0000_0000 | To::<u128>::to(v)
+                })?
+                .to_flat()
+            })));
+        }
+        (DataType::Ipv6, DataType::Ipv4) => {
+            return Ok(Some(Arc::new(|array| {
+                try_map::<u128, u32>(&Column::Flat(array.clone()), |v| {
+                    if v >> 32 != 0xFFFF {
+                        bail!(
+                            CannotConvertType,
+                            "IPv6 address {v:032x} is not in the range of IPv4-mapped addresses"
+                        );
+                    }
+                    Ok(v as u32)
+                })?
+                .to_flat()
+            })));
+        }
+        (DataType::Ipv4, other) if other.is_integer() || other.is_float() => {
+            (Kind::U32, Kind::require(other)?)
+        }
+        (other, DataType::Ipv4) if other.is_integer() => (Kind::require(other)?, Kind::U32),
+        (DataType::Ipv6 | DataType::Uuid, DataType::UInt128)
+        | (DataType::UInt128, DataType::Ipv6 | DataType::Uuid) => (Kind::U128, Kind::U128),
+        _ => return Ok(None),
+    };
+    Ok(Some(Arc::new(move |array| convert(&Column::Flat(array.clone()), a, b)?.to_flat())))
+}

@@ -1,0 +1,112 @@
+//! Strings to everything else.
+
+use std::sync::Arc;
+
+use arrow_array::builder::FixedSizeBinaryBuilder;
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef};
+use base::{Error, Result, bail, error};
+use expr::FunctionContext;
+use format::FormatSettings;
+use format::text::{ColumnParser, Escaping};
+use types::DataType;
+
+use super::{ArrayConversion, Mode, text_settings};
+
+/// The bytes of a row of a string array; a FixedString's without the zeros at its end.
+pub(crate) fn text_at(array: &ArrayRef, row: usize) -> &[u8] {
+    match array.as_fixed_size_binary_opt() {
+        Some(fixed) => {
+            let bytes = fixed.value(row);
+            let end = bytes.iter().rposition(|b| *b != 0).map_or(0, |at| at + 1);
+            &bytes[..end]
+        }
+        None => array.as_binary_view().value(row),
+    }
+}
+
+/// Parses texts, with what to do about wrong ones.
+pub(crate) fn from_text(context: &FunctionContext, to: &DataType, mode: Mode) -> ArrayConversion {
+    from_text_with(text_settings(context), to, mode)
+}
+
+/// As `from_text`, with settings of one's own.
+pub(crate) fn from_text_with(
+    settings: FormatSettings,
+    to: &DataType,
+    mode: Mode,
+) -> ArrayConversion {
+    let to = to.clone();
+    let target = if mode == Mode::OrNull { to.clone().nullable() } else { to.clone() };
+    Arc::new(move |array| {
+        let mut parser = ColumnParser::new(&target, &settings);
+        for row in 0..array.len() {
+            let text = shortened(text_at(array, row), &to);
+            match push(&mut parser, text, &to, &settings) {
+                Ok(()) => {}
+                Err(_) if mode == Mode::OrNull => parser.push_default(),
+                Err(error) => return Err(explained(error, text, &to)),
+            }
+        }
+        parser.finish()
+    })
+}
+
+/// Appends one value; a number must be spelt without blanks around it and within its range.
+fn push(
+    parser: &mut ColumnParser,
+    text: &[u8],
+    to: &DataType,
+    settings: &FormatSettings,
+) -> Result<()> {
+    if text.is_empty() && !matches!(to, DataType::String | DataType::FixedString(_)) {
+        bail!(
+            AttemptToReadAfterEof,
+            "Attempt to read after eof: Cannot parse {to} from String, because value is too short"
+        );
+    }
+    parser.push_text(text, Escaping::Raw, settings)
+}
+
+/// A date may be followed by a time of day, which is not looked at.
+fn shortened<'a>(text: &'a [u8], to: &DataType) -> &'a [u8] {
+    let has_time = to.is_date() && text.len() > 10 && matches!(text[10], b' ' | b'T');
+    if has_time { &text[..10] } else { text }
+}
+
+#[cold]
+fn explained(error: Error, text: &[u8], to: &DataType) -> Error {
+    let shown = String::from_utf8_lossy(&text[..text.len().min(100)]);
+    Error::new(error.code(), format!("Cannot parse string '{shown}' as {to}: {}", error.message()))
+}
+
+/// Strings to a FixedString, filled up with zeros.
+pub(super) fn to_fixed_string(from: DataType, length: usize, mode: Mode) -> ArrayConversion {
+    Arc::new(move |array| {
+        let width = i32::try_from(length)
+            .map_err(|_| error!(BadArguments, "FixedString({length}) is too long"))?;
+        let mut out = FixedSizeBinaryBuilder::with_capacity(array.len(), width);
+        let mut padded = vec![0_u8; length];
+        for row in 0..array.len() {
+            let bytes = match from {
+                DataType::FixedString(_) => array.as_fixed_size_binary().value(row),
+                _ => array.as_binary_view().value(row),
+            };
+            if bytes.len() > length {
+                if mode == Mode::OrNull {
+                    out.append_null();
+                    continue;
+                }
+                bail!(
+                    TooLargeStringSize,
+                    "String of {} bytes is too long for type FixedString({length})",
+                    bytes.len()
+                );
+            }
+            padded[..bytes.len()].copy_from_slice(bytes);
+            padded[bytes.len()..].fill(0);
+            out.append_value(&padded).map_err(|e| Error::logical(e.to_string()))?;
+        }
+        Ok(Arc::new(out.finish()) as ArrayRef)
+    })
+}

@@ -1,0 +1,148 @@
+//! Dates and times to each other, from numbers and to numbers.
+//!
+//! Out of range: Date and DateTime become their nearest bound. A number as Date counts days, or seconds
+//! if it is beyond all days.
+
+use std::sync::Arc;
+
+use base::Result;
+use expr::FunctionContext;
+use types::time::DAY;
+use types::{Column, DataType};
+
+use super::{ArrayConversion, Mode};
+use crate::scalar::calendar::{TimeType, Zone, local_days, raw};
+use crate::scalar::decimal_arithmetic::to_float;
+use crate::scalar::lane::{Kind, convert, map};
+
+/// The least and greatest day of Date32.
+pub(crate) const DATE32_DAYS: (i64, i64) = (-25_567, 120_529);
+
+/// The conversion where a date or time is on either side; `None` where there is none.
+pub(super) fn conversion(
+    context: &FunctionContext,
+    from: &DataType,
+    to: &DataType,
+    mode: Mode,
+) -> Result<Option<ArrayConversion>> {
+    match (TimeType::of(from, context), TimeType::of(to, context)) {
+        (Some(a), Some(b)) => {
+            Ok(Some(Arc::new(move |array| between(&Column::Flat(array.clone()), a, b)?.to_flat())))
+        }
+        (Some(a), None) => to_number(a, to, mode),
+        (None, Some(b)) if from.is_number() => Ok(Some(from_number(from, b))),
+        _ => Ok(None),
+    }
+}
+
+/// Between types of dates and times.
+pub(crate) fn between(column: &Column, a: TimeType, b: TimeType) -> Result<Column> {
+    let days = |low: i64, high: i64| -> Result<Column> {
+        map::<i64, i64>(&local_days(column, a)?, |d| d.clamp(low, high))
+    };
+    match b {
+        TimeType::Date => convert(&days(0, 65_535)?, Kind::I64, Kind::U16),
+        TimeType::Date32 => convert(&days(DATE32_DAYS.0, DATE32_DAYS.1)?, Kind::I64, Kind::I32),
+        TimeType::DateTime(zone) => {
+            let values = raw(column, a)?;
+            let ticks = a.ticks();
+            let zone = Zone::new(zone);
+            let seconds = map::<i64, i64>(&values, |v| {
+                let seconds = if a.is_date() { zone.to_utc(v * DAY) } else { v.div_euclid(ticks) };
+                seconds.clamp(0, i64::from(u32::MAX))
+            })?;
+            convert(&seconds, Kind::I64, Kind::U32)
+        }
+        TimeType::DateTime64(_, zone) => {
+            let values = raw(column, a)?;
+            let (old, new) = (a.ticks(), b.ticks());
+            let zone = Zone::new(zone);
+            map::<i64, i64>(&values, |v| {
+                if a.is_date() {
+                    zone.to_utc(v * DAY).saturating_mul(new)
+                } else if new >= old {
+                    v.saturating_mul(new / old)
+                } else {
+                    v.div_euclid(old / new)
+                }
+            })
+        }
+    }
+}
+
+fn to_number(a: TimeType, to: &DataType, mode: Mode) -> Result<Option<ArrayConversion>> {
+    let to = to.clone();
+    if let (TimeType::DateTime64(scale, _), true) =
+        (a, to.is_float() || matches!(to, DataType::Decimal { .. }))
+    {
+        let as_decimal = DataType::Decimal { precision: 18, scale };
+        return super::numbers::conversion(&as_decimal, &to, mode);
+    }
+    if !to.is_number() {
+        return Ok(None);
+    }
+    if matches!(to, DataType::Decimal { .. }) || to == DataType::Bool {
+        let plain = match a {
+            TimeType::Date => DataType::UInt16,
+            TimeType::Date32 => DataType::Int32,
+            TimeType::DateTime(_) => DataType::UInt32,
+            TimeType::DateTime64(..) => DataType::Int64,
+        };
+        return super::numbers::conversion(&plain, &to, mode);
+    }
+    let kind = Kind::require(&to)?;
+    Ok(Some(Arc::new(move |array| {
+        let ticks = a.ticks();
+        let raw = raw(&Column::Flat(array.clone()), a)?;
+        let seconds =
+            if ticks == 1 { raw } else { map::<i64, i64>(&raw, |v| v.div_euclid(ticks))? };
+        convert(&seconds, Kind::I64, kind)?.to_flat()
+    })))
+}
+
+fn from_number(from: &DataType, b: TimeType) -> ArrayConversion {
+    let from = from.clone();
+    let exact = !from.is_float() && !matches!(from, DataType::Decimal { .. });
+    Arc::new(move |array| {
+        let column = Column::Flat(array.clone());
+        if let TimeType::DateTime64(..) = b {
+            let ticks = b.ticks();
+            let converted = if exact {
+                let whole = convert(&column, Kind::require(&from)?, Kind::I64)?;
+                map::<i64, i64>(&whole, |v| v.saturating_mul(ticks))?
+            } else {
+                map::<f64, i64>(&to_float(&column, &from)?, |v| (v * ticks as f64).round() as i64)?
+            };
+            return converted.to_flat();
+        }
+        let whole = if exact {
+            let kind = Kind::require(&from)?;
+            let unsigned = kind == Kind::U64 || kind == Kind::U128;
+            let numbers = convert(&column, kind, Kind::I64)?;
+            map::<i64, i64>(&numbers, |v| if unsigned && v < 0 { i64::MAX } else { v })?
+        } else {
+            map::<f64, i64>(&to_float(&column, &from)?, |v| v as i64)?
+        };
+        match b {
+            TimeType::DateTime(_) => {
+                let seconds = map::<i64, i64>(&whole, |v| v.clamp(0, i64::from(u32::MAX)))?;
+                convert(&seconds, Kind::I64, Kind::U32)?.to_flat()
+            }
+            TimeType::Date => {
+                let days = map::<i64, i64>(&whole, |v| match v {
+                    ..0 => 0,
+                    0..=65_535 => v,
+                    seconds => (seconds.min(i64::from(u32::MAX)) / DAY).min(65_535),
+                })?;
+                convert(&days, Kind::I64, Kind::U16)?.to_flat()
+            }
+            _ => {
+                let (low, high) = DATE32_DAYS;
+                let days = map::<i64, i64>(&whole, |v| {
+                    if v <= high { v.max(low) } else { v.div_euclid(DAY).min(high) }
+                })?;
+                convert(&days, Kind::I64, Kind::I32)?.to_flat()
+            }
+        }
+    })
+}

@@ -1,0 +1,377 @@
+//! `if`, `multiIf`, `CASE`, `least` and `greatest`, and what replaces NULL.
+//!
+//! Results have the least common type of the branches; each branch is converted to it first.
+
+use std::cmp::Ordering;
+
+use arrow_buffer::NullBuffer;
+use base::{Result, bail, error};
+use expr::{Argument, Bound, FunctionContext, FunctionDeclaration, Nulls};
+use types::{Column, DataType, require_supertype};
+
+use super::cast::{Conversion, conversion};
+use super::choose::choose;
+use super::comparison::{self, Comparison};
+use super::lane::{Kind, Values, argument, constant, flat, map, values, with_lane, without_nulls};
+use super::order::comparator;
+
+pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Conditional";
+    "if" any_case true (3, 3) "if(condition, then, else), condition ? then : else"
+        "then where the condition holds, otherwise (also where it is NULL) else."
+        "SELECT if(1 > 2, 'more', 'less')" => "less"; |c, a| bind_multi(c, a, "if"),
+        nulls: Nulls::Custom, short_circuit: true;
+    "multiIf" | "caseWithoutExpression" | "caseWithoutExpr" any_case true (3, usize::MAX)
+        "multiIf(condition1, then1, ..., else), CASE WHEN condition1 THEN then1 ... ELSE else END"
+        "The result behind the first condition that holds."
+        "SELECT multiIf(0, 'a', 1, 'b', 'c')" => "b"; |c, a| bind_multi(c, a, "multiIf"),
+        nulls: Nulls::Custom, short_circuit: true;
+    "ifNull" any_case true (2, 2) "ifNull(x, y)" "x where it is not NULL, else y."
+        "SELECT ifNull(NULL, 5)" => "5"; bind_coalesce, nulls: Nulls::Custom, short_circuit: true;
+    "coalesce" any_case true (1, usize::MAX) "coalesce(x, y, ...)" "The first argument that is not NULL."
+        "SELECT coalesce(NULL, NULL, 3)" => "3"; bind_coalesce, nulls: Nulls::Custom, short_circuit: true;
+    "nullIf" any_case true (2, 2) "nullIf(x, y)" "NULL where the arguments are equal, else x."
+        "SELECT nullIf(1, 1), nullIf(1, 2)" => "\\N\t1"; bind_null_if, nulls: Nulls::Custom;
+    "isNull" any_case true (1, 1) "isNull(x), x IS NULL" "Whether the argument is NULL."
+        "SELECT isNull(NULL)" => "1"; |_, _| bind_is_null(true), nulls: Nulls::Custom;
+    "isNotNull" any_case true (1, 1) "isNotNull(x), x IS NOT NULL" "Whether the argument is not NULL."
+        "SELECT isNotNull(NULL)" => "0"; |_, _| bind_is_null(false), nulls: Nulls::Custom;
+    "isNullable" (1, 1) "isNullable(x)" "Whether the argument's type can hold NULL."
+        "SELECT isNullable(toNullable(1))" => "1"; bind_is_nullable, nulls: Nulls::Custom;
+    "isZeroOrNull" (1, 1) "isZeroOrNull(x)" "Whether a number is 0 or NULL."
+        "SELECT isZeroOrNull(0)" => "1"; bind_is_zero_or_null, nulls: Nulls::Custom;
+    "assumeNotNull" (1, 1) "assumeNotNull(x)"
+        "The argument as a type without NULL; any value may stand where it was NULL."
+        "SELECT assumeNotNull(toNullable(1))" => "1"; bind_assume_not_null, nulls: Nulls::Custom;
+    "toNullable" (1, 1) "toNullable(x)" "The argument as a type that can hold NULL."
+        "SELECT toTypeName(toNullable(1))" => "Nullable(UInt8)"; bind_to_nullable, nulls: Nulls::Custom;
+    "least" any_case true (1, usize::MAX) "least(x, y, ...)"
+        "The smallest argument, of their common type; NULLs are passed over."
+        "SELECT least(3, -1, 2)" => "-1"; |c, a| bind_extreme(c, a, Ordering::Less), nulls: Nulls::Custom;
+    "greatest" any_case true (1, usize::MAX) "greatest(x, y, ...)"
+        "The greatest argument, of their common type; NULLs are passed over."
+        "SELECT greatest(3, -1, 2)" => "3"; |c, a| bind_extreme(c, a, Ordering::Greater), nulls: Nulls::Custom;
+    "clamp" (3, 3) "clamp(x, low, high)" "x, or the bound that it is beyond."
+        "SELECT clamp(5, 1, 3)" => "3"; bind_clamp, nulls: Nulls::Custom;
+    "firstNonDefault" (1, usize::MAX) "firstNonDefault(x, y, ...)"
+        "The first number that is neither 0 nor NULL; else 0."
+        "SELECT firstNonDefault(0, NULL, 7)" => "7"; bind_first_non_default, nulls: Nulls::Custom;
+};
+
+/// Conversions of arguments to one type.
+fn conversions(
+    context: &FunctionContext,
+    from: &[&DataType],
+    to: &DataType,
+) -> Result<Vec<Conversion>> {
+    from.iter().map(|data_type| conversion(context, data_type, to)).collect()
+}
+
+/// Marks rows where a condition is true, not NULL.
+fn holds(column: &Column) -> Result<Column> {
+    let nulls = column.nulls();
+    let truth = map::<u8, u8>(column, |v| u8::from(v != 0))?;
+    let Some(nulls) = nulls else { return Ok(truth) };
+    let truth = values::<u8>(&truth)?;
+    let rows = (0..column.len()).map(|row| truth.at(row) & u8::from(nulls.is_valid(row)));
+    Ok(flat(rows.collect()))
+}
+
+fn bind_multi(context: &FunctionContext, arguments: &[Argument], name: &str) -> Result<Bound> {
+    if arguments.len().is_multiple_of(2) {
+        bail!(
+            NumberOfArgumentsDoesntMatch,
+            "{name} takes an odd number of arguments, but {} were passed",
+            arguments.len()
+        );
+    }
+    let pairs = arguments.len() / 2;
+    let mut results: Vec<&DataType> = Vec::with_capacity(pairs + 1);
+    for pair in 0..pairs {
+        let condition = &arguments[pair * 2].data_type;
+        if !matches!(condition.inner(), DataType::UInt8 | DataType::Bool | DataType::Nothing) {
+            return Err(error!(
+                IllegalTypeOfArgument,
+                "Illegal type {condition} of argument {} (condition) of function {name}. Must be UInt8",
+                pair * 2 + 1
+            ));
+        }
+        results.push(&arguments[pair * 2 + 1].data_type);
+    }
+    results.push(&arguments[pairs * 2].data_type);
+    let types: Vec<DataType> = results.iter().map(|t| (*t).clone()).collect();
+    let return_type = require_supertype(&types)?;
+    let casts = conversions(context, &results, &return_type)?;
+    let data_type = return_type.clone();
+    Ok(Bound::new(return_type, move |columns, rows| {
+        let mut which = vec![pairs as u32; rows];
+        for pair in (0..pairs).rev() {
+            let holds = holds(argument(columns, pair * 2)?)?;
+            match values::<u8>(&holds)? {
+                Values::One(0) => {}
+                Values::One(_) => which.fill(pair as u32),
+                Values::Slice(slice) => {
+                    for (which, holds) in which.iter_mut().zip(slice.iter()) {
+                        *which = if *holds != 0 { pair as u32 } else { *which };
+                    }
+                }
+            }
+        }
+        let mut branches = Vec::with_capacity(pairs + 1);
+        for (at, cast) in casts.iter().enumerate() {
+            let place = if at == pairs { pairs * 2 } else { at * 2 + 1 };
+            branches.push(cast(argument(columns, place)?, rows)?);
+        }
+        choose(&data_type, &branches, &which)
+    }))
+}
+
+fn bind_coalesce(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+    // Arguments behind one that is never NULL do not matter.
+    let mut used: Vec<usize> = Vec::new();
+    for (at, argument) in arguments.iter().enumerate() {
+        if argument.data_type.is_null_literal() {
+            continue;
+        }
+        used.push(at);
+        if !argument.data_type.is_nullable() {
+            break;
+        }
+    }
+    if used.is_empty() {
+        return Ok(Bound::new(DataType::null(), |columns, _| Ok(argument(columns, 0)?.clone())));
+    }
+    let bare: Vec<DataType> = used
+        .iter()
+        .map(|at| match &arguments[*at].data_type {
+            DataType::Nullable(inner) => inner.as_ref().clone(),
+            other => other.clone(),
+        })
+        .collect();
+    let all_nullable = used.iter().all(|at| arguments[*at].data_type.is_nullable());
+    let common = require_supertype(&bare)?;
+    let return_type = if all_nullable { common.clone().nullable() } else { common.clone() };
+    let from: Vec<&DataType> = used.iter().map(|at| &arguments[*at].data_type).collect();
+    let wide = if from.iter().any(|t| t.is_nullable()) { common.nullable() } else { common };
+    let casts = conversions(context, &from, &wide)?;
+    Ok(Bound::new(return_type, move |columns, rows| {
+        let mut branches = Vec::with_capacity(casts.len());
+        for (at, cast) in used.iter().zip(&casts) {
+            let column = argument(columns, *at)?;
+            branches.push(cast(column, rows)?);
+        }
+        let mut which = vec![branches.len().saturating_sub(1) as u32; rows];
+        for (at, branch) in branches.iter().enumerate().rev() {
+            match branch.nulls() {
+                None => which.fill(at as u32),
+                Some(nulls) => {
+                    for (row, which) in which.iter_mut().enumerate() {
+                        if nulls.is_valid(row) {
+                            *which = at as u32;
+                        }
+                    }
+                }
+            }
+        }
+        let chosen = choose(&wide, &branches, &which)?;
+        if all_nullable { Ok(chosen) } else { without_nulls(&chosen) }
+    }))
+}
+
+fn bind_null_if(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+    let first = arguments[0].data_type.clone();
+    if arguments.iter().any(|a| a.data_type.is_null_literal()) {
+        return Ok(Bound::new(first.nullable(), |columns, _| Ok(argument(columns, 0)?.clone())));
+    }
+    let bare: Vec<Argument> = arguments
+        .iter()
+        .map(|a| match &a.data_type {
+            DataType::Nullable(inner) => {
+                Argument { data_type: inner.as_ref().clone(), ..a.clone() }
+            }
+            _ => a.clone(),
+        })
+        .collect();
+    let equals = comparison::bind(context, &bare, Comparison::Equals, false, "nullIf")?;
+    let expr::Kernel::Plain(equals) = equals.kernel else {
+        bail!(LogicalError, "a comparison of higher order");
+    };
+    Ok(Bound::new(first.nullable(), move |columns, rows| {
+        let (x, y) = (argument(columns, 0)?, argument(columns, 1)?);
+        let equal = equals(&[without_nulls(x)?, without_nulls(y)?], rows)?;
+        let equal = values::<u8>(&equal)?;
+        let known = NullBuffer::union(x.nulls().as_ref(), y.nulls().as_ref());
+        let differs =
+            |row: usize| equal.at(row) == 0 || known.as_ref().is_some_and(|n| n.is_null(row));
+        let valid: NullBuffer = (0..rows).map(differs).collect();
+        let nulls = NullBuffer::union(Some(&valid), x.nulls().as_ref());
+        x.with_nulls(nulls)
+    }))
+}
+
+fn bind_is_null(wanted: bool) -> Result<Bound> {
+    Ok(Bound::new(DataType::UInt8, move |columns, rows| {
+        let column = argument(columns, 0)?;
+        Ok(match (column.nulls(), column) {
+            (None, _) => constant(u8::from(!wanted), rows),
+            (Some(_), Column::Constant { .. }) => constant(u8::from(wanted), rows),
+            (Some(nulls), _) => flat(nulls.iter().map(|valid| u8::from(valid != wanted)).collect()),
+        })
+    }))
+}
+
+fn bind_is_nullable(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+    let answer = u8::from(arguments[0].data_type.is_nullable());
+    Ok(Bound::new(DataType::UInt8, move |_, rows| Ok(constant(answer, rows))))
+}
+
+fn bind_is_zero_or_null(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+    let inner = arguments[0].data_type.inner().clone();
+    if !inner.is_number() && inner != DataType::Nothing {
+        return Err(super::number_type::illegal(&arguments[0].data_type, "isZeroOrNull"));
+    }
+    let kind = Kind::require(&inner)?;
+    Ok(Bound::new(DataType::UInt8, move |columns, rows| {
+        let column = argument(columns, 0)?;
+        let zero = with_lane!(kind, T => map::<T, u8>(column, |v| u8::from(v == T::default())))?;
+        let Some(nulls) = column.nulls() else { return Ok(zero) };
+        let zero = values::<u8>(&zero)?;
+        Ok(flat((0..rows).map(|row| zero.at(row) | u8::from(nulls.is_null(row))).collect()))
+    }))
+}
+
+fn bind_assume_not_null(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+    let return_type = match &arguments[0].data_type {
+        DataType::Nullable(inner) if **inner != DataType::Nothing => inner.as_ref().clone(),
+        DataType::Nullable(_) => {
+            bail!(IllegalColumn, "assumeNotNull of a bare NULL has no value")
+        }
+        other => other.clone(),
+    };
+    Ok(Bound::new(return_type, |columns, _| without_nulls(argument(columns, 0)?)))
+}
+
+fn bind_to_nullable(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+    Ok(Bound::new(arguments[0].data_type.clone().nullable(), |columns, _| {
+        Ok(argument(columns, 0)?.clone())
+    }))
+}
+
+fn bind_extreme(
+    context: &FunctionContext,
+    arguments: &[Argument],
+    wanted: Ordering,
+) -> Result<Bound> {
+    let given: Vec<usize> =
+        (0..arguments.len()).filter(|at| !arguments[*at].data_type.is_null_literal()).collect();
+    let types: Vec<DataType> = given.iter().map(|at| arguments[*at].data_type.clone()).collect();
+    if types.is_empty() {
+        return Ok(Bound::new(DataType::null(), |columns, _| Ok(argument(columns, 0)?.clone())));
+    }
+    let both_64 = types.iter().all(|t| matches!(t.inner(), DataType::Int64 | DataType::UInt64));
+    let mut common = match both_64 && types.iter().any(|t| *t.inner() == DataType::Int64) {
+        true if types.iter().any(DataType::is_nullable) => DataType::Int64.nullable(),
+        true => DataType::Int64,
+        false => require_supertype(&types)?,
+    };
+    if given.len() < arguments.len() {
+        common = common.nullable();
+    }
+    let from: Vec<&DataType> = types.iter().collect();
+    let casts = conversions(context, &from, &common)?;
+    let data_type = common.clone();
+    Ok(Bound::new(common, move |columns, rows| {
+        let mut best: Option<Column> = None;
+        for (at, cast) in given.iter().zip(&casts) {
+            let next = cast(argument(columns, *at)?, rows)?;
+            best = Some(match best {
+                None => next,
+                Some(best) => extreme(&data_type, &best, &next, rows, wanted)?,
+            });
+        }
+        best.map_or_else(|| bail!(LogicalError, "least of nothing"), Ok)
+    }))
+}
+
+/// The smaller or greater of two columns, row by row.
+fn extreme(
+    data_type: &DataType,
+    best: &Column,
+    next: &Column,
+    rows: usize,
+    wanted: Ordering,
+) -> Result<Column> {
+    if let Some(kind) = Kind::of(data_type)
+        && best.nulls().is_none()
+        && next.nulls().is_none()
+    {
+        return with_lane!(kind, T => super::lane::map2::<T, T, T>(best, next, |a, b| {
+            let replaces = if wanted == Ordering::Less { b <= a } else { b >= a };
+            // NaN gives way to what comes later and wins over what came before.
+            if replaces || a.partial_cmp(&b).is_none() { b } else { a }
+        }));
+    }
+    let (a, b) = (best.to_flat()?, next.to_flat()?);
+    let order = comparator(data_type, &a, &b)?;
+    let (x, y) = (best.nulls(), next.nulls());
+    let is_null = |nulls: &Option<NullBuffer>, row| nulls.as_ref().is_some_and(|n| n.is_null(row));
+    let which: Vec<u32> = (0..rows)
+        .map(|row| match (is_null(&x, row), is_null(&y, row)) {
+            (true, _) => 1,
+            (false, true) => 0,
+            (false, false) => u32::from(order(row, row) != wanted),
+        })
+        .collect();
+    choose(data_type, &[Column::Flat(a), Column::Flat(b)], &which)
+}
+
+fn bind_clamp(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+    let above = bind_extreme(context, &arguments[..2], Ordering::Greater)?;
+    let types: Vec<DataType> = arguments.iter().map(|a| a.data_type.clone()).collect();
+    let second = [Argument::of(above.return_type.clone()), arguments[2].clone()];
+    let below = bind_extreme(context, &second, Ordering::Less)?;
+    let return_type = require_supertype(&types)?;
+    let to_result = conversion(context, &below.return_type, &return_type)?;
+    let (expr::Kernel::Plain(above), expr::Kernel::Plain(below)) = (above.kernel, below.kernel)
+    else {
+        bail!(LogicalError, "a comparison of higher order");
+    };
+    Ok(Bound::new(return_type, move |columns, rows| {
+        let (x, low, high) = (argument(columns, 0)?, argument(columns, 1)?, argument(columns, 2)?);
+        let raised = above(&[x.clone(), low.clone()], rows)?;
+        to_result(&below(&[raised, high.clone()], rows)?, rows)
+    }))
+}
+
+fn bind_first_non_default(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+    let bare: Vec<DataType> = arguments
+        .iter()
+        .filter(|a| !a.data_type.is_null_literal())
+        .map(|a| a.data_type.inner().clone())
+        .collect();
+    if bare.iter().any(|t| !t.is_number()) || bare.is_empty() {
+        bail!(IllegalTypeOfArgument, "firstNonDefault takes numbers");
+    }
+    let common = require_supertype(&bare)?;
+    let wide = common.clone().nullable();
+    let from: Vec<&DataType> = arguments.iter().map(|a| &a.data_type).collect();
+    let casts = conversions(context, &from, &wide)?;
+    let kind = Kind::require(&common)?;
+    Ok(Bound::new(common, move |columns, rows| {
+        let mut branches = Vec::with_capacity(casts.len());
+        let mut which = vec![casts.len() as u32; rows];
+        for (column, cast) in columns.iter().zip(&casts) {
+            branches.push(cast(column, rows)?);
+        }
+        for (at, branch) in branches.iter().enumerate().rev() {
+            let set = with_lane!(kind, T => map::<T, u8>(branch, |v| u8::from(v != T::default())))?;
+            let (set, nulls) = (values::<u8>(&set)?, branch.nulls());
+            for (row, which) in which.iter_mut().enumerate() {
+                if set.at(row) != 0 && !nulls.as_ref().is_some_and(|n| n.is_null(row)) {
+                    *which = at as u32;
+                }
+            }
+        }
+        branches.push(with_lane!(kind, T => constant(T::default(), rows)));
+        without_nulls(&choose(&wide, &branches, &which)?)
+    }))
+}

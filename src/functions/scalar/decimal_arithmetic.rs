@@ -1,0 +1,256 @@
+//! Arithmetic of decimals.
+//!
+//! Sums have the greater scale, products the sum of the scales, quotients the dividend's. A result lies
+//! in the wider of the arguments' storage; what does not fit that is DECIMAL_OVERFLOW. With a float
+//! among the arguments all is Float64.
+
+use base::{Result, bail, error};
+use expr::{Argument, Bound};
+use types::{Column, DataType};
+
+use super::arithmetic::Op;
+use super::lane::{Kind, Lane, argument, convert, map, map2, try_map, try_map2};
+use super::number_type::{decimal_class, illegal_pair, is_native_number, power_of_ten};
+
+/// An argument of a decimal operation: its lane and scale.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Operand {
+    pub(crate) kind: Kind,
+    pub(crate) scale: u8,
+    pub(crate) precision: Option<u8>,
+}
+
+/// The scale and lane of a decimal or integer argument.
+pub(crate) fn operand(data_type: &DataType) -> Option<Operand> {
+    let kind = Kind::of(data_type)?;
+    match data_type {
+        DataType::Decimal { precision, scale } => {
+            Some(Operand { kind, scale: *scale, precision: Some(*precision) })
+        }
+        other if is_native_number(other) && !other.is_float() => {
+            Some(Operand { kind, scale: 0, precision: None })
+        }
+        _ => None,
+    }
+}
+
+/// The precision of a result: that of the only decimal, or the wider class of two.
+fn result_precision(a: Operand, b: Operand) -> u8 {
+    match (a.precision, b.precision) {
+        (Some(a), Some(b)) => decimal_class(a.max(b)),
+        (a, b) => a.or(b).unwrap_or(38),
+    }
+}
+
+/// A column of any number as Float64, decimals descaled.
+pub(crate) fn to_float(column: &Column, data_type: &DataType) -> Result<Column> {
+    let floats = convert(column, Kind::require(data_type)?, Kind::F64)?;
+    match data_type.inner() {
+        DataType::Decimal { scale, .. } if *scale > 0 => {
+            let divisor = power_of_ten(u32::from(*scale)) as f64;
+            map::<f64, f64>(&floats, |v| v / divisor)
+        }
+        _ => Ok(floats),
+    }
+}
+
+/// Native integers of decimals, with checks.
+pub(crate) trait Checked: Lane + TryFrom<i128> + Into<i128> {
+    fn add(self, other: Self) -> Option<Self>;
+    fn sub(self, other: Self) -> Option<Self>;
+    fn mul(self, other: Self) -> Option<Self>;
+}
+
+macro_rules! checked {
+    ($($native:ty),*) => {$(
+        impl Checked for $native {
+            #[inline]
+            fn add(self, other: Self) -> Option<Self> { self.checked_add(other) }
+            #[inline]
+            fn sub(self, other: Self) -> Option<Self> { self.checked_sub(other) }
+            #[inline]
+            fn mul(self, other: Self) -> Option<Self> { self.checked_mul(other) }
+        }
+    )*};
+}
+
+checked!(i32, i64, i128);
+
+pub(crate) fn overflow() -> base::Error {
+    error!(DecimalOverflow, "Decimal math overflow")
+}
+
+/// Runs an expression for the native type of a decimal's kind.
+macro_rules! with_decimal_lane {
+    ($kind:expr, $T:ident => $body:expr) => {
+        match $kind {
+            Kind::I32 => {
+                type $T = i32;
+                $body
+            }
+            Kind::I64 => {
+                type $T = i64;
+                $body
+            }
+            _ => {
+                type $T = i128;
+                $body
+            }
+        }
+    };
+}
+
+/// `+`, `-`, `*` with a decimal among the arguments.
+pub(crate) fn bind(arguments: &[Argument], op: Op) -> Result<Bound> {
+    let (left, right) = (&arguments[0].data_type, &arguments[1].data_type);
+    if left.is_float() || right.is_float() {
+        return floats(
+            arguments,
+            op.name(),
+            match op {
+                Op::Plus => |a, b| a + b,
+                Op::Minus => |a, b| a - b,
+                Op::Multiply => |a, b| a * b,
+            },
+        );
+    }
+    let (Some(a), Some(b)) = (operand(left), operand(right)) else {
+        return Err(illegal_pair(arguments, op.name()));
+    };
+    let precision = result_precision(a, b);
+    let scale = if op == Op::Multiply { a.scale + b.scale } else { a.scale.max(b.scale) };
+    let most = decimal_class(precision);
+    if scale > most {
+        bail!(ArgumentOutOfBound, "Scale {scale} is out of bounds (max scale: {most})");
+    }
+    let return_type = DataType::Decimal { precision: precision.max(scale), scale };
+    let to = Kind::require(&return_type)?;
+    let (x, y) = match op {
+        Op::Multiply => (1, 1),
+        _ => (power_of_ten(u32::from(scale - a.scale)), power_of_ten(u32::from(scale - b.scale))),
+    };
+    Ok(Bound::new(return_type, move |columns, _| {
+        with_decimal_lane!(to, T => {
+            let left = scaled::<T>(argument(columns, 0)?, a.kind, to, x)?;
+            let right = scaled::<T>(argument(columns, 1)?, b.kind, to, y)?;
+            let f = match op {
+                Op::Plus => <T as Checked>::add,
+                Op::Minus => <T as Checked>::sub,
+                Op::Multiply => <T as Checked>::mul,
+            };
+            try_map2::<T, T, T>(&left, &right, |a, b| f(a, b).ok_or_else(overflow))
+        })
+    }))
+}
+
+/// A column in the lane of a result, times a factor.
+fn scaled<T: Checked>(column: &Column, from: Kind, to: Kind, factor: i128) -> Result<Column> {
+    let wide_integer = matches!(from, Kind::U64 | Kind::I64 | Kind::U128 | Kind::I128 | Kind::U32);
+    let column = if wide_integer && from != to {
+        // Integers wider than the decimal: those that do not fit overflow.
+        let wide = convert(column, from, Kind::I128)?;
+        try_map::<i128, T>(&wide, |v| T::try_from(v).map_err(|_| overflow()))?
+    } else {
+        convert(column, from, to)?
+    };
+    if factor == 1 {
+        return Ok(column);
+    }
+    let factor = T::try_from(factor).map_err(|_| overflow())?;
+    try_map::<T, T>(&column, |v| v.mul(factor).ok_or_else(overflow))
+}
+
+/// An operation of two numbers as Float64.
+pub(crate) fn floats(arguments: &[Argument], name: &str, f: fn(f64, f64) -> f64) -> Result<Bound> {
+    let (left, right) = (arguments[0].data_type.clone(), arguments[1].data_type.clone());
+    if !left.is_number() || !right.is_number() {
+        return Err(illegal_pair(arguments, name));
+    }
+    Ok(Bound::new(DataType::Float64, move |columns, _| {
+        let a = to_float(argument(columns, 0)?, &left)?;
+        let b = to_float(argument(columns, 1)?, &right)?;
+        map2::<f64, f64, f64>(&a, &b, f)
+    }))
+}
+
+/// `/` of decimals: the dividend's scale, truncated.
+pub(crate) fn bind_divide(arguments: &[Argument], or_zero: bool) -> Result<Bound> {
+    let (left, right) = (&arguments[0].data_type, &arguments[1].data_type);
+    if left.is_float() || right.is_float() {
+        return floats(arguments, "divide", |a, b| a / b);
+    }
+    let (Some(a), Some(b)) = (operand(left), operand(right)) else {
+        return Err(illegal_pair(arguments, "divide"));
+    };
+    let scale = if a.precision.is_some() { a.scale } else { b.scale };
+    if a.precision.is_some() && b.scale > a.scale {
+        bail!(ArgumentOutOfBound, "Decimal result's scale is less than argument's one");
+    }
+    // dividend / 10^a / (divisor / 10^b) * 10^scale
+    let factor = power_of_ten(u32::from(scale + b.scale - a.scale));
+    let return_type = DataType::Decimal { precision: result_precision(a, b), scale };
+    quotient(return_type, a, b, or_zero, move |x, y| {
+        x.checked_mul(factor).map(|x| x.wrapping_div(y))
+    })
+}
+
+/// `%` of decimals: at the greater scale, with the dividend's sign.
+pub(crate) fn bind_modulo(arguments: &[Argument], or_zero: bool, positive: bool) -> Result<Bound> {
+    let (left, right) = (&arguments[0].data_type, &arguments[1].data_type);
+    if left.is_float() || right.is_float() {
+        return floats(arguments, "modulo", |a, b| a % b);
+    }
+    let (Some(a), Some(b)) = (operand(left), operand(right)) else {
+        return Err(illegal_pair(arguments, "modulo"));
+    };
+    let scale = a.scale.max(b.scale);
+    let (x, y) =
+        (power_of_ten(u32::from(scale - a.scale)), power_of_ten(u32::from(scale - b.scale)));
+    let return_type = DataType::Decimal { precision: result_precision(a, b), scale };
+    quotient(return_type, a, b, or_zero, move |l, r| {
+        let (l, r) = (l.checked_mul(x)?, r.checked_mul(y)?);
+        Some(if positive { l.wrapping_rem_euclid(r) } else { l.wrapping_rem(r) })
+    })
+}
+
+/// `intDiv` of decimals.
+pub(crate) fn bind_int_div(arguments: &[Argument], or_zero: bool) -> Result<Bound> {
+    let (left, right) = (&arguments[0].data_type, &arguments[1].data_type);
+    let (Some(a), Some(b)) = (operand(left), operand(right)) else {
+        return Err(illegal_pair(arguments, "intDiv"));
+    };
+    let return_type = match decimal_class(result_precision(a, b)) {
+        9 => DataType::Int32,
+        18 => DataType::Int64,
+        _ => DataType::Int128,
+    };
+    let scale = a.scale.max(b.scale);
+    let (x, y) =
+        (power_of_ten(u32::from(scale - a.scale)), power_of_ten(u32::from(scale - b.scale)));
+    quotient(return_type, a, b, or_zero, move |l, r| {
+        Some(l.checked_mul(x)?.wrapping_div(r.checked_mul(y)?))
+    })
+}
+
+fn quotient(
+    return_type: DataType,
+    a: Operand,
+    b: Operand,
+    or_zero: bool,
+    f: impl Fn(i128, i128) -> Option<i128> + Send + Sync + 'static,
+) -> Result<Bound> {
+    let to = Kind::require(&return_type)?;
+    Ok(Bound::new(return_type, move |columns, _| {
+        let left = convert(argument(columns, 0)?, a.kind, Kind::I128)?;
+        let right = convert(argument(columns, 1)?, b.kind, Kind::I128)?;
+        with_decimal_lane!(to, T => try_map2::<i128, i128, T>(&left, &right, |x, y| {
+            if y == 0 {
+                if or_zero {
+                    return Ok(T::default());
+                }
+                bail!(IllegalDivision, "Division by zero");
+            }
+            f(x, y).and_then(|v| T::try_from(v).ok()).ok_or_else(overflow)
+        }))
+    }))
+}

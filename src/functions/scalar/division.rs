@@ -1,0 +1,321 @@
+//! Division and remainders of numbers.
+//!
+//! `divide` is of floats; `intDiv` truncates to the dividend's width; remainders have the dividend's sign
+//! and the divisor's width. Integer division by 0 is ILLEGAL_DIVISION unless the function's name says
+//! what to answer instead.
+
+use arrow_buffer::NullBuffer;
+use base::{Result, bail};
+use expr::{Argument, Bound, FunctionDeclaration, Kernel};
+use types::{Column, DataType};
+
+use super::decimal_arithmetic::{self, floats, to_float};
+use super::lane::{Kind, Lane, To, Values, argument, convert, map2, try_map2, values, with_lane};
+use super::number_type::{illegal_pair, integer, is_native_number, plain, wider};
+
+pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Arithmetic";
+    "divide" (2, 2) "divide(x, y), x / y" "The quotient as Float64, of decimals as Decimal."
+        "SELECT divide(7, 2)" => "3.5"; |_, a| bind_divide(a);
+    "divideOrNull" (2, 2) "divideOrNull(x, y)" "The quotient, NULL where the divisor is 0."
+        "SELECT divideOrNull(7, 0)" => "\\N"; |_, a| or_null(a, bind_divide(a)?);
+    "intDiv" (2, 2) "intDiv(x, y)" "The quotient without its fraction."
+        "SELECT intDiv(7, 2)" => "3"; |_, a| bind_int_div(a, false);
+    "intDivOrZero" (2, 2) "intDivOrZero(x, y)"
+        "The quotient without its fraction; 0 where the divisor is 0 or the quotient does not fit."
+        "SELECT intDivOrZero(7, 0)" => "0"; |_, a| bind_int_div(a, true);
+    "intDivOrNull" (2, 2) "intDivOrNull(x, y)"
+        "The quotient without its fraction; NULL where the divisor is 0."
+        "SELECT intDivOrNull(7, 0)" => "\\N"; |_, a| or_null(a, bind_int_div(a, true)?);
+    "modulo" | "mod" any_case true (2, 2) "modulo(x, y), x % y"
+        "The remainder of a division, with the sign of the dividend."
+        "SELECT modulo(-7, 3)" => "-1"; |_, a| bind_modulo(a, false, false);
+    "moduloOrZero" (2, 2) "moduloOrZero(x, y)" "The remainder; 0 where the divisor is 0."
+        "SELECT moduloOrZero(7, 0)" => "0"; |_, a| bind_modulo(a, true, false);
+    "moduloOrNull" | "modOrNull" (2, 2) "moduloOrNull(x, y)" "The remainder; NULL where the divisor is 0."
+        "SELECT moduloOrNull(7, 0)" => "\\N"; |_, a| or_null(a, bind_modulo(a, true, false)?);
+    "positiveModulo" | "positive_modulo" | "pmod" any_case true (2, 2) "positiveModulo(x, y)"
+        "The remainder that is not negative."
+        "SELECT positiveModulo(-7, 3)" => "2"; |_, a| bind_modulo(a, false, true);
+    "positiveModuloOrNull" | "positive_modulo_or_null" | "pmodOrNull" any_case true (2, 2)
+        "positiveModuloOrNull(x, y)" "The remainder that is not negative; NULL where the divisor is 0."
+        "SELECT positiveModuloOrNull(-7, 0)" => "\\N"; |_, a| or_null(a, bind_modulo(a, true, true)?);
+};
+
+fn has_decimal(arguments: &[Argument]) -> bool {
+    arguments.iter().any(|a| matches!(a.data_type, DataType::Decimal { .. }))
+}
+
+fn bind_divide(arguments: &[Argument]) -> Result<Bound> {
+    if has_decimal(arguments) {
+        return decimal_arithmetic::bind_divide(arguments, false);
+    }
+    floats(arguments, "divide", |a, b| a / b)
+}
+
+/// The same with NULL where the second argument is 0.
+fn or_null(arguments: &[Argument], bound: Bound) -> Result<Bound> {
+    let divisor = arguments[1].data_type.clone();
+    let Kernel::Plain(kernel) = bound.kernel else {
+        bail!(LogicalError, "a division of higher order");
+    };
+    Ok(Bound::new(bound.return_type.nullable(), move |columns, rows| {
+        let zero = to_float(argument(columns, 1)?, &divisor)?;
+        let zero = values::<f64>(&zero)?;
+        let valid: NullBuffer = (0..rows).map(|row| zero.at(row) != 0.0).collect();
+        kernel(columns, rows)?.with_nulls(Some(valid))
+    }))
+}
+
+/// The lane in which two integers are divided exactly.
+fn common_lane(a: Kind, b: Kind) -> Kind {
+    let unsigned = |k: Kind| matches!(k, Kind::U8 | Kind::U16 | Kind::U32 | Kind::U64 | Kind::U128);
+    let wide = |k: Kind| matches!(k, Kind::U128 | Kind::I128);
+    let small = |k: Kind| {
+        matches!(k, Kind::U8 | Kind::U16 | Kind::I8 | Kind::I16) || matches!(k, Kind::I32)
+    };
+    match (a, b) {
+        (a, b) if unsigned(a) && unsigned(b) => {
+            if wide(a) || wide(b) {
+                Kind::U128
+            } else if a == Kind::U64 || b == Kind::U64 {
+                Kind::U64
+            } else {
+                Kind::U32
+            }
+        }
+        (a, b) if wide(a) || wide(b) || a == Kind::U64 || b == Kind::U64 => Kind::I128,
+        (a, b) if small(a) && small(b) => Kind::I32,
+        _ => Kind::I64,
+    }
+}
+
+/// Integer division with the special cases told apart.
+pub(crate) trait Divisible: Lane {
+    fn quotient(self, by: Self) -> Option<Self>;
+    fn remainder(self, by: Self) -> Option<Self>;
+    fn positive_remainder(self, by: Self) -> Option<Self>;
+}
+
+macro_rules! divisible {
+    ($($native:ty),*) => {$(
+        impl Divisible for $native {
+            #[inline]
+            fn quotient(self, by: Self) -> Option<Self> { self.checked_div(by) }
+            #[inline]
+            fn remainder(self, by: Self) -> Option<Self> {
+                if by == 0 { None } else { Some(self.wrapping_rem(by)) }
+            }
+            #[inline]
+            fn positive_remainder(self, by: Self) -> Option<Self> {
+                if by == 0 { None } else { Some(self.wrapping_rem_euclid(by)) }
+            }
+        }
+    )*};
+}
+
+divisible!(u32, u64, u128, i32, i64, i128);
+
+/// Runs an expression for the lanes of `common_lane`.
+macro_rules! with_division_lane {
+    ($kind:expr, $T:ident => $body:expr) => {
+        match $kind {
+            Kind::U32 => {
+                type $T = u32;
+                $body
+            }
+            Kind::U64 => {
+                type $T = u64;
+                $body
+            }
+            Kind::U128 => {
+                type $T = u128;
+                $body
+            }
+            Kind::I32 => {
+                type $T = i32;
+                $body
+            }
+            Kind::I64 => {
+                type $T = i64;
+                $body
+            }
+            _ => {
+                type $T = i128;
+                $body
+            }
+        }
+    };
+}
+
+/// Which quantity of a division.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Want {
+    Quotient,
+    Remainder,
+    PositiveRemainder,
+}
+
+fn divide_integers<T: Divisible + To<R>, R: Lane>(
+    left: &Column,
+    right: &Column,
+    want: Want,
+    or_zero: bool,
+) -> Result<Column> {
+    let failed = |by_zero: bool| -> Result<R> {
+        if or_zero {
+            return Ok(R::default());
+        }
+        if by_zero {
+            bail!(IllegalDivision, "Division by zero");
+        }
+        bail!(IllegalDivision, "Division of minimal signed number by minus one")
+    };
+    // A divisor known to be neither 0 nor -1 makes the loop free of checks.
+    if let Values::One(by) = values::<T>(right)?
+        && let Values::Slice(slice) = values::<T>(left)?
+        && by > T::default()
+    {
+        let f = match want {
+            Want::Quotient => T::quotient,
+            Want::Remainder => T::remainder,
+            Want::PositiveRemainder => T::positive_remainder,
+        };
+        let out = slice.iter().map(|v| f(*v, by).unwrap_or_default().to()).collect();
+        return Ok(super::lane::flat::<R>(out));
+    }
+    try_map2::<T, T, R>(left, right, |a, b| {
+        let found = match want {
+            Want::Quotient => a.quotient(b),
+            Want::Remainder => a.remainder(b),
+            Want::PositiveRemainder => a.positive_remainder(b),
+        };
+        found.map_or_else(|| failed(b == T::default()), |v| Ok(v.to()))
+    })
+}
+
+fn bind_int_div(arguments: &[Argument], or_zero: bool) -> Result<Bound> {
+    if has_decimal(arguments) {
+        return decimal_arithmetic::bind_int_div(arguments, or_zero);
+    }
+    let (left, right) = (&arguments[0].data_type, &arguments[1].data_type);
+    let (Some(a), Some(b), true, true) =
+        (plain(left), plain(right), is_native_number(left), is_native_number(right))
+    else {
+        return Err(illegal_pair(arguments, "intDiv"));
+    };
+    let signed = [&a, &b].iter().any(|t| t.is_signed_integer() || t.is_float());
+    let return_type = integer(signed, a.bits().unwrap_or(64));
+    let to = Kind::require(&return_type)?;
+    if a.is_float() || b.is_float() {
+        return Ok(Bound::new(return_type, move |columns, _| {
+            let x = to_float(argument(columns, 0)?, &a)?;
+            let y = to_float(argument(columns, 1)?, &b)?;
+            let quotients = try_map2::<f64, f64, f64>(&x, &y, |x, y| {
+                let quotient = x / y;
+                if quotient.is_finite() {
+                    return Ok(quotient.trunc());
+                }
+                if or_zero {
+                    return Ok(0.0);
+                }
+                bail!(
+                    IllegalDivision,
+                    "Cannot perform integer division: the result {quotient} is no integer"
+                )
+            })?;
+            convert(&quotients, Kind::F64, to)
+        }));
+    }
+    divide_kernel(&a, &b, return_type, Want::Quotient, or_zero)
+}
+
+fn divide_kernel(
+    a: &DataType,
+    b: &DataType,
+    return_type: DataType,
+    want: Want,
+    or_zero: bool,
+) -> Result<Bound> {
+    let (a, b, to) = (Kind::require(a)?, Kind::require(b)?, Kind::require(&return_type)?);
+    let lane = common_lane(a, b);
+    // The least Int8 divided by -1 does not fit Int8, though it fits the lane.
+    let narrow_min = match to {
+        Kind::I8 if want == Want::Quotient => Some(i128::from(i8::MIN)),
+        Kind::I16 if want == Want::Quotient => Some(i128::from(i16::MIN)),
+        Kind::I32 if want == Want::Quotient => Some(i128::from(i32::MIN)),
+        Kind::I64 if want == Want::Quotient && lane == Kind::I128 => Some(i128::from(i64::MIN)),
+        _ => None,
+    };
+    Ok(Bound::new(return_type, move |columns, _| {
+        let left = convert(argument(columns, 0)?, a, lane)?;
+        let right = convert(argument(columns, 1)?, b, lane)?;
+        with_division_lane!(lane, T => {
+            if let Some(min) = narrow_min {
+                refuse_overflow::<T>(&left, &right, min, or_zero)?;
+            }
+            with_lane!(to, R => divide_integers::<T, R>(&left, &right, want, or_zero))
+        })
+    }))
+}
+
+/// Fails where the least number is divided by -1.
+fn refuse_overflow<T: Lane + To<i128>>(
+    left: &Column,
+    right: &Column,
+    min: i128,
+    or_zero: bool,
+) -> Result<()> {
+    if or_zero {
+        return Ok(());
+    }
+    let by = values::<T>(right)?;
+    if let Values::One(one) = &by
+        && To::<i128>::to(*one) != -1
+    {
+        return Ok(());
+    }
+    let left_values = values::<T>(left)?;
+    for row in 0..left.len() {
+        if To::<i128>::to(by.at(row)) == -1 && To::<i128>::to(left_values.at(row)) == min {
+            bail!(IllegalDivision, "Division of minimal signed number by minus one");
+        }
+    }
+    Ok(())
+}
+
+fn bind_modulo(arguments: &[Argument], or_zero: bool, positive: bool) -> Result<Bound> {
+    let name = if positive { "positiveModulo" } else { "modulo" };
+    if has_decimal(arguments) {
+        return decimal_arithmetic::bind_modulo(arguments, or_zero, positive);
+    }
+    let (left, right) = (&arguments[0].data_type, &arguments[1].data_type);
+    let time = |t: &DataType| t.is_date() || matches!(t, DataType::DateTime(_) | DataType::Ipv4);
+    let (Some(a), Some(b)) = (plain(left), plain(right)) else {
+        return Err(illegal_pair(arguments, name));
+    };
+    if !(is_native_number(left) || time(left)) || !is_native_number(right) {
+        return Err(illegal_pair(arguments, name));
+    }
+    if a.is_float() || b.is_float() {
+        return Ok(Bound::new(DataType::Float64, move |columns, _| {
+            let x = to_float(argument(columns, 0)?, &a)?;
+            let y = to_float(argument(columns, 1)?, &b)?;
+            map2::<f64, f64, f64>(&x, &y, move |x, y| {
+                if or_zero && y == 0.0 {
+                    0.0
+                } else if positive {
+                    x.rem_euclid(y)
+                } else {
+                    x % y
+                }
+            })
+        }));
+    }
+    let bits = b.bits().unwrap_or(64);
+    let return_type = match a.is_signed_integer() && !positive {
+        true => integer(true, wider(bits)),
+        false => integer(false, bits),
+    };
+    let want = if positive { Want::PositiveRemainder } else { Want::Remainder };
+    divide_kernel(&a, &b, return_type, want, or_zero)
+}

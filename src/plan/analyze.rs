@@ -1,0 +1,262 @@
+//! The analyzer: a query's syntax tree -> a logical plan with resolved names and types.
+//!
+//! How one SELECT becomes a plan:
+//! 1. FROM gives a plan and a scope: the columns that names can mean.
+//! 2. Aliases of all clauses are collected first, because ClickHouse lets any clause use them.
+//! 3. Expressions are resolved over the scope; aggregate functions within become calls on the side and
+//!    references to pseudo-columns from [`AGGREGATES`] on.
+//! 4. After aggregation, sub-expressions equal to a key become references to the key's column; a column that
+//!    is left then is NOT_AN_AGGREGATE.
+//! 5. ORDER BY may use what is not selected: it is computed beside and dropped at the end.
+
+mod aggregation;
+mod asterisk;
+mod function;
+mod identifier;
+mod in_set;
+mod join;
+mod literal;
+mod resolve;
+mod scope;
+mod select;
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use base::{Result, bail};
+use expr::Expr;
+use sql::ast::{CommonTable, Expression, Query, SetOperator};
+use types::{Field, Schema, require_supertype};
+
+pub(crate) use join::conjuncts;
+pub(crate) use literal::cast_to;
+pub use literal::literal_value;
+pub(crate) use resolve::build_call;
+
+use crate::logical::columns_of;
+use crate::{Environment, Plan, RelationColumn};
+use scope::Scope;
+
+/// Pseudo-columns from here on are aggregate calls.
+const AGGREGATES: usize = 1 << 24;
+
+/// Subqueries within subqueries beyond this are refused.
+const DEPTH_LIMIT: usize = 100;
+
+/// Plans a query, names and types resolved, not yet optimized.
+///
+/// # Errors
+/// Whatever is wrong with the query.
+pub fn plan_query(query: &Query, environment: &dyn Environment) -> Result<Plan> {
+    Analyzer::new(environment).query(query)
+}
+
+/// Resolves an expression over given columns (of no table): for keys, defaults, mutations.
+pub fn row_expressions(
+    expressions: &[Expression],
+    columns: &[RelationColumn],
+    environment: &dyn Environment,
+) -> Result<Vec<Expr>> {
+    let mut analyzer = Analyzer::new(environment);
+    let scope = Scope::of_columns(columns);
+    let mut resolver = analyzer.resolver(&scope, expressions)?;
+    expressions.iter().map(|e| resolver.row_expression(e)).collect()
+}
+
+/// Resolves an expression without columns and computes it, as for LIMIT or arguments of table functions.
+pub fn plan_expression(expression: &Expression, environment: &dyn Environment) -> Result<Expr> {
+    let found = row_expressions(std::slice::from_ref(expression), &[], environment)?;
+    found.into_iter().next().ok_or_else(|| base::Error::logical("an expression got lost"))
+}
+
+/// What is shared by all parts of a query.
+pub(crate) struct Analyzer<'a> {
+    environment: &'a dyn Environment,
+    /// WITH name AS (query), visible from here on, innermost last.
+    tables: Vec<Rc<HashMap<String, CommonTable>>>,
+    /// WITH expression AS name of enclosing queries.
+    expressions: Vec<Rc<HashMap<String, Expression>>>,
+    depth: usize,
+    next_parameter: u32,
+}
+
+impl<'a> Analyzer<'a> {
+    fn new(environment: &'a dyn Environment) -> Analyzer<'a> {
+        Analyzer {
+            environment,
+            tables: Vec::new(),
+            expressions: Vec::new(),
+            depth: 0,
+            next_parameter: 0,
+        }
+    }
+
+    /// Plans a query with its set operations.
+    pub(crate) fn query(&mut self, query: &Query) -> Result<Plan> {
+        self.depth += 1;
+        if self.depth > DEPTH_LIMIT {
+            bail!(TooDeepSubqueries, "Too deep subqueries, maximum: {DEPTH_LIMIT}");
+        }
+        let plan = match query {
+            Query::Select(select) => self.select(select),
+            Query::SetOperation { operator: SetOperator::Union, distinct, .. } => {
+                self.union(query, *distinct)
+            }
+            Query::SetOperation { operator, distinct, left, right } => {
+                self.set_operation(*operator, distinct.unwrap_or(false), left, right)
+            }
+        };
+        self.depth -= 1;
+        plan
+    }
+
+    /// UNION: a chain of the same kind becomes one node.
+    fn union(&mut self, query: &Query, distinct: Option<bool>) -> Result<Plan> {
+        let mut inputs = Vec::new();
+        self.union_inputs(query, distinct, &mut inputs)?;
+        let distinct = match distinct {
+            Some(distinct) => distinct,
+            None => match self.environment.setting("union_default_mode").as_deref() {
+                Some("ALL") => false,
+                Some("DISTINCT") => true,
+                _ => bail!(
+                    SyntaxError,
+                    "Expected ALL or DISTINCT in SelectWithUnion query; because setting (union_default_mode) is empty"
+                ),
+            },
+        };
+        let plan = unite(inputs)?;
+        Ok(if distinct { distinct_of(plan) } else { plan })
+    }
+
+    fn union_inputs(
+        &mut self,
+        query: &Query,
+        mode: Option<bool>,
+        inputs: &mut Vec<Plan>,
+    ) -> Result<()> {
+        let mut chain = Vec::new();
+        let mut at = query;
+        while let Query::SetOperation { operator: SetOperator::Union, distinct, left, right } = at {
+            if *distinct != mode {
+                break;
+            }
+            chain.push(right);
+            at = left;
+        }
+        inputs.push(self.query(at)?);
+        for right in chain.into_iter().rev() {
+            inputs.push(self.query(right)?);
+        }
+        Ok(())
+    }
+
+    /// INTERSECT and EXCEPT as joins on all columns.
+    fn set_operation(
+        &mut self,
+        operator: SetOperator,
+        distinct: bool,
+        left: &Query,
+        right: &Query,
+    ) -> Result<Plan> {
+        let (left, right) = (self.query(left)?, self.query(right)?);
+        let names: Vec<String> = left.schema().fields().iter().map(|f| f.name.clone()).collect();
+        let plans = common_types(vec![left, right])?;
+        let [left, right]: [Plan; 2] = plans
+            .try_into()
+            .map_err(|_| base::Error::logical("two inputs became another number"))?;
+        let anti = operator == SetOperator::Except;
+        let schema = left.schema();
+        let keys = columns_of(&schema).into_iter().zip(columns_of(&right.schema())).collect();
+        let joined = Plan::Join(crate::Join {
+            left: Box::new(left),
+            right: Box::new(right),
+            kind: crate::JoinKind::Left,
+            strictness: if anti {
+                crate::JoinStrictness::Anti
+            } else {
+                crate::JoinStrictness::Semi
+            },
+            keys,
+            condition: None,
+            schema,
+        });
+        let plan = joined.renamed(&names);
+        Ok(if distinct { distinct_of(plan) } else { plan })
+    }
+}
+
+fn distinct_of(plan: Plan) -> Plan {
+    let columns = (0..plan.schema().len()).collect();
+    Plan::Distinct { input: Box::new(plan), columns, limit: None }
+}
+
+/// Brings inputs to common types and unites them.
+fn unite(inputs: Vec<Plan>) -> Result<Plan> {
+    let inputs = common_types(inputs)?;
+    if inputs.len() == 1 {
+        return inputs.into_iter().next().ok_or_else(|| base::Error::logical("an empty union"));
+    }
+    let schema = inputs[0].schema();
+    Ok(Plan::Union { inputs, schema })
+}
+
+/// Casts the columns of inputs to their common types, by position, named as in the first.
+fn common_types(inputs: Vec<Plan>) -> Result<Vec<Plan>> {
+    let schemas: Vec<Schema> = inputs.iter().map(Plan::schema).collect();
+    let width = schemas[0].len();
+    if schemas.iter().any(|s| s.len() != width) {
+        bail!(
+            UnionAllResultStructuresMismatch,
+            "Different number of columns in UNION elements: {}",
+            schemas.iter().map(|s| s.len().to_string()).collect::<Vec<_>>().join(" and ")
+        );
+    }
+    let mut fields = Vec::with_capacity(width);
+    for at in 0..width {
+        let types: Vec<_> = schemas.iter().map(|s| s.fields()[at].data_type.clone()).collect();
+        fields.push(Field::new(schemas[0].fields()[at].name.clone(), require_supertype(&types)?));
+    }
+    let common = Schema::new(fields);
+    Ok(inputs
+        .into_iter()
+        .zip(schemas)
+        .map(|(plan, schema)| {
+            if schema == common {
+                return plan;
+            }
+            let expressions = columns_of(&schema)
+                .into_iter()
+                .zip(common.fields())
+                .map(|(e, field)| literal::cast_to(e, &field.data_type))
+                .collect();
+            Plan::Project { input: Box::new(plan), expressions, schema: common.clone() }
+        })
+        .collect())
+}
+
+/// The plan with its columns cast to the types of a schema, by position, and named as there.
+pub fn cast_columns(plan: Plan, wanted: &Schema, environment: &dyn Environment) -> Result<Plan> {
+    let found = plan.schema();
+    if found.len() != wanted.len() {
+        bail!(NumberOfColumnsDoesntMatch, "{} columns where {} are wanted", found.len(), wanted.len());
+    }
+    let mut expressions = Vec::with_capacity(found.len());
+    for (column, field) in columns_of(&found).into_iter().zip(wanted.fields()) {
+        let same = column.data_type().without_low_cardinality() == field.data_type.without_low_cardinality();
+        expressions.push(if same {
+            column
+        } else {
+            let name = types::Value::from(field.data_type.to_string().as_str());
+            let name = Expr::literal(name, types::DataType::String);
+            resolve::build_call(environment, "_CAST", vec![column, name])?
+        });
+    }
+    let fields = wanted
+        .fields()
+        .iter()
+        .zip(&expressions)
+        .map(|(f, e)| Field::new(f.name.clone(), e.data_type()))
+        .collect();
+    Ok(Plan::Project { input: Box::new(plan), expressions, schema: Schema::new(fields) })
+}

@@ -1,0 +1,212 @@
+//! Calls: scalar functions, lambdas, aggregate functions.
+
+use base::{Result, bail};
+use expr::{AggregateArguments, Argument, Expr};
+use sql::ast::{Expression, FunctionCall};
+use types::{DataType, Value};
+
+use super::AGGREGATES;
+use super::resolve::Resolver;
+use crate::AggregateCall;
+
+impl Resolver<'_, '_> {
+    /// A call as written.
+    pub(crate) fn function(&mut self, call: &FunctionCall) -> Result<Expr> {
+        if call.over.is_some() {
+            bail!(
+                NotImplemented,
+                "Window functions (OVER of {}) are not implemented yet",
+                call.name
+            );
+        }
+        let registry = self.environment().registry();
+        let scalar = registry.function(&call.name).is_some();
+        if registry.is_aggregate(&call.name)
+            && (!scalar || call.parameters.is_some() || call.distinct)
+        {
+            return self.aggregate(call);
+        }
+        match call.name.to_ascii_lowercase().as_str() {
+            "in" | "globalin" if call.arguments.len() == 2 => {
+                return self.in_set(&call.arguments[0], &call.arguments[1], false);
+            }
+            "notin" | "globalnotin" if call.arguments.len() == 2 => {
+                return self.in_set(&call.arguments[0], &call.arguments[1], true);
+            }
+            "count" if !scalar => {}
+            _ => {}
+        }
+        if let Some(parameters) = &call.parameters
+            && !parameters.is_empty()
+        {
+            bail!(
+                FunctionIsSpecial,
+                "Function {} is not an aggregate function and takes no parameters",
+                call.name
+            );
+        }
+        let arguments = self.expand_arguments(&call.arguments)?;
+        if arguments.iter().any(|a| matches!(bare(a), Expression::Lambda { .. })) {
+            return self.higher_order(&call.name, &arguments);
+        }
+        let resolved = arguments.iter().map(|a| self.resolve(a)).collect::<Result<Vec<_>>>()?;
+        self.call(&call.name, resolved)
+    }
+
+    /// Arguments with `*` and COLUMNS(...) written out.
+    fn expand_arguments(&mut self, arguments: &[Expression]) -> Result<Vec<Expression>> {
+        let mut all = Vec::with_capacity(arguments.len());
+        for argument in arguments {
+            match argument {
+                Expression::Asterisk { .. } | Expression::Columns { .. } => {
+                    all.extend(super::asterisk::expand(self.scope, argument)?);
+                }
+                other => all.push(other.clone()),
+            }
+        }
+        Ok(all)
+    }
+
+    fn higher_order(&mut self, name: &str, arguments: &[Expression]) -> Result<Expr> {
+        let registry = self.environment().registry();
+        let Some(lambda_types) = registry.function(name).and_then(|d| d.lambda) else {
+            if registry.function(name).is_none() {
+                return self.call(name, Vec::new());
+            }
+            bail!(IllegalTypeOfArgument, "Function {name} takes no lambda");
+        };
+        let mut resolved: Vec<Option<Expr>> = Vec::with_capacity(arguments.len());
+        for argument in arguments {
+            resolved.push(match bare(argument) {
+                Expression::Lambda { .. } => None,
+                _ => Some(self.resolve(argument)?),
+            });
+        }
+        let described: Vec<Argument> = resolved
+            .iter()
+            .zip(arguments)
+            .map(|(done, written)| match (done, bare(written)) {
+                (Some(e), _) => Argument {
+                    data_type: e.data_type().without_low_cardinality(),
+                    constant: e.as_literal().cloned(),
+                    lambda: None,
+                },
+                (None, Expression::Lambda { parameters, .. }) => Argument {
+                    data_type: DataType::Nothing,
+                    constant: None,
+                    lambda: Some(parameters.len()),
+                },
+                (None, _) => Argument::of(DataType::Nothing),
+            })
+            .collect();
+        for (at, argument) in arguments.iter().enumerate() {
+            if let Expression::Lambda { parameters, body } = bare(argument) {
+                let types = lambda_types(&described, at)?;
+                if types.len() != parameters.len() {
+                    bail!(
+                        IllegalTypeOfArgument,
+                        "The lambda of function {name} has {} parameters, {} are given to it",
+                        parameters.len(),
+                        types.len()
+                    );
+                }
+                resolved[at] = Some(self.lambda(parameters, &types, body)?);
+            }
+        }
+        let all: Vec<Expr> = resolved.into_iter().flatten().collect();
+        self.call(name, all)
+    }
+
+    fn lambda(&mut self, names: &[String], types: &[DataType], body: &Expression) -> Result<Expr> {
+        let mut parameters = Vec::with_capacity(names.len());
+        for (name, data_type) in names.iter().zip(types) {
+            let id = self.analyzer.next_parameter;
+            self.analyzer.next_parameter += 1;
+            parameters.push((id, data_type.clone()));
+            self.lambda_parameters.push((name.clone(), id, data_type.clone()));
+        }
+        let resolved = self.resolve(body);
+        let left = self.lambda_parameters.len().saturating_sub(names.len());
+        self.lambda_parameters.truncate(left);
+        Ok(Expr::Lambda { parameters, body: Box::new(resolved?) })
+    }
+
+    /// An aggregate function: its call goes to the side, a reference stays.
+    fn aggregate(&mut self, call: &FunctionCall) -> Result<Expr> {
+        if !self.aggregates_allowed {
+            bail!(
+                IllegalAggregation,
+                "Aggregate function {} is found where it is not allowed: in WHERE, GROUP BY, or within another aggregate function",
+                Expression::Function(call.clone())
+            );
+        }
+        let (mut name, mut arguments) = self.aggregate_name(call)?;
+        if let Some(filter) = &call.filter {
+            name.push_str("If");
+            arguments.push(filter.as_ref().clone());
+        }
+        let parameters = call.parameters.iter().flatten();
+        let parameters: Vec<Value> = parameters
+            .map(|p| match self.row_expression(p)? {
+                Expr::Literal { value, .. } => Ok(value),
+                _ => bail!(
+                    ParametersToAggregateFunctionsMustBeLiterals,
+                    "Parameter {p} of aggregate function {name} must be a constant"
+                ),
+            })
+            .collect::<Result<_>>()?;
+        self.aggregates_allowed = false;
+        let arguments = arguments.iter().map(|a| self.resolve(a)).collect::<Result<Vec<_>>>();
+        self.aggregates_allowed = true;
+        let arguments = arguments?;
+        let types: Vec<DataType> = arguments.iter().map(Expr::data_type).collect();
+        let bound = self.environment().registry().bind_aggregate(
+            self.environment().context(),
+            &AggregateArguments { name: &name, types: &types, parameters: &parameters },
+        )?;
+        let data_type = bound.return_type;
+        let found =
+            AggregateCall { function: name, parameters, arguments, data_type: data_type.clone() };
+        let at = match self.calls.iter().position(|c| *c == found) {
+            Some(at) => at,
+            None => {
+                self.calls.push(found);
+                self.calls.len() - 1
+            }
+        };
+        Ok(Expr::column(AGGREGATES + at, data_type))
+    }
+
+    /// The function's canonical name, DISTINCT worked in, and its arguments.
+    fn aggregate_name(&mut self, call: &FunctionCall) -> Result<(String, Vec<Expression>)> {
+        let registry = self.environment().registry();
+        let declared = registry.aggregate(&call.name).map(|d| d.name.to_owned());
+        let mut name = declared.unwrap_or_else(|| call.name.clone());
+        let only_asterisk = matches!(call.arguments.as_slice(), [Expression::Asterisk { qualifier: None, transformers }] if transformers.is_empty());
+        let arguments = if only_asterisk && name.starts_with("count") {
+            Vec::new()
+        } else {
+            self.expand_arguments(&call.arguments)?
+        };
+        if call.distinct && name == "count" && !arguments.is_empty() {
+            let chosen = self.environment().setting("count_distinct_implementation");
+            name = chosen
+                .filter(|c| registry.is_aggregate(c))
+                .unwrap_or_else(|| "uniqExact".to_owned());
+        } else if call.distinct {
+            match name.strip_suffix("If") {
+                Some(inner) if registry.is_aggregate(inner) => name = format!("{inner}DistinctIf"),
+                _ => name.push_str("Distinct"),
+            }
+        }
+        Ok((name, arguments))
+    }
+}
+
+/// An expression without aliases around it.
+fn bare(expression: &Expression) -> &Expression {
+    match expression {
+        Expression::Alias(inner, _) => bare(inner),
+        other => other,
+    }
+}

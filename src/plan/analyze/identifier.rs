@@ -1,0 +1,115 @@
+//! Names: aliases, columns, fields of tuples, lambda parameters, query parameters.
+
+use base::{Result, bail, error};
+use expr::Expr;
+use sql::ast::Name;
+use types::{DataType, Value};
+
+use super::resolve::Resolver;
+
+impl Resolver<'_, '_> {
+    /// What a name means: a lambda's parameter, an alias, a column, a field of one of these.
+    pub(crate) fn identifier(&mut self, name: &Name) -> Result<Expr> {
+        let parts = &name.0;
+        let Some(first) = parts.first() else { bail!(UnknownIdentifier, "An empty name") };
+        let parameter = self.lambda_parameters.iter().rev().find(|(n, ..)| n == first).cloned();
+        if let Some((_, id, data_type)) = parameter {
+            return self.fields(Expr::Parameter { id, data_type }, &parts[1..]);
+        }
+        let prefer_column = self.environment().flag("prefer_column_name_to_alias");
+        if prefer_column && let Some(column) = self.column(parts)? {
+            return Ok(column);
+        }
+        let expanding = self.expanding.iter().any(|n| n == first);
+        if !expanding && let Some(expression) = self.aliases.get(first).cloned() {
+            let outside = std::mem::take(&mut self.lambda_parameters);
+            let resolved =
+                self.resolve(&sql::ast::Expression::Alias(Box::new(expression), first.clone()));
+            self.lambda_parameters = outside;
+            return self.fields(resolved?, &parts[1..]);
+        }
+        if let Some(column) = self.column(parts)? {
+            return Ok(column);
+        }
+        if expanding && self.aliases.contains_key(first) {
+            bail!(CyclicAliases, "Cyclic aliases: {first} is defined by itself");
+        }
+        let hint = match self.scope.similar(name.last()) {
+            Some(similar) => format!(". Maybe you meant: ['{similar}']"),
+            None => String::new(),
+        };
+        bail!(
+            UnknownIdentifier,
+            "Unknown expression or function identifier `{}` in scope of the query{hint}",
+            parts.join(".")
+        )
+    }
+
+    /// The longest prefix of the parts that names a column, and fields of it.
+    fn column(&mut self, parts: &[String]) -> Result<Option<Expr>> {
+        // A nested column may have dots in its own name.
+        for used in (1..=parts.len()).rev() {
+            for qualifiers in 0..used.min(3) {
+                let column = parts[qualifiers..used].join(".");
+                let found = self.scope.find(&parts[..qualifiers], &column);
+                let Some(one) = found.first().copied().cloned() else { continue };
+                if found.len() > 1 && found.iter().any(|c| c.table != one.table) {
+                    // Without qualification the left table's column counts, as in ClickHouse.
+                    let left = found.iter().min_by_key(|c| c.table).copied().cloned();
+                    if let Some(left) = left.and_then(|c| c.reference()) {
+                        return self.fields(left, &parts[used..]).map(Some);
+                    }
+                }
+                let value = match (one.reference(), one.alias) {
+                    (Some(reference), _) => reference,
+                    (None, Some(alias)) => {
+                        let value = self.resolve(&alias)?;
+                        super::literal::cast_to(value, &one.data_type)
+                    }
+                    (None, None) => bail!(LogicalError, "column {column} is nowhere"),
+                };
+                return self.fields(value, &parts[used..]).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn fields(&mut self, value: Expr, names: &[String]) -> Result<Expr> {
+        names.iter().try_fold(value, |value, name| match name.parse::<u64>() {
+            Ok(index) => {
+                let index = Expr::literal(Value::Int(i128::from(index)), DataType::UInt64);
+                self.call("tupleElement", vec![value, index])
+            }
+            Err(_) => self.field(value, name),
+        })
+    }
+
+    /// `{name:Type}`
+    pub(crate) fn parameter(&mut self, name: &str, data_type: &str) -> Result<Expr> {
+        let text = self.environment().parameter(name).ok_or_else(|| {
+            error!(
+                UnknownQueryParameter,
+                "Substitution `{name}` is not set: send param_{name} with the request, or SET param_{name}"
+            )
+        })?;
+        if data_type == "Identifier" {
+            let parts = text.split('.').map(str::to_owned).collect();
+            return self.identifier(&Name(parts));
+        }
+        let wanted = DataType::parse(data_type)?;
+        if text == "\\N" && wanted.is_nullable() {
+            return Ok(Expr::literal(Value::Null, wanted));
+        }
+        let text = Expr::literal(Value::from(text), DataType::String);
+        let name_of_type = Expr::literal(Value::from(data_type), DataType::String);
+        self.call("CAST", vec![text, name_of_type]).map_err(|e| {
+            base::Error::new(
+                base::ErrorCode::BadQueryParameter,
+                format!(
+                    "Value of query parameter '{name}' cannot be parsed as {data_type}: {}",
+                    e.message()
+                ),
+            )
+        })
+    }
+}

@@ -1,0 +1,365 @@
+//! FROM: tables, table functions, subqueries, joins.
+
+use base::{Result, bail};
+use expr::Expr;
+use sql::ast::{Expression, JoinConstraint, Query, TableExpression, TableName, TableReference};
+use types::{Field, Schema, least_supertype};
+
+use super::Analyzer;
+use super::literal::cast_to;
+use super::scope::{Scope, TableLabel};
+use crate::{
+    ColumnKind, Join, JoinKind, JoinStrictness, Plan, Relation, RelationColumn, RelationSource,
+    Scan, Source,
+};
+
+impl Analyzer<'_> {
+    /// FROM with all its joins: rows, and what names mean over them.
+    pub(crate) fn from(&mut self, from: &TableExpression) -> Result<(Plan, Scope)> {
+        match from {
+            TableExpression::Table(table) => self.table(table),
+            TableExpression::Join(join) => self.join(join),
+        }
+    }
+
+    fn table(&mut self, table: &TableReference) -> Result<(Plan, Scope)> {
+        match table {
+            TableReference::Table { name, alias, is_final, sample } => {
+                if sample.is_some() {
+                    bail!(NotImplemented, "SAMPLE is not implemented yet");
+                }
+                let found = self.common_table(name)?;
+                let (plan, columns, label) = match found {
+                    Some((plan, columns)) => (
+                        plan,
+                        columns,
+                        TableLabel { name: Some(name.table.clone()), ..TableLabel::default() },
+                    ),
+                    None => {
+                        let relation = self.environment.table(name)?;
+                        if *is_final && !matches!(relation.source, RelationSource::Table(_)) {
+                            bail!(IllegalFinal, "Table {} has no FINAL", name.table);
+                        }
+                        self.relation(relation)?
+                    }
+                };
+                Ok(scoped(plan, &columns, TableLabel { alias: alias.clone(), ..label }))
+            }
+            TableReference::Function { name, arguments, alias } => {
+                let relation = self.environment.table_function(name, arguments)?;
+                let (plan, columns, label) = self.relation(relation)?;
+                Ok(scoped(plan, &columns, TableLabel { alias: alias.clone(), ..label }))
+            }
+            TableReference::Subquery { query, alias, columns } => {
+                let mut plan = self.query(query)?;
+                if !columns.is_empty() {
+                    if columns.len() != plan.schema().len() {
+                        bail!(
+                            BadArguments,
+                            "{} names for {} columns",
+                            columns.len(),
+                            plan.schema().len()
+                        );
+                    }
+                    plan = plan.renamed(columns);
+                }
+                let relation = ordinary(&plan.schema());
+                Ok(scoped(
+                    plan,
+                    &relation,
+                    TableLabel { alias: alias.clone(), ..TableLabel::default() },
+                ))
+            }
+        }
+    }
+
+    /// A common table expression of that name, planned anew for every use.
+    fn common_table(&mut self, name: &TableName) -> Result<Option<(Plan, Vec<RelationColumn>)>> {
+        if name.database.is_some() {
+            return Ok(None);
+        }
+        let Some(at) = self.tables.iter().rposition(|t| t.contains_key(&name.table)) else {
+            return Ok(None);
+        };
+        let Some(common) = self.tables[at].get(&name.table).cloned() else { return Ok(None) };
+        // Within itself the name means what it meant outside.
+        let hidden = self.tables.split_off(at);
+        let mut without = hidden[0].as_ref().clone();
+        without.remove(&name.table);
+        self.tables.push(std::rc::Rc::new(without));
+        let planned = self.query(&common.query);
+        self.tables.truncate(at);
+        self.tables.extend(hidden);
+        let mut plan = planned?;
+        if !common.columns.is_empty() && common.columns.len() == plan.schema().len() {
+            plan = plan.renamed(&common.columns);
+        }
+        let columns = ordinary(&plan.schema());
+        Ok(Some((plan, columns)))
+    }
+
+    /// The rows of a relation.
+    fn relation(&mut self, relation: Relation) -> Result<(Plan, Vec<RelationColumn>, TableLabel)> {
+        let label = TableLabel {
+            alias: None,
+            database: relation.database.clone(),
+            name: Some(relation.name.clone()),
+        };
+        let stored: Vec<&RelationColumn> =
+            relation.columns.iter().filter(|c| !matches!(c.kind, ColumnKind::Alias(_))).collect();
+        let schema = Schema::new(
+            stored.iter().map(|c| Field::new(c.name.clone(), c.data_type.clone())).collect(),
+        );
+        let source = match relation.source {
+            RelationSource::View(query) => {
+                let plan = self.view(&query)?;
+                let columns = ordinary(&plan.schema());
+                return Ok((plan, columns, label));
+            }
+            RelationSource::Table(snapshot) => Source::Table(snapshot),
+            RelationSource::Blocks(source) => Source::Blocks(source),
+        };
+        let table = match &relation.database {
+            Some(database) => format!("{database}.{}", relation.name),
+            None => relation.name.clone(),
+        };
+        let plan = Plan::Scan(Scan {
+            table,
+            source,
+            columns: (0..schema.len()).collect(),
+            visible: schema.len(),
+            schema,
+            filter: Vec::new(),
+            limit: None,
+        });
+        Ok((plan, relation.columns, label))
+    }
+
+    /// A view's query sees nothing of the query around it.
+    fn view(&mut self, query: &Query) -> Result<Plan> {
+        let tables = std::mem::take(&mut self.tables);
+        let expressions = std::mem::take(&mut self.expressions);
+        let plan = self.query(query);
+        self.tables = tables;
+        self.expressions = expressions;
+        plan
+    }
+
+    fn join(&mut self, join: &sql::ast::Join) -> Result<(Plan, Scope)> {
+        let (left, left_scope) = self.from(&join.left)?;
+        let (right, right_scope) = self.from(&join.right)?;
+        let kind = match join.kind {
+            sql::ast::JoinKind::Inner => JoinKind::Inner,
+            sql::ast::JoinKind::Left => JoinKind::Left,
+            sql::ast::JoinKind::Right => JoinKind::Right,
+            sql::ast::JoinKind::Full => JoinKind::Full,
+            sql::ast::JoinKind::Cross => JoinKind::Cross,
+            sql::ast::JoinKind::Paste => bail!(NotImplemented, "PASTE JOIN is not implemented yet"),
+        };
+        let strictness = match join.strictness {
+            None | Some(sql::ast::JoinStrictness::All) => JoinStrictness::All,
+            Some(sql::ast::JoinStrictness::Any) => JoinStrictness::Any,
+            Some(sql::ast::JoinStrictness::Semi) => JoinStrictness::Semi,
+            Some(sql::ast::JoinStrictness::Anti) => JoinStrictness::Anti,
+            Some(sql::ast::JoinStrictness::Asof) => {
+                bail!(NotImplemented, "ASOF JOIN is not implemented yet")
+            }
+        };
+        let (left_width, right_width) = (left.schema().len(), right.schema().len());
+        let mut scope = left_scope;
+        let tables = scope.tables.len();
+        scope.tables.extend(right_scope.tables);
+        for mut column in right_scope.columns {
+            column.table += tables;
+            column.index = column.index.map(|index| index + left_width);
+            scope.columns.push(column);
+        }
+        let (keys, condition) = match &join.constraint {
+            JoinConstraint::None if kind == JoinKind::Cross => (Vec::new(), None),
+            JoinConstraint::None => {
+                bail!(
+                    InvalidJoinOnExpression,
+                    "JOIN needs ON or USING; for all pairs of rows write CROSS JOIN"
+                )
+            }
+            JoinConstraint::Using(names) => (self.using(names, &mut scope, tables)?, None),
+            JoinConstraint::On(condition) => self.on(condition, &scope, left_width)?,
+        };
+        self.nullable_sides(&mut scope, kind, strictness, left_width);
+        let schema = joined_schema(&scope, &left, &right, left_width, right_width);
+        let plan = Plan::Join(Join {
+            left: Box::new(left),
+            right: Box::new(right),
+            kind,
+            strictness,
+            keys,
+            condition,
+            schema,
+        });
+        Ok((plan, scope))
+    }
+
+    /// With `join_use_nulls` the columns of a side that can be missing become nullable.
+    fn nullable_sides(
+        &self,
+        scope: &mut Scope,
+        kind: JoinKind,
+        strictness: JoinStrictness,
+        left_width: usize,
+    ) {
+        if !self.environment.flag("join_use_nulls") || matches!(strictness, JoinStrictness::Semi) {
+            return;
+        }
+        for column in &mut scope.columns {
+            let is_right = column.index.is_some_and(|index| index >= left_width);
+            let missing = match kind {
+                JoinKind::Left => is_right,
+                JoinKind::Right => !is_right,
+                JoinKind::Full => true,
+                JoinKind::Inner | JoinKind::Cross => false,
+            };
+            if missing {
+                column.data_type = column.data_type.clone().nullable();
+            }
+        }
+    }
+
+    fn using(
+        &mut self,
+        names: &[String],
+        scope: &mut Scope,
+        right_tables: usize,
+    ) -> Result<Vec<(Expr, Expr)>> {
+        let mut keys = Vec::with_capacity(names.len());
+        for name in names {
+            let left = scope
+                .columns
+                .iter()
+                .position(|c| c.name == *name && c.table < right_tables && !c.merged);
+            let right =
+                scope.columns.iter().position(|c| c.name == *name && c.table >= right_tables);
+            let (Some(left), Some(right)) = (left, right) else {
+                bail!(UnknownIdentifier, "Column {name} of USING is not in both tables");
+            };
+            let (a, b) = (scope.columns[left].reference(), scope.columns[right].reference());
+            let (Some(a), Some(b)) = (a, b) else {
+                bail!(NotImplemented, "ALIAS column {name} cannot be used in USING");
+            };
+            scope.columns[right].merged = true;
+            let first = scope
+                .columns
+                .iter()
+                .filter(|c| c.table < right_tables)
+                .filter_map(|c| c.index)
+                .max();
+            keys.push(common_key(a, shifted(b, first.map_or(0, |m| m + 1)))?);
+        }
+        Ok(keys)
+    }
+
+    fn on(
+        &mut self,
+        condition: &Expression,
+        scope: &Scope,
+        left_width: usize,
+    ) -> Result<(Vec<(Expr, Expr)>, Option<Expr>)> {
+        let mut resolver = self.resolver(scope, [condition])?;
+        let resolved = resolver.row_expression(condition)?;
+        let (mut keys, mut rest) = (Vec::new(), Vec::new());
+        for part in conjuncts(resolved) {
+            match &part {
+                Expr::Call { function, arguments, .. } if function == "equals" => {
+                    let sides: Vec<Vec<usize>> = arguments.iter().map(Expr::columns).collect();
+                    let is_left = |c: &[usize]| !c.is_empty() && c.iter().all(|i| *i < left_width);
+                    let is_right =
+                        |c: &[usize]| !c.is_empty() && c.iter().all(|i| *i >= left_width);
+                    let (a, b) = (&arguments[0], &arguments[1]);
+                    if is_left(&sides[0]) && is_right(&sides[1]) {
+                        keys.push(common_key(a.clone(), shifted(b.clone(), left_width))?);
+                    } else if is_right(&sides[0]) && is_left(&sides[1]) {
+                        keys.push(common_key(b.clone(), shifted(a.clone(), left_width))?);
+                    } else {
+                        rest.push(part);
+                    }
+                }
+                Expr::Literal { value, .. } if value.as_int() == Some(1) => {}
+                _ => rest.push(part),
+            }
+        }
+        let condition = match rest.len() {
+            0 => None,
+            1 => rest.pop(),
+            _ => Some(super::resolve::build_call(self.environment, "and", rest)?),
+        };
+        Ok((keys, condition))
+    }
+}
+
+/// The parts of a conjunction.
+pub(crate) fn conjuncts(expression: Expr) -> Vec<Expr> {
+    match expression {
+        Expr::Call { function, arguments, .. } if function == "and" => {
+            arguments.into_iter().flat_map(conjuncts).collect()
+        }
+        other => vec![other],
+    }
+}
+
+/// A right side's expression over the right input alone.
+fn shifted(expression: Expr, left_width: usize) -> Expr {
+    expression.remap(&|index| index.saturating_sub(left_width))
+}
+
+fn common_key(left: Expr, right: Expr) -> Result<(Expr, Expr)> {
+    let types =
+        [left.data_type().without_low_cardinality(), right.data_type().without_low_cardinality()];
+    let Some(common) = least_supertype(&types) else {
+        bail!(
+            TypeMismatch,
+            "Types of columns to JOIN by differ: {} at left, {} at right",
+            types[0],
+            types[1]
+        );
+    };
+    let plain = |e: Expr| {
+        if e.data_type().without_low_cardinality() == common { e } else { cast_to(e, &common) }
+    };
+    Ok((plain(left), plain(right)))
+}
+
+fn ordinary(schema: &Schema) -> Vec<RelationColumn> {
+    schema
+        .fields()
+        .iter()
+        .map(|f| RelationColumn {
+            name: f.name.clone(),
+            data_type: f.data_type.clone(),
+            kind: ColumnKind::Ordinary,
+        })
+        .collect()
+}
+
+fn scoped(plan: Plan, columns: &[RelationColumn], label: TableLabel) -> (Plan, Scope) {
+    let mut scope = Scope::default();
+    scope.add_table(label, columns, 0);
+    (plan, scope)
+}
+
+fn joined_schema(
+    scope: &Scope,
+    left: &Plan,
+    right: &Plan,
+    left_width: usize,
+    right_width: usize,
+) -> Schema {
+    let mut fields: Vec<Field> = left.schema().fields().to_vec();
+    fields.extend(right.schema().fields().iter().cloned());
+    for column in &scope.columns {
+        if let Some(index) = column.index
+            && index < left_width + right_width
+        {
+            fields[index] = Field::new(fields[index].name.clone(), column.data_type.clone());
+        }
+    }
+    Schema::new(fields)
+}

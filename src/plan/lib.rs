@@ -1,0 +1,22 @@
+//! From syntax to logical plans: names and types are resolved against a snapshot, then
+//! named passes make the plan cheaper.
+//!
+//! This room must not know threads or files: what it needs to be told or run comes through
+//! [`Environment`].
+
+mod analyze;
+mod environment;
+mod explain;
+mod logical;
+mod optimize;
+
+pub use analyze::{cast_columns, literal_value, plan_expression, plan_query, row_expressions};
+pub use environment::{
+    BlockSource, BlockStream, ColumnKind, Environment, Relation, RelationColumn, RelationSource,
+};
+pub use explain::explain;
+pub use logical::{
+    AggregateCall, Aggregation, ArrayJoin, Join, JoinKind, JoinStrictness, Plan, Scan, SortKey,
+    Source,
+};
+pub use optimize::{PASSES, optimize};

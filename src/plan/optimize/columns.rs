@@ -1,0 +1,233 @@
+//! Only the columns that are used are read and computed.
+
+use base::Result;
+use expr::Expr;
+use types::{Field, Schema};
+
+use crate::{Aggregation, ArrayJoin, Environment, Join, Plan, SortKey};
+
+/// The pass.
+pub(super) fn prune(plan: Plan, _environment: &dyn Environment) -> Result<Plan> {
+    let all: Vec<usize> = (0..plan.schema().len()).collect();
+    Ok(keep(plan, &all).0)
+}
+
+/// The plan with at least the wanted columns (sorted), and where each old column stands now
+/// (`usize::MAX` for dropped ones).
+fn keep(plan: Plan, wanted: &[usize]) -> (Plan, Vec<usize>) {
+    match plan {
+        Plan::Scan(mut scan) => {
+            let mut kept: Vec<usize> = wanted.to_vec();
+            let for_filter: Vec<usize> = scan.filter.iter().flat_map(Expr::columns).collect();
+            for column in for_filter {
+                if !kept.contains(&column) {
+                    kept.push(column);
+                }
+            }
+            let map = places(scan.schema.len(), &kept);
+            scan.visible = wanted.len();
+            scan.filter = scan.filter.into_iter().map(|f| f.remap(&|c| map[c])).collect();
+            scan.columns = kept.iter().map(|c| scan.columns[*c]).collect();
+            scan.schema = pick(&scan.schema, &kept);
+            (Plan::Scan(scan), map)
+        }
+        Plan::Values { schema, blocks } => {
+            let width = schema.len();
+            (Plan::Values { schema, blocks }, (0..width).collect())
+        }
+        Plan::Project { input, expressions, schema } => {
+            let kept: Vec<Expr> = wanted.iter().map(|c| expressions[*c].clone()).collect();
+            let (input, below) = keep(*input, &used(kept.iter()));
+            let expressions = kept.into_iter().map(|e| e.remap(&|c| below[c])).collect();
+            let map = places(schema.len(), wanted);
+            (
+                Plan::Project {
+                    input: Box::new(input),
+                    expressions,
+                    schema: pick(&schema, wanted),
+                },
+                map,
+            )
+        }
+        Plan::Filter { input, predicate } => {
+            let (input, map) = keep(*input, &union(wanted, &predicate.columns()));
+            (Plan::Filter { input: Box::new(input), predicate: predicate.remap(&|c| map[c]) }, map)
+        }
+        Plan::Sort { input, keys, limit } => {
+            let (input, map) =
+                keep(*input, &union(wanted, &used(keys.iter().map(|k| &k.expression))));
+            (Plan::Sort { input: Box::new(input), keys: moved(keys, &map), limit }, map)
+        }
+        Plan::Limit { input, offset, limit, ties } => {
+            let (input, map) = keep(*input, &union(wanted, &used(ties.iter())));
+            let ties = ties.into_iter().map(|e| e.remap(&|c| map[c])).collect();
+            (Plan::Limit { input: Box::new(input), offset, limit, ties }, map)
+        }
+        Plan::LimitBy { input, offset, limit, by } => {
+            let (input, map) = keep(*input, &union(wanted, &used(by.iter())));
+            let by = by.into_iter().map(|e| e.remap(&|c| map[c])).collect();
+            (Plan::LimitBy { input: Box::new(input), offset, limit, by }, map)
+        }
+        Plan::Distinct { input, columns, limit } => {
+            let (input, map) = keep(*input, &union(wanted, &columns));
+            let columns = columns.into_iter().map(|c| map[c]).collect();
+            (Plan::Distinct { input: Box::new(input), columns, limit }, map)
+        }
+        Plan::Aggregate(aggregation) => keep_calls(aggregation, wanted),
+        Plan::ArrayJoin(join) => keep_array_join(join, wanted),
+        Plan::Join(join) => keep_join(join, wanted),
+        Plan::Union { inputs, schema } => {
+            let inputs = inputs
+                .into_iter()
+                .map(|input| {
+                    let (plan, map) = keep(input, wanted);
+                    exactly(plan, &map, wanted)
+                })
+                .collect();
+            let map = places(schema.len(), wanted);
+            (Plan::Union { inputs, schema: pick(&schema, wanted) }, map)
+        }
+    }
+}
+
+fn keep_calls(aggregation: Aggregation, wanted: &[usize]) -> (Plan, Vec<usize>) {
+    let Aggregation { input, keys, calls, schema, limit, top } = aggregation;
+    let key_count = keys.len();
+    let for_top: Vec<usize> =
+        top.iter().flat_map(|(k, _)| used(k.iter().map(|k| &k.expression))).collect();
+    let wanted = union(wanted, &for_top);
+    let mut kept: Vec<usize> = (0..key_count).collect();
+    kept.extend(wanted.iter().copied().filter(|c| *c >= key_count));
+    let map = places(schema.len(), &kept);
+    let calls: Vec<_> = kept[key_count..].iter().map(|c| calls[*c - key_count].clone()).collect();
+    let needed = used(keys.iter().chain(calls.iter().flat_map(|c| &c.arguments)));
+    let (input, below) = keep(*input, &needed);
+    let keys = keys.into_iter().map(|k| k.remap(&|c| below[c])).collect();
+    let calls = calls
+        .into_iter()
+        .map(|mut call| {
+            call.arguments = call.arguments.into_iter().map(|a| a.remap(&|c| below[c])).collect();
+            call
+        })
+        .collect();
+    let top = top.map(|(keys, rows)| (moved(keys, &map), rows));
+    let schema = pick(&schema, &kept);
+    (Plan::Aggregate(Aggregation { input: Box::new(input), keys, calls, schema, limit, top }), map)
+}
+
+fn keep_array_join(join: ArrayJoin, wanted: &[usize]) -> (Plan, Vec<usize>) {
+    let width = join.schema.len() - join.arrays.len();
+    let rows: Vec<usize> = wanted.iter().copied().filter(|c| *c < width).collect();
+    let (input, below) = keep(*join.input, &union(&rows, &used(join.arrays.iter())));
+    let input_schema = input.schema();
+    let arrays: Vec<Expr> = join.arrays.into_iter().map(|a| a.remap(&|c| below[c])).collect();
+    let mut map = below[..width].to_vec();
+    let mut fields = input_schema.fields().to_vec();
+    for at in 0..arrays.len() {
+        map.push(fields.len());
+        fields.push(join.schema.fields()[width + at].clone());
+    }
+    let schema = Schema::new(fields);
+    (Plan::ArrayJoin(ArrayJoin { input: Box::new(input), arrays, left: join.left, schema }), map)
+}
+
+fn keep_join(join: Join, wanted: &[usize]) -> (Plan, Vec<usize>) {
+    let left_width = join.left.schema().len();
+    let width = left_width + join.right.schema().len();
+    let condition = join.condition.as_ref().map(Expr::columns).unwrap_or_default();
+    let needed = union(wanted, &condition);
+    let of_left: Vec<usize> = needed.iter().copied().filter(|c| *c < left_width).collect();
+    let of_right: Vec<usize> =
+        needed.iter().copied().filter(|c| *c >= left_width).map(|c| c - left_width).collect();
+    let (left, left_map) =
+        keep(*join.left, &union(&of_left, &used(join.keys.iter().map(|(l, _)| l))));
+    let (right, right_map) =
+        keep(*join.right, &union(&of_right, &used(join.keys.iter().map(|(_, r)| r))));
+    let keys = join
+        .keys
+        .into_iter()
+        .map(|(l, r)| (l.remap(&|c| left_map[c]), r.remap(&|c| right_map[c])))
+        .collect();
+    let new_left = left.schema().len();
+    let mut map = vec![usize::MAX; join.schema.len().max(width)];
+    let mut fields = left.schema().fields().to_vec();
+    fields.extend(right.schema().fields().iter().cloned());
+    for old in 0..width {
+        let new = if old < left_width {
+            left_map[old]
+        } else {
+            match right_map[old - left_width] {
+                usize::MAX => usize::MAX,
+                at => new_left + at,
+            }
+        };
+        map[old] = new;
+        if new != usize::MAX
+            && let Some(field) = join.schema.fields().get(old)
+        {
+            fields[new] = Field::new(field.name.clone(), field.data_type.clone());
+        }
+    }
+    // SEMI and ANTI joins of set operations show the left's columns only.
+    if join.schema.len() == left_width && width > left_width {
+        fields.truncate(new_left);
+        map.truncate(left_width);
+    }
+    let condition = join.condition.map(|c| c.remap(&|at| map[at]));
+    let join = Join {
+        left: Box::new(left),
+        right: Box::new(right),
+        keys,
+        condition,
+        schema: Schema::new(fields),
+        ..join
+    };
+    (Plan::Join(join), map)
+}
+
+/// Where each of `count` columns stands when only the kept ones are left.
+fn places(count: usize, kept: &[usize]) -> Vec<usize> {
+    let mut map = vec![usize::MAX; count];
+    for (at, column) in kept.iter().enumerate() {
+        map[*column] = at;
+    }
+    map
+}
+
+fn pick(schema: &Schema, kept: &[usize]) -> Schema {
+    Schema::new(kept.iter().map(|c| schema.fields()[*c].clone()).collect())
+}
+
+fn used<'e>(expressions: impl Iterator<Item = &'e Expr>) -> Vec<usize> {
+    let mut columns: Vec<usize> = expressions.flat_map(Expr::columns).collect();
+    columns.sort_unstable();
+    columns.dedup();
+    columns
+}
+
+fn union(a: &[usize], b: &[usize]) -> Vec<usize> {
+    let mut both: Vec<usize> = a.iter().chain(b).copied().collect();
+    both.sort_unstable();
+    both.dedup();
+    both
+}
+
+fn moved(keys: Vec<SortKey>, map: &[usize]) -> Vec<SortKey> {
+    keys.into_iter()
+        .map(|key| SortKey { expression: key.expression.remap(&|c| map[c]), ..key })
+        .collect()
+}
+
+/// A projection to just the wanted columns, where there are others.
+fn exactly(plan: Plan, map: &[usize], wanted: &[usize]) -> Plan {
+    let schema = plan.schema();
+    let in_place =
+        schema.len() == wanted.len() && wanted.iter().enumerate().all(|(at, c)| map[*c] == at);
+    if in_place {
+        return plan;
+    }
+    let kept: Vec<usize> = wanted.iter().map(|c| map[*c]).collect();
+    let expressions =
+        kept.iter().map(|c| Expr::column(*c, schema.fields()[*c].data_type.clone())).collect();
+    Plan::Project { input: Box::new(plan), expressions, schema: pick(&schema, &kept) }
+}

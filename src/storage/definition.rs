@@ -1,0 +1,278 @@
+//! What the catalog knows of databases, tables and columns.
+//!
+//! All of it is kept as JSON in the catalog and, of a table, also in the footer of each of its
+//! parts. Fields may be added with a default; none may change its meaning.
+
+use std::collections::BTreeMap;
+
+use base::{Result, bail, error};
+use codec::CodecChoice;
+use expr::Expr;
+use serde::{Deserialize, Serialize};
+use types::{DataType, Field, Schema};
+
+/// How a column gets its value where an INSERT gives none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum DefaultKind {
+    /// `DEFAULT`: computed when not given.
+    Default,
+    /// `MATERIALIZED`: always computed, stored, not in `SELECT *`.
+    Materialized,
+    /// `ALIAS`: computed while reading, not stored.
+    Alias,
+    /// `EPHEMERAL`: only an input of other columns, not stored.
+    Ephemeral,
+}
+
+/// A column as its table declares it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ColumnDefinition {
+    /// Names the column's data within parts; never used again for another column.
+    pub id: u32,
+    /// The column's name.
+    pub name: String,
+    /// Its type.
+    pub data_type: DataType,
+    /// How it is computed, with the SQL text of the expression.
+    #[serde(default)]
+    pub default: Option<(DefaultKind, String)>,
+    /// The items of `CODEC(...)` with their parameters; empty where none was written.
+    #[serde(default)]
+    pub codec: Vec<(String, Vec<i64>)>,
+    /// `CODEC(...)` as it was written.
+    #[serde(default)]
+    pub codec_text: String,
+    /// `COMMENT`
+    #[serde(default)]
+    pub comment: String,
+}
+
+impl ColumnDefinition {
+    /// A column without default, codec and comment.
+    pub fn new(id: u32, name: impl Into<String>, data_type: DataType) -> ColumnDefinition {
+        ColumnDefinition {
+            id,
+            name: name.into(),
+            data_type,
+            default: None,
+            codec: Vec::new(),
+            codec_text: String::new(),
+            comment: String::new(),
+        }
+    }
+
+    /// Whether parts hold values of it: not of `ALIAS` and `EPHEMERAL` columns.
+    pub fn is_physical(&self) -> bool {
+        !matches!(&self.default, Some((DefaultKind::Alias | DefaultKind::Ephemeral, _)))
+    }
+
+    /// How its pages are to be encoded.
+    ///
+    /// # Errors
+    /// UNKNOWN_CODEC, ILLEGAL_CODEC_PARAMETER
+    pub fn codec_choice(&self) -> Result<CodecChoice> {
+        match self.codec.as_slice() {
+            [] => Ok(CodecChoice::default()),
+            items => CodecChoice::parse(items),
+        }
+    }
+}
+
+/// One expression of a sorting or partition key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KeyColumn {
+    /// Over the positions of the table's `columns`; only physical ones.
+    pub expression: Expr,
+    /// As SQL.
+    pub text: String,
+}
+
+/// A table, view or the like.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct TableDefinition {
+    /// Names the table for ever, whatever it is called.
+    pub uuid: String,
+    /// The database it stands in.
+    pub database: String,
+    /// Its name.
+    pub name: String,
+    /// All columns in their order, also those that are not stored.
+    pub columns: Vec<ColumnDefinition>,
+    /// The engine's name: `MergeTree`, `Memory`, `Null`, `View`, ...
+    pub engine: String,
+    /// The engine with parameters and clauses, as SQL.
+    #[serde(default)]
+    pub engine_text: String,
+    /// `ORDER BY`
+    #[serde(default)]
+    pub sorting_key: Vec<KeyColumn>,
+    /// So many of the first sorting key columns form the primary key.
+    #[serde(default)]
+    pub primary_key_length: usize,
+    /// `PARTITION BY`
+    #[serde(default)]
+    pub partition_key: Vec<KeyColumn>,
+    /// `SETTINGS` by name, as text.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
+    /// The whole statement, canonical.
+    #[serde(default)]
+    pub create_sql: String,
+    /// `COMMENT`
+    #[serde(default)]
+    pub comment: String,
+    /// The query of a view.
+    #[serde(default)]
+    pub query: Option<String>,
+}
+
+/// How a table keeps its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EngineKind {
+    /// Parts on disk.
+    Parts,
+    /// Blocks in memory, lost at the end of the process.
+    Memory,
+    /// What is written is dropped.
+    Null,
+    /// Nothing is stored under this name: views and what else the layers above define.
+    None,
+}
+
+impl TableDefinition {
+    /// How this table keeps its rows.
+    pub fn engine_kind(&self) -> EngineKind {
+        match self.engine.as_str() {
+            "Memory" => EngineKind::Memory,
+            "Null" => EngineKind::Null,
+            name if name.ends_with("MergeTree") => EngineKind::Parts,
+            _ => EngineKind::None,
+        }
+    }
+
+    /// The columns that are stored, in their order, with their positions in `columns`.
+    pub fn physical_columns(&self) -> impl Iterator<Item = (usize, &ColumnDefinition)> {
+        self.columns.iter().enumerate().filter(|(_, c)| c.is_physical())
+    }
+
+    /// The schema of the blocks that are written to and read from this table.
+    pub fn physical_schema(&self) -> Schema {
+        Schema::new(
+            self.physical_columns()
+                .map(|(_, c)| Field::new(c.name.clone(), c.data_type.clone()))
+                .collect(),
+        )
+    }
+
+    /// A column by name.
+    pub fn column(&self, name: &str) -> Option<&ColumnDefinition> {
+        self.columns.iter().find(|c| c.name == name)
+    }
+
+    /// A setting that is a whole number, or `default` where it is not set.
+    ///
+    /// # Errors
+    /// INVALID_SETTING_VALUE
+    pub fn setting(&self, name: &str, default: u64) -> Result<u64> {
+        match self.settings.get(name) {
+            None => Ok(default),
+            Some(text) => text.trim().parse().map_err(|_| {
+                error!(
+                    InvalidSettingValue,
+                    "Setting {name} of table {} needs a whole number, got {text:?}",
+                    self.full_name()
+                )
+            }),
+        }
+    }
+
+    /// `database.name`
+    pub fn full_name(&self) -> String {
+        format!("{}.{}", self.database, self.name)
+    }
+
+    /// Rows of a granule at most.
+    pub fn index_granularity(&self) -> Result<u32> {
+        let rows = self.setting("index_granularity", DEFAULT_GRANULARITY)?;
+        if rows == 0 || rows > MAX_GRANULARITY {
+            bail!(
+                BadArguments,
+                "Setting index_granularity of table {} must be from 1 to {MAX_GRANULARITY}, got {rows}",
+                self.full_name()
+            );
+        }
+        Ok(rows as u32)
+    }
+
+    /// Bytes of a granule at most, as long as it has more than one row.
+    pub fn index_granularity_bytes(&self) -> Result<u64> {
+        Ok(match self.setting("index_granularity_bytes", DEFAULT_GRANULARITY_BYTES)? {
+            0 => u64::MAX,
+            bytes => bytes,
+        })
+    }
+
+    /// Checks what every stored table must keep: unique names and ids, keys over stored columns,
+    /// settings and codecs that can be read.
+    pub fn validate(&self) -> Result<()> {
+        let mut names: Vec<&str> = self.columns.iter().map(|c| c.name.as_str()).collect();
+        names.sort_unstable();
+        if let Some(twice) = names.windows(2).find(|w| w[0] == w[1]) {
+            bail!(
+                DuplicateColumn,
+                "Column {} of table {} exists twice",
+                twice[0],
+                self.full_name()
+            );
+        }
+        let mut ids: Vec<u32> = self.columns.iter().map(|c| c.id).collect();
+        ids.sort_unstable();
+        if ids.windows(2).any(|w| w[0] == w[1]) {
+            bail!(LogicalError, "Two columns of table {} have one id", self.full_name());
+        }
+        if self.engine_kind() == EngineKind::Parts && self.physical_columns().next().is_none() {
+            bail!(EmptyListOfColumnsQueried, "Table {} has no stored column", self.full_name());
+        }
+        if self.primary_key_length > self.sorting_key.len() {
+            bail!(BadArguments, "The primary key must be a prefix of the sorting key");
+        }
+        for key in self.sorting_key.iter().chain(&self.partition_key) {
+            for at in key.expression.columns() {
+                if !self.columns.get(at).is_some_and(ColumnDefinition::is_physical) {
+                    bail!(
+                        BadArguments,
+                        "Key {} of table {} reads a column that is not stored",
+                        key.text,
+                        self.full_name()
+                    );
+                }
+            }
+        }
+        for column in &self.columns {
+            column.codec_choice().map_err(|e| e.within(format!("Column {}", column.name)))?;
+        }
+        self.index_granularity()?;
+        self.index_granularity_bytes()?;
+        Ok(())
+    }
+}
+
+/// Rows of a granule where the table does not say otherwise.
+pub const DEFAULT_GRANULARITY: u64 = 8192;
+/// Rows within a page are numbered with 16 bits.
+pub const MAX_GRANULARITY: u64 = 65_536;
+const DEFAULT_GRANULARITY_BYTES: u64 = 10 << 20;
+
+/// A database.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct DatabaseInfo {
+    /// Its name.
+    pub name: String,
+    /// The engine's name: `Atomic`, `Memory`, ...
+    pub engine: String,
+    /// Names it for ever.
+    pub uuid: String,
+    /// `COMMENT`
+    #[serde(default)]
+    pub comment: String,
+}

@@ -1,0 +1,255 @@
+//! The dictionary of a string column within one part: its sorted distinct values.
+//!
+//! ```text
+//! block      := stored bytes as the directory says; ZSTD where that is shorter
+//!   raw      := count lengths of 1, 2 or 4 bytes each (little-endian), then the values
+//! directory  := number of blocks, block...
+//!   block    := offset - end of the block before (signed), stored length, raw length, count,
+//!               width of a length (u8), crc32c of what is stored (u32),
+//!               separator (length, bytes)
+//! ```
+//!
+//! A separator is the shortest text that is greater than every value of the blocks before and
+//! not greater than the first value of its own, so that a value is found by reading one block.
+
+mod blocks;
+pub(crate) mod cache;
+pub(crate) mod table;
+mod writer;
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::builder::BinaryViewBuilder;
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, BinaryViewArray};
+use arrow_buffer::Buffer;
+use base::disk::FileView;
+use base::{Result, bail, error};
+use types::{Dictionary, MemoryDictionary};
+
+use crate::part::layout::DictionaryEntry;
+use blocks::BlockEntry;
+use cache::DictionaryCache;
+
+pub(crate) use writer::DictionaryWriter;
+
+/// The dictionary of a column of a part. Blocks are read singly; the whole in decoded form is kept
+/// in a cache of bounded size that all parts of a store share.
+pub struct PartDictionary {
+    id: u64,
+    entries: u32,
+    has_empty: bool,
+    blocks: Vec<BlockEntry>,
+    file: Arc<dyn FileView>,
+    cache: Arc<DictionaryCache>,
+}
+
+impl fmt::Debug for PartDictionary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PartDictionary of {} values in {} blocks", self.entries, self.blocks.len())
+    }
+}
+
+impl Drop for PartDictionary {
+    fn drop(&mut self) {
+        self.cache.forget(self.id);
+    }
+}
+
+/// Views hold 32-bit offsets, so the blocks of a decoded dictionary share buffers of this size.
+const DECODED_BUFFER: usize = 512 << 20;
+
+impl PartDictionary {
+    /// Reads the directory of a dictionary.
+    pub(crate) fn open(
+        entry: &DictionaryEntry,
+        file: Arc<dyn FileView>,
+        cache: Arc<DictionaryCache>,
+    ) -> Result<PartDictionary> {
+        let bytes = entry.directory.read(file.as_ref())?;
+        let blocks = blocks::decode_directory(&bytes, entry.entries)?;
+        Ok(PartDictionary {
+            id: MemoryDictionary::new_id(),
+            entries: entry.entries,
+            has_empty: entry.has_empty,
+            blocks,
+            file,
+            cache,
+        })
+    }
+
+    /// The number of blocks.
+    pub fn blocks(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Whether the empty string is one of the values; its code is 0 then.
+    pub fn has_empty(&self) -> bool {
+        self.has_empty
+    }
+
+    /// The codes of one block's values; empty past the end.
+    pub fn block_codes(&self, block: usize) -> Range<u32> {
+        self.blocks.get(block).map_or(0..0, |b| b.first_code..b.first_code + b.count)
+    }
+
+    /// The values of one block, read and decoded without the cache.
+    ///
+    /// # Errors
+    /// CHECKSUM_DOESNT_MATCH, CORRUPTED_DATA
+    pub fn block_values(&self, block: usize) -> Result<ArrayRef> {
+        let entry = self.entry(block)?;
+        let raw = Buffer::from_vec(entry.load(self.file.as_ref())?);
+        let mut views = Vec::with_capacity(entry.count as usize);
+        entry.views(&raw, 0, 0, &mut views)?;
+        Ok(Arc::new(view_array(views, vec![raw])?))
+    }
+
+    /// The code of a value; where there is none, the code that the next greater value has (the number of
+    /// values past the last one).
+    pub fn find(&self, value: &[u8]) -> Result<std::result::Result<u32, u32>> {
+        let after = self.blocks.partition_point(|b| b.separator.as_ref() <= value);
+        let Some(block) = after.checked_sub(1) else { return Ok(Err(0)) };
+        let first_code = self.entry(block)?.first_code;
+        let values = self.block_values(block)?;
+        let values = values.as_binary_view();
+        let (mut low, mut high) = (0, values.len());
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            if values.value(middle) < value { low = middle + 1 } else { high = middle }
+        }
+        let code = first_code + low as u32;
+        let found = low < values.len() && values.value(low) == value;
+        Ok(if found { Ok(code) } else { Err(code) })
+    }
+
+    /// Checks every block.
+    pub(crate) fn check(&self) -> Result<()> {
+        (0..self.blocks.len()).try_for_each(|block| self.block_values(block).map(drop))
+    }
+
+    fn entry(&self, block: usize) -> Result<&BlockEntry> {
+        self.blocks
+            .get(block)
+            .ok_or_else(|| error!(LogicalError, "a dictionary has no block {block}"))
+    }
+
+    fn block_of(&self, code: u32) -> Result<usize> {
+        if code >= self.entries {
+            bail!(CorruptedData, "code {code} is past the {} of its dictionary", self.entries);
+        }
+        Ok(self.blocks.partition_point(|b| b.first_code <= code) - 1)
+    }
+
+    /// Decodes everything into few large buffers.
+    fn decode(&self) -> Result<ArrayRef> {
+        let mut views = Vec::with_capacity(self.entries as usize);
+        let mut buffers: Vec<Buffer> = Vec::new();
+        let mut first = 0;
+        while first < self.blocks.len() {
+            let mut size = self.blocks[first].raw as usize;
+            let mut end = first + 1;
+            while end < self.blocks.len() && size + self.blocks[end].raw as usize <= DECODED_BUFFER
+            {
+                size += self.blocks[end].raw as usize;
+                end += 1;
+            }
+            let mut bytes = vec![0u8; size];
+            let mut rest = bytes.as_mut_slice();
+            let mut pieces = Vec::with_capacity(end - first);
+            for block in &self.blocks[first..end] {
+                let (piece, after) = rest.split_at_mut(block.raw as usize);
+                pieces.push((block, piece));
+                rest = after;
+            }
+            let file = self.file.as_ref();
+            if pieces.len() < 8 {
+                pieces.into_iter().try_for_each(|(block, piece)| block.load_into(file, piece))?;
+            } else {
+                use rayon::iter::{IntoParallelIterator, ParallelIterator};
+                let load = || {
+                    pieces
+                        .into_par_iter()
+                        .try_for_each(|(block, piece)| block.load_into(file, piece))
+                };
+                self.cache.pool().install(load)?;
+            }
+            let buffer = Buffer::from_vec(bytes);
+            let mut offset = 0;
+            for block in &self.blocks[first..end] {
+                block.views(&buffer, buffers.len() as u32, offset, &mut views)?;
+                offset += block.raw as usize;
+            }
+            buffers.push(buffer);
+            first = end;
+        }
+        Ok(Arc::new(view_array(views, buffers)?))
+    }
+}
+
+fn view_array(views: Vec<u128>, buffers: Vec<Buffer>) -> Result<BinaryViewArray> {
+    BinaryViewArray::try_new(views.into(), buffers, None)
+        .map_err(|e| error!(CorruptedData, "a dictionary's values: {e}"))
+}
+
+impl Dictionary for PartDictionary {
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn len(&self) -> usize {
+        self.entries as usize
+    }
+
+    fn values(&self) -> Result<ArrayRef> {
+        self.cache.get_or_decode(self.id, || self.decode())
+    }
+
+    fn lookup(&self, codes: &[u32]) -> Result<ArrayRef> {
+        let many = codes.len() * 4 >= self.blocks.len();
+        if let Some(values) = self.cache.get(self.id) {
+            return take(&values, codes);
+        }
+        let mut order: Vec<(u32, u32)> =
+            codes.iter().enumerate().map(|(row, code)| (*code, row as u32)).collect();
+        order.sort_unstable();
+        if many {
+            let mut touched = 0;
+            let mut last = None;
+            for (code, _) in &order {
+                let block = self.block_of(*code)?;
+                touched += usize::from(last != Some(block));
+                last = Some(block);
+            }
+            if touched * 2 > self.blocks.len() {
+                return take(&self.values()?, codes);
+            }
+        }
+        let mut found: Vec<(usize, usize)> = vec![(0, 0); codes.len()];
+        let mut loaded: Vec<ArrayRef> = Vec::new();
+        let mut open = None;
+        for (code, row) in order {
+            let block = self.block_of(code)?;
+            if open != Some(block) {
+                loaded.push(self.block_values(block)?);
+                open = Some(block);
+            }
+            let within = code - self.blocks[block].first_code;
+            found[row as usize] = (loaded.len() - 1, within as usize);
+        }
+        let mut out = BinaryViewBuilder::with_capacity(codes.len());
+        for (array, row) in found {
+            out.append_value(loaded[array].as_binary_view().value(row));
+        }
+        Ok(Arc::new(out.finish()))
+    }
+}
+
+fn take(values: &ArrayRef, codes: &[u32]) -> Result<ArrayRef> {
+    let codes = arrow_array::UInt32Array::from(codes.to_vec());
+    let options = arrow_select::take::TakeOptions { check_bounds: true };
+    arrow_select::take::take(values, &codes, Some(options))
+        .map_err(|e| error!(CorruptedData, "a code without a value: {e}"))
+}

@@ -1,0 +1,246 @@
+//! Inserts: transactions over one or more tables.
+//!
+//! 1. `write` gathers rows by partition; full buffers become parts below `tmp/`.
+//! 2. `commit` writes what is left, renames the parts into place and makes all of them visible in
+//!    one transaction of the catalog, together with deduplication tokens, what the rooms
+//!    above store with them, and the removal of parts that are replaced.
+//! 3. An insert that is dropped leaves nothing behind.
+
+pub(crate) mod buffer;
+pub(crate) mod plan;
+pub(crate) mod write;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use base::{Result, bail};
+use types::{Block, Value};
+
+use crate::definition::EngineKind;
+use crate::part::Part;
+use crate::part::new::NewPart;
+use crate::partition::partition_id;
+use crate::store::{BusyParts, Store};
+use crate::table::Table;
+use buffer::PartitionBuffer;
+use plan::WritePlan;
+use write::write_part;
+
+/// A transaction that adds rows to tables. Dropping it without a commit undoes it.
+pub struct Insert {
+    pub(crate) store: Arc<Store>,
+    pub(crate) tables: Vec<TableInsert>,
+    pub(crate) tokens: Vec<(Arc<Table>, String)>,
+    pub(crate) extras: Vec<(String, Option<Vec<u8>>)>,
+    pub(crate) removed: Vec<(Arc<Table>, BusyParts)>,
+    max_partitions: usize,
+    bytes: u64,
+}
+
+/// What an insert brought into a table.
+pub(crate) struct TableInsert {
+    pub(crate) table: Arc<Table>,
+    plan: Option<WritePlan>,
+    buffers: HashMap<Vec<Value>, PartitionBuffer>,
+    pub(crate) parts: Vec<NewPart>,
+    pub(crate) memory: Vec<Block>,
+    pub(crate) rows: u64,
+}
+
+/// What a committed insert wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Written {
+    /// Rows of all tables.
+    pub rows: u64,
+    /// Bytes in memory of the blocks that were written.
+    pub bytes: u64,
+    /// The number of new parts.
+    pub parts: usize,
+    /// The catalog's version from which on the rows are visible.
+    pub version: u64,
+    /// Whether a token was known already, so that nothing was written.
+    pub deduplicated: bool,
+}
+
+/// ClickHouse's default of `max_partitions_per_insert_block`.
+const MAX_PARTITIONS: usize = 100;
+
+impl Insert {
+    pub(crate) fn new(store: Arc<Store>) -> Insert {
+        Insert {
+            store,
+            tables: Vec::new(),
+            tokens: Vec::new(),
+            extras: Vec::new(),
+            removed: Vec::new(),
+            max_partitions: MAX_PARTITIONS,
+            bytes: 0,
+        }
+    }
+
+    /// Allows so many partitions in one block instead of 100; 0 means any number.
+    pub fn set_max_partitions(&mut self, most: usize) {
+        self.max_partitions = if most == 0 { usize::MAX } else { most };
+    }
+
+    /// Adds a token: if the table has seen it, the commit writes nothing of this insert.
+    pub fn deduplicate(&mut self, table: &Arc<Table>, token: impl Into<String>) {
+        self.tokens.push((table.clone(), token.into()));
+    }
+
+    /// Stores bytes under a name (or removes them) together with the rows.
+    pub fn put_extra(&mut self, name: impl Into<String>, value: Option<Vec<u8>>) {
+        self.extras.push((name.into(), value));
+    }
+
+    /// Removes parts together with adding the rows: what mutations and dropped partitions are made of.
+    /// The parts are kept from merges until the insert ends.
+    ///
+    /// # Errors
+    /// ABORTED when a part is being merged or gone; the caller may try again.
+    pub fn remove_parts(&mut self, table: &Arc<Table>, parts: &[Arc<Part>]) -> Result<()> {
+        let held = BusyParts::take(table, parts)?;
+        self.removed.push((table.clone(), held));
+        Ok(())
+    }
+
+    /// Adds a block that has every stored column of the table, in their order.
+    ///
+    /// # Errors
+    /// Wrong columns, too many partitions, and what disks say.
+    pub fn write(&mut self, table: &Arc<Table>, block: Block) -> Result<()> {
+        let at = self.table_insert(table)?;
+        if block.rows() == 0 {
+            return Ok(());
+        }
+        self.bytes += block.memory() as u64;
+        let store = self.store.clone();
+        let options = store.options();
+        let into = &mut self.tables[at];
+        into.rows += block.rows() as u64;
+        let Some(plan) = &into.plan else {
+            if table.engine_kind() == EngineKind::Memory {
+                into.memory.push(block);
+            }
+            return Ok(());
+        };
+        let types = plan.types.clone();
+        for (values, block) in plan.split(plan.widen(block)?, self.max_partitions)? {
+            let mut start = 0;
+            while start < block.rows() {
+                let into = &mut self.tables[at];
+                let buffer = into
+                    .buffers
+                    .entry(values.clone())
+                    .or_insert_with(|| PartitionBuffer::new(values.clone(), &types));
+                let rows = (options.insert_rows - buffer.rows).min(block.rows() - start);
+                buffer.add(&block.slice(start, rows), store.pool())?;
+                start += rows;
+                if buffer.rows >= options.insert_rows {
+                    self.flush(at, &values)?;
+                }
+            }
+        }
+        self.bound_memory(options.insert_bytes)
+    }
+
+    /// Makes everything visible at once and durably.
+    ///
+    /// # Errors
+    /// Nothing was written then; after UNKNOWN_STATUS_OF_INSERT that is not certain.
+    pub fn commit(self) -> Result<Written> {
+        let store = self.store.clone();
+        store.commit_insert(self)
+    }
+
+    /// Where the table stands in `tables`.
+    fn table_insert(&mut self, table: &Arc<Table>) -> Result<usize> {
+        if let Some(at) = self.tables.iter().position(|t| Arc::ptr_eq(&t.table, table)) {
+            return Ok(at);
+        }
+        let definition = table.definition();
+        if table.is_dropped() {
+            bail!(UnknownTable, "Table {} was dropped", definition.full_name());
+        }
+        let plan = match table.engine_kind() {
+            EngineKind::Parts => {
+                self.store.admit_insert(table)?;
+                Some(WritePlan::new(definition, self.store.registry())?)
+            }
+            EngineKind::Memory | EngineKind::Null => None,
+            EngineKind::None => bail!(
+                NotImplemented,
+                "Method write is not supported by storage {}",
+                definition.engine
+            ),
+        };
+        self.tables.push(TableInsert {
+            table: table.clone(),
+            plan,
+            buffers: HashMap::new(),
+            parts: Vec::new(),
+            memory: Vec::new(),
+            rows: 0,
+        });
+        Ok(self.tables.len() - 1)
+    }
+
+    /// Writes the largest buffers until the rest fits.
+    fn bound_memory(&mut self, most: usize) -> Result<()> {
+        loop {
+            let mut total = 0;
+            let mut largest: Option<(usize, usize, Vec<Value>)> = None;
+            for (at, table) in self.tables.iter().enumerate() {
+                for (values, buffer) in &table.buffers {
+                    let bytes = buffer.memory();
+                    total += bytes;
+                    if largest.as_ref().is_none_or(|(most, _, _)| bytes > *most) {
+                        largest = Some((bytes, at, values.clone()));
+                    }
+                }
+            }
+            match largest {
+                Some((_, at, values)) if total > most => self.flush(at, &values)?,
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// Turns one buffer into a part.
+    fn flush(&mut self, at: usize, values: &[Value]) -> Result<()> {
+        let store = self.store.clone();
+        let into = &mut self.tables[at];
+        let (Some(plan), Some(buffer)) = (&into.plan, into.buffers.remove(values)) else {
+            return Ok(());
+        };
+        let partition = partition_id(&plan.definition, &buffer.values);
+        let part = write_part(&store.context().disk, store.pool(), plan, partition, buffer)?;
+        into.parts.push(part);
+        Ok(())
+    }
+
+    /// Writes all buffers and renames the parts into place.
+    pub(crate) fn prepare(&mut self) -> Result<()> {
+        for at in 0..self.tables.len() {
+            let mut left: Vec<Vec<Value>> = self.tables[at].buffers.keys().cloned().collect();
+            left.sort_by_key(|values| format!("{values:?}"));
+            for values in left {
+                self.flush(at, &values)?;
+            }
+            for part in &mut self.tables[at].parts {
+                part.publish()?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn written(&self) -> Written {
+        Written {
+            rows: self.tables.iter().map(|t| t.rows).sum(),
+            bytes: self.bytes,
+            parts: self.tables.iter().map(|t| t.parts.len()).sum(),
+            version: 0,
+            deduplicated: false,
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Parts, segment files, marks, dictionaries, merges, table engines, the catalog and its
+//! transactions.
+//!
+//! This room must not know SQL text or plans. Key expressions come to it resolved, as
+//! [`expr::Expr`] over the columns of a table.
+//!
+//! A [`Store`] is an opened data folder. Rows come in by an [`Insert`], which makes [`Part`]s visible
+//! in one transaction of the catalog; they are read from a [`TableSnapshot`], part by part,
+//! [`ColumnChunk`] by column, granule by granule. Background merges keep the parts few.
+
+mod catalog;
+mod definition;
+mod dictionary;
+mod insert;
+mod key;
+mod merge;
+mod part;
+mod partition;
+mod size;
+mod store;
+mod table;
+mod wire;
+mod zone;
+
+pub use definition::{
+    ColumnDefinition, DEFAULT_GRANULARITY, DatabaseInfo, DefaultKind, EngineKind, KeyColumn,
+    MAX_GRANULARITY, TableDefinition,
+};
+pub use dictionary::PartDictionary;
+pub use insert::{Insert, Written};
+pub use merge::MergeInfo;
+pub use part::new::new_uuid;
+pub use part::{ColumnBytes, ColumnChunk, FileRecord, Part, PartRecord};
+pub use store::{FullName, Problem, Store, StoreOptions};
+pub use table::{Table, TableSnapshot};
+pub use zone::{Extremes, Prefix16, ZoneMap};

@@ -1,0 +1,236 @@
+//! Merges: several parts of one partition become one, so that parts stay few.
+//!
+//! 1. `select` chooses neighbouring parts by size and age; they are marked as busy.
+//! 2. `order` walks the keys of all sources and writes down, output granule by output granule, which source
+//!    each row comes from. Equal keys keep the order of their parts.
+//! 3. `column` brings each column over, several at a time, one granule of each source in memory.
+//! 4. One transaction of the catalog puts the new part in the place of its sources.
+//!
+//! Engines that drop or combine rows of equal keys have their place between 2 and 3: a rule that
+//! edits the order before columns are read.
+
+mod background;
+mod column;
+mod heap;
+mod order;
+mod select;
+mod strings;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+use base::disk::Disk;
+use base::{CancelToken, Error, Result, bail};
+use expr::Registry;
+
+use crate::definition::TableDefinition;
+use crate::insert::plan::WritePlan;
+use crate::part::Part;
+use crate::part::encode_primary_index;
+use crate::part::layout::ColumnEntry;
+use crate::part::new::{NewPart, PartOutline, PartWriter};
+use crate::store::{BusyParts, Store, Transaction};
+use crate::table::Table;
+
+pub use background::MergeInfo;
+pub(crate) use background::MergeState;
+use order::MergeOrder;
+
+/// ZSTD level of the dictionaries of merged parts.
+const MERGED_LEVEL: i32 = 3;
+
+/// How far a merge is.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    pub(crate) rows: u64,
+    pub(crate) columns: u64,
+    /// Rows times columns that are done.
+    pub(crate) done: AtomicU64,
+    pub(crate) cancelled: AtomicBool,
+    pub(crate) started: Instant,
+}
+
+impl Progress {
+    fn new(parts: &[Arc<Part>], columns: usize) -> Progress {
+        Progress {
+            rows: parts.iter().map(|p| p.rows()).sum(),
+            columns: columns as u64,
+            done: AtomicU64::new(0),
+            cancelled: AtomicBool::new(false),
+            started: Instant::now(),
+        }
+    }
+
+    /// Counts rows of one column.
+    ///
+    /// # Errors
+    /// ABORTED when the merge is to stop.
+    fn advance(&self, rows: usize) -> Result<()> {
+        self.done.fetch_add(rows as u64, Ordering::Relaxed);
+        if self.cancelled.load(Ordering::Relaxed) {
+            bail!(Aborted, "The merge was cancelled");
+        }
+        Ok(())
+    }
+}
+
+/// What a merge needs of the store; it does not hold the store itself, so that the store can end.
+pub(crate) struct Merge {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) definition: Arc<TableDefinition>,
+    pub(crate) parts: Vec<Arc<Part>>,
+    pub(crate) progress: Arc<Progress>,
+}
+
+impl Merge {
+    pub(crate) fn new(store: &Store, table: &Table, parts: Vec<Arc<Part>>) -> Merge {
+        let definition = table.definition();
+        let columns = definition.physical_columns().count();
+        Merge {
+            disk: store.context().disk.clone(),
+            registry: store.registry().clone(),
+            progress: Arc::new(Progress::new(&parts, columns)),
+            definition,
+            parts,
+        }
+    }
+
+    /// Writes the merged part below `tmp/`.
+    pub(crate) fn run(&self, pool: &rayon::ThreadPool) -> Result<NewPart> {
+        use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
+        let Some(first) = self.parts.first() else { bail!(LogicalError, "a merge of no parts") };
+        let plan = WritePlan::new(self.definition.clone(), &self.registry)?;
+        let rows: u64 = self.progress.rows;
+        let bytes: u64 = self.parts.iter().map(|p| p.record().bytes_uncompressed).sum();
+        let granularity = plan.granularity_for(rows, bytes);
+        let outline = PartOutline {
+            definition: self.definition.clone(),
+            partition: first.record().partition.clone(),
+            partition_values: first.record().partition_values.clone(),
+            rows,
+            granularity,
+            level: self.parts.iter().map(|p| p.record().level).max().unwrap_or(0) + 1,
+            sources: self.parts.iter().map(|p| p.id().to_owned()).collect(),
+        };
+        let writer = PartWriter::create(&self.disk, outline)?;
+        let (order, keys) =
+            order::merge_order(&self.parts, &plan, granularity as usize, &self.progress)?;
+        let order: &MergeOrder = &order;
+        let mut work: Vec<(u64, usize)> = Vec::new();
+        for (at, (id, _)) in plan.columns.iter().enumerate() {
+            let mut size = 0;
+            for part in &self.parts {
+                size += part.column_bytes(*id)?.map_or(0, |b| b.uncompressed + b.compressed * 8);
+            }
+            work.push((size, at));
+        }
+        work.sort_by_key(|(size, at)| (std::cmp::Reverse(*size), *at));
+        let write = |(_, at): (u64, usize)| -> Result<(usize, ColumnEntry)> {
+            let source = column::MergeColumn::new(self, &plan, at)?;
+            Ok((at, source.write(&writer, order)?))
+        };
+        let mut entries: Vec<(usize, ColumnEntry)> = pool
+            .install(|| work.into_par_iter().with_max_len(1).map(write).collect::<Result<_>>())?;
+        entries.sort_by_key(|(at, _)| *at);
+        let index = writer.segment.append_blob(encode_primary_index(&keys)?)?;
+        writer.finish(entries.into_iter().map(|(_, entry)| entry).collect(), index)
+    }
+}
+
+impl Store {
+    /// Puts a merged part in the place of its sources.
+    pub(crate) fn commit_merge(
+        &self,
+        table: &Arc<Table>,
+        sources: &[Arc<Part>],
+        mut part: NewPart,
+    ) -> Result<()> {
+        part.publish()?;
+        let _commit = self.commit_guard();
+        let snapshot = table.snapshot();
+        let whole = sources.iter().all(|s| snapshot.parts.iter().any(|p| Arc::ptr_eq(p, s)));
+        if table.is_dropped() || !whole {
+            bail!(Aborted, "A part was removed while it was merged");
+        }
+        let min = sources.iter().map(|p| p.record().min_block).min().unwrap_or(0);
+        let max = sources.iter().map(|p| p.record().max_block).max().unwrap_or(0);
+        let mut transaction = Transaction::default();
+        transaction.add_part(self, table, part, Some((min, max)));
+        for source in sources {
+            transaction.remove_part(table, source.id());
+        }
+        self.commit_transaction(transaction)?;
+        Ok(())
+    }
+
+    /// Merges parts of a table now (`OPTIMIZE TABLE`), of one partition or all of them; with `full` all
+    /// parts of a partition become one, else the best choice is merged. How many merges that took.
+    ///
+    /// # Errors
+    /// Those of reading and writing; `cancel` is looked at between merges and while parts that are
+    /// busy are waited for.
+    pub fn optimize(
+        &self,
+        table: &Arc<Table>,
+        partition: Option<&str>,
+        full: bool,
+        cancel: &CancelToken,
+    ) -> Result<usize> {
+        let snapshot = table.snapshot();
+        let mut partitions: Vec<String> =
+            snapshot.parts.iter().map(|p| p.record().partition.clone()).collect();
+        partitions.dedup();
+        partitions.retain(|p| partition.is_none_or(|wanted| wanted == p));
+        let mut merges = 0;
+        for partition in partitions {
+            merges += usize::from(self.optimize_partition(table, &partition, full, cancel)?);
+        }
+        Ok(merges)
+    }
+
+    fn optimize_partition(
+        &self,
+        table: &Arc<Table>,
+        partition: &str,
+        full: bool,
+        cancel: &CancelToken,
+    ) -> Result<bool> {
+        loop {
+            cancel.check()?;
+            let snapshot = table.snapshot();
+            let all = snapshot.parts.iter().filter(|p| p.record().partition == partition);
+            let mut parts: Vec<Arc<Part>> = all.cloned().collect();
+            if !full {
+                parts = select::best_range(&parts, 1.0, u64::MAX);
+            }
+            if parts.len() < 2 {
+                return Ok(false);
+            }
+            let Ok(held) = BusyParts::take(table, &parts) else {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                continue;
+            };
+            let merge = Merge::new(self, table, parts);
+            let shown = self.merge_state().show(table, &merge);
+            let result = merge
+                .run(self.pool())
+                .and_then(|part| self.commit_merge(table, &merge.parts, part));
+            drop((shown, held));
+            return match result {
+                // A part went while it was merged: look again at what is left.
+                Err(error) if error.code() == base::ErrorCode::Aborted => {
+                    cancel.check()?;
+                    continue;
+                }
+                other => other.map(|()| true),
+            };
+        }
+    }
+}
+
+/// A mistake of the program: sources and order do not fit.
+fn broken(what: &str) -> Error {
+    Error::logical(format!("merge: {what}"))
+}

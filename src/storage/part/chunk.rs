@@ -1,0 +1,221 @@
+//! Reading one column of a part, granule by granule.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use arrow_buffer::NullBuffer;
+use base::disk::FileView;
+use base::{Error, Result, bail, error};
+use codec::Page;
+use types::{Column, DataType, DictionaryColumn};
+
+use super::layout::{ColumnEntry, Mark, decode_marks};
+use super::record::PartRecord;
+use super::{ColumnBytes, PartContext};
+use crate::dictionary::PartDictionary;
+use crate::zone::ZoneMap;
+
+/// One column of a part. Its marks are in memory; pages are read when asked for.
+pub struct ColumnChunk {
+    entry: ColumnEntry,
+    file: Arc<dyn FileView>,
+    context: Arc<PartContext>,
+    marks: Vec<Mark>,
+    totals: ZoneMap,
+    dictionary: OnceLock<Arc<PartDictionary>>,
+    /// A bit for each page whose checksum was seen to be right.
+    verified: Vec<AtomicU64>,
+    place: String,
+}
+
+impl fmt::Debug for ColumnChunk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ColumnChunk {} of {} granules", self.entry.id, self.marks.len())
+    }
+}
+
+impl ColumnChunk {
+    pub(super) fn open(
+        entry: &ColumnEntry,
+        record: &PartRecord,
+        context: &Arc<PartContext>,
+        file: Arc<dyn FileView>,
+    ) -> Result<ColumnChunk> {
+        let bytes = entry.marks.read(file.as_ref())?;
+        let granules = record.granules();
+        let marks = decode_marks(&bytes, granules, |granule| record.granule_rows(granule))?;
+        let mut totals = ZoneMap::empty();
+        marks.iter().for_each(|mark| totals.merge(&mark.zone));
+        let folder = super::parts_folder(&record.table);
+        let file_name = record.files.first().map_or("", |f| f.name.as_str());
+        Ok(ColumnChunk {
+            entry: entry.clone(),
+            file,
+            context: context.clone(),
+            verified: (0..granules.div_ceil(64)).map(|_| AtomicU64::new(0)).collect(),
+            marks,
+            totals,
+            dictionary: OnceLock::new(),
+            place: format!("{folder}/{}/{file_name}", record.id),
+        })
+    }
+
+    /// The type of the values, as it was when the part was written.
+    pub fn data_type(&self) -> &DataType {
+        &self.entry.data_type
+    }
+
+    /// What is known of one granule's values.
+    ///
+    /// # Panics
+    /// When there is no such granule.
+    pub fn zone(&self, granule: usize) -> &ZoneMap {
+        &self.marks[granule].zone
+    }
+
+    /// What is known of all values of the part.
+    pub fn totals(&self) -> &ZoneMap {
+        &self.totals
+    }
+
+    /// Whether rows hold codes.
+    pub fn is_dictionary(&self) -> bool {
+        self.entry.dictionary.is_some()
+    }
+
+    /// The distinct values; `None` of a column that keeps its values plainly.
+    pub fn dictionary(&self) -> Result<Option<Arc<PartDictionary>>> {
+        let Some(entry) = &self.entry.dictionary else { return Ok(None) };
+        if let Some(dictionary) = self.dictionary.get() {
+            return Ok(Some(dictionary.clone()));
+        }
+        let opened = PartDictionary::open(entry, self.file.clone(), self.context.cache.clone())
+            .map_err(|e| self.blame(e))?;
+        Ok(Some(self.dictionary.get_or_init(|| Arc::new(opened)).clone()))
+    }
+
+    /// One granule in encoded form. Its checksum is verified when it is first touched.
+    ///
+    /// # Errors
+    /// CHECKSUM_DOESNT_MATCH, CORRUPTED_DATA with the file's name
+    pub fn page(&self, granule: usize) -> Result<Page> {
+        let bytes = self.page_bytes(granule)?;
+        let (word, bit) = (granule / 64, 1u64 << (granule % 64));
+        let seen = &self.verified[word];
+        let verify = self.context.verify && seen.load(Ordering::Relaxed) & bit == 0;
+        let page = self.open_page(bytes, verify).map_err(|e| self.blame_granule(granule, e))?;
+        if page.rows() != self.marks[granule].zone.rows as usize {
+            let rows = page.rows();
+            return Err(self.blame_granule(granule, error!(CorruptedData, "a page of {rows} rows")));
+        }
+        if verify {
+            seen.fetch_or(bit, Ordering::Relaxed);
+        }
+        Ok(page)
+    }
+
+    fn open_page(&self, bytes: bytes::Bytes, verify: bool) -> Result<Page> {
+        if self.is_dictionary() {
+            Page::open_codes(bytes, verify)
+        } else {
+            Page::open(bytes, &self.entry.data_type, verify)
+        }
+    }
+
+    /// The bytes of one page as they lie in the file.
+    pub(crate) fn page_bytes(&self, granule: usize) -> Result<bytes::Bytes> {
+        let Some(mark) = self.marks.get(granule) else {
+            bail!(LogicalError, "granule {granule} of {} is asked for", self.marks.len());
+        };
+        self.file.read(mark.offset, mark.length as usize).map_err(|e| self.blame(e))
+    }
+
+    /// The values of one granule.
+    pub fn column(&self, granule: usize) -> Result<Column> {
+        let page = self.page(granule)?;
+        let blame = |e| self.blame_granule(granule, e);
+        if let Some(dictionary) = self.dictionary()? {
+            let (codes, nulls) = page.codes().map_err(blame)?;
+            return self.codes_column(codes, nulls, dictionary).map_err(blame);
+        }
+        if let Some(value) = page.constant().map_err(blame)? {
+            return Ok(Column::Constant { value, len: page.rows() });
+        }
+        page.decode().map(Column::Flat).map_err(blame)
+    }
+
+    /// The values of some rows of one granule; `selection` ascends.
+    pub fn column_selected(&self, granule: usize, selection: &[u16]) -> Result<Column> {
+        let page = self.page(granule)?;
+        let blame = |e| self.blame_granule(granule, e);
+        if let Some(dictionary) = self.dictionary()? {
+            let (codes, nulls) = page.codes_selected(selection).map_err(blame)?;
+            return self.codes_column(codes, nulls, dictionary).map_err(blame);
+        }
+        if let Some(value) = page.constant().map_err(blame)? {
+            return Ok(Column::Constant { value, len: selection.len() });
+        }
+        page.decode_selected(selection).map(Column::Flat).map_err(blame)
+    }
+
+    /// Codes from disk must be within the dictionary, or later lookups would fail far from here.
+    fn codes_column(
+        &self,
+        codes: arrow_buffer::ScalarBuffer<u32>,
+        nulls: Option<NullBuffer>,
+        dictionary: Arc<PartDictionary>,
+    ) -> Result<Column> {
+        let entries = self.entry.dictionary.as_ref().map_or(0, |d| d.entries);
+        let largest = codes.iter().fold(0, |a, b| a.max(*b));
+        if largest >= entries && !(largest == 0 && nulls.is_some()) && !codes.is_empty() {
+            bail!(CorruptedData, "code {largest} in a page, of a dictionary of {entries} values");
+        }
+        Ok(Column::Dictionary(DictionaryColumn { codes, nulls, dictionary }))
+    }
+
+    /// Bytes on disk: pages, dictionary.
+    pub fn compressed_bytes(&self) -> u64 {
+        self.bytes().compressed
+    }
+
+    /// Bytes of the values before encoding.
+    pub fn uncompressed_bytes(&self) -> u64 {
+        self.entry.uncompressed
+    }
+
+    /// All sizes.
+    pub fn bytes(&self) -> ColumnBytes {
+        let dictionary = self.entry.dictionary.as_ref();
+        ColumnBytes {
+            compressed: self.entry.page_bytes
+                + dictionary.map_or(0, |d| d.stored + u64::from(d.directory.stored)),
+            uncompressed: self.entry.uncompressed,
+            marks: u64::from(self.entry.marks.stored),
+        }
+    }
+
+    /// Reads every page and dictionary block with its checksum.
+    pub(crate) fn check(&self) -> Result<()> {
+        if let Some(dictionary) = self.dictionary()? {
+            dictionary.check()?;
+        }
+        for granule in 0..self.marks.len() {
+            let bytes = self.page_bytes(granule)?;
+            self.open_page(bytes, true).map_err(|e| self.within_granule(granule, e))?;
+        }
+        Ok(())
+    }
+
+    fn within_granule(&self, granule: usize, error: Error) -> Error {
+        error.within(format!("column {}, granule {granule}", self.entry.id))
+    }
+
+    fn blame(&self, error: Error) -> Error {
+        error.within(format!("File {}, column {}", self.place, self.entry.id))
+    }
+
+    fn blame_granule(&self, granule: usize, error: Error) -> Error {
+        error.within(format!("File {}, column {}, granule {granule}", self.place, self.entry.id))
+    }
+}

@@ -1,0 +1,166 @@
+//! A part that is being written below `tmp/` and is not yet in the catalog.
+//!
+//! 1. `tmp/<id>/0.seg` is written and synced, then the folder `tmp/<id>`.
+//! 2. `publish` renames the folder to its place, which syncs both parents.
+//! 3. Then the catalog may commit. Until `keep` is called, dropping removes the files.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base::Result;
+use base::disk::Disk;
+use types::Value;
+
+use super::layout::{BlobReference, ColumnEntry, Description, Directory};
+use super::record::{FileRecord, PartRecord, parts_folder};
+use super::segment::SegmentWriter;
+use crate::definition::TableDefinition;
+
+/// The folder of unfinished parts.
+pub(crate) const TMP: &str = "tmp";
+const FILE: &str = "0.seg";
+
+static COUNTER: AtomicU64 = AtomicU64::new(0);
+
+/// A random identifier in the form of a UUID, version 4.
+pub fn new_uuid() -> String {
+    let count = COUNTER.fetch_add(1, Ordering::Relaxed);
+    // Every RandomState has keys of its own, seeded by the operating system once a thread.
+    let high = RandomState::new().hash_one((count, now_milliseconds()));
+    let low = RandomState::new().hash_one((count, std::process::id()));
+    format!(
+        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+        high >> 32,
+        high >> 16 & 0xffff,
+        high & 0xfff,
+        low >> 48 & 0x3fff | 0x8000,
+        low & 0xffff_ffff_ffff
+    )
+}
+
+/// Milliseconds since 1970-01-01 UTC.
+pub(crate) fn now_milliseconds() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_millis() as i64
+}
+
+/// What distinguishes a new part but for its columns.
+pub(crate) struct PartOutline {
+    pub definition: Arc<TableDefinition>,
+    pub partition: String,
+    pub partition_values: Vec<Value>,
+    pub rows: u64,
+    pub granularity: u32,
+    pub level: u32,
+    /// The ids of the parts that are merged.
+    pub sources: Vec<String>,
+}
+
+/// A part that is being written.
+pub(crate) struct PartWriter {
+    folder: Folder,
+    id: String,
+    outline: PartOutline,
+    pub(crate) segment: SegmentWriter,
+}
+
+/// Removes the folder unless it was kept.
+struct Folder {
+    disk: Arc<dyn Disk>,
+    path: String,
+    kept: bool,
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !self.kept {
+            // What cannot be removed now is removed at the next start.
+            let _ = self.disk.remove(&self.path);
+        }
+    }
+}
+
+/// A finished part that is not yet in the catalog.
+pub(crate) struct NewPart {
+    folder: Folder,
+    /// Block numbers are not yet known.
+    pub(crate) record: PartRecord,
+}
+
+impl PartWriter {
+    pub(crate) fn create(disk: &Arc<dyn Disk>, outline: PartOutline) -> Result<PartWriter> {
+        let id = new_uuid();
+        let path = format!("{TMP}/{id}");
+        disk.create_folder(&path)?;
+        let folder = Folder { disk: disk.clone(), path, kept: false };
+        let segment = SegmentWriter::create(disk, &format!("{}/{FILE}", folder.path))?;
+        Ok(PartWriter { folder, id, outline, segment })
+    }
+
+    pub(crate) fn outline(&self) -> &PartOutline {
+        &self.outline
+    }
+
+    /// Ends the part: everything is synced when this returns.
+    pub(crate) fn finish(
+        self,
+        columns: Vec<ColumnEntry>,
+        primary_index: BlobReference,
+    ) -> Result<NewPart> {
+        let PartWriter { folder, id, outline, segment } = self;
+        let created = now_milliseconds();
+        let bytes_uncompressed = columns.iter().map(|c| c.uncompressed).sum();
+        let directory = Directory {
+            rows: outline.rows,
+            granularity: outline.granularity,
+            primary_index,
+            columns,
+        };
+        let description = Description {
+            id: id.clone(),
+            definition: outline.definition.as_ref().clone(),
+            partition: outline.partition.clone(),
+            partition_values: outline.partition_values.clone(),
+            level: outline.level,
+            created,
+            bytes_uncompressed,
+            sources: outline.sources,
+        };
+        let file: FileRecord = segment.finish(FILE, &directory, &description)?;
+        folder.disk.sync_folder(&folder.path)?;
+        let record = PartRecord {
+            id,
+            table: outline.definition.uuid.clone(),
+            partition: outline.partition,
+            partition_values: outline.partition_values,
+            rows: outline.rows,
+            granularity: outline.granularity,
+            level: outline.level,
+            min_block: 0,
+            max_block: 0,
+            files: vec![file],
+            bytes_uncompressed,
+            created,
+            delete_mask: None,
+        };
+        Ok(NewPart { folder, record })
+    }
+}
+
+impl NewPart {
+    /// Renames the folder into its place; it is still removed unless `keep` follows.
+    pub(crate) fn publish(&mut self) -> Result<()> {
+        let to = format!("{}/{}", parts_folder(&self.record.table), self.record.id);
+        self.folder.disk.rename(&self.folder.path, &to)?;
+        self.folder.path = to;
+        Ok(())
+    }
+
+    /// The catalog names the part now.
+    pub(crate) fn keep(mut self) {
+        self.folder.kept = true;
+    }
+}
