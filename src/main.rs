@@ -1,27 +1,177 @@
 //! The binary: `granary server | local | client | check | demo`.
 
+use std::io::{IsTerminal, Read, Write};
+use std::path::Path;
+use std::process::ExitCode;
 use std::sync::Arc;
 
-fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    let data = arguments.iter().position(|a| a == "--data").and_then(|at| arguments.get(at + 1));
-    let listen = arguments.iter().position(|a| a == "--listen").and_then(|at| arguments.get(at + 1));
-    let options = engine::EngineOptions { data: data.map(Into::into), ..Default::default() };
-    let engine = engine::Engine::open(options).expect("open");
-    if let Some(at) = arguments.iter().position(|a| a == "-q") {
-        match engine.query(&arguments[at + 1]) {
-            Ok(bytes) => print!("{}", String::from_utf8_lossy(&bytes)),
-            Err(error) => println!("{error}"),
+use base::{Error, ErrorCode, Result};
+use clap::Parser;
+use cli::{
+    Arguments, CheckArguments, Command, DemoArguments, LocalArguments, ServerArguments,
+};
+use engine::{Engine, EngineOptions, Head, Output, Request};
+
+/// The demo's tables and queries.
+const DEMO_SCHEMA: &str = include_str!("../sql/demo_schema.sql");
+const DEMO_QUERIES: &str = include_str!("../sql/demo.sql");
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Server(arguments) => serve(&arguments),
+        Command::Local(arguments) => local(&arguments),
+        Command::Client(arguments) => return cli::client(&arguments),
+        Command::Check(arguments) => check(&arguments),
+        Command::Demo(arguments) => demo(&arguments),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
         }
-        return;
     }
-    let mut config = server::Config::default();
-    if let Some(listen) = listen {
-        config.listen = listen.parse().expect("listen");
+}
+
+/// Settings of the server from a file of `name = value` lines: `users.NAME = PASSWORD`, `files = FOLDER`,
+/// `threads`, `memory`, `max_queries`, `display_name`, and any setting of queries.
+fn options(data: &Path, config: Option<&Path>) -> Result<EngineOptions> {
+    let mut options = EngineOptions { data: Some(data.to_owned()), ..EngineOptions::default() };
+    options.files = Some(data.join("user_files"));
+    let Some(path) = config else { return Ok(options) };
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| Error::io(ErrorCode::FileDoesntExist, "Cannot read configuration", path, &e))?;
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let wrong = |what: &str| {
+            base::error!(UnknownElementInConfig, "{}, line {}: {what}", path.display(), number + 1)
+        };
+        let (name, value) = line.split_once('=').ok_or_else(|| wrong("expected name = value"))?;
+        let (name, value) = (name.trim(), value.trim().trim_matches('"'));
+        let size = || value.parse::<usize>().map_err(|_| wrong("expected a number"));
+        match name {
+            "files" => options.files = Some(value.into()),
+            "threads" => options.threads = size()?,
+            "memory" => options.memory = size()?,
+            "max_queries" => options.max_queries = size()?,
+            "display_name" => value.clone_into(&mut options.display_name),
+            _ => match name.strip_prefix("users.") {
+                Some(user) => options.users.push((user.to_owned(), value.to_owned())),
+                None => options.settings.set(name, value).map_err(|e| wrong(e.message()))?,
+            },
+        }
     }
-    let running = server::serve(config, Arc::new(engine)).expect("serve");
-    println!("Listening on http://{}", running.local_addr());
-    loop {
-        std::thread::park();
+    Ok(options)
+}
+
+fn serve(arguments: &ServerArguments) -> Result<ExitCode> {
+    let engine = Engine::open(options(&arguments.data, arguments.config.as_deref())?)?;
+    listen(engine, arguments.listen)
+}
+
+fn listen(engine: Arc<Engine>, address: std::net::SocketAddr) -> Result<ExitCode> {
+    let config = server::Config { listen: address, ..server::Config::default() };
+    let running = server::serve(config, Arc::new(engine))?;
+    running.announce();
+    running.run_until_signal();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// An output that goes straight to standard output.
+struct StandardOutput;
+
+impl Output for StandardOutput {
+    fn start(&mut self, _head: &Head) -> Result<()> {
+        Ok(())
     }
+
+    fn write(&mut self, bytes: Vec<u8>) -> Result<()> {
+        std::io::stdout().write_all(&bytes).map_err(|e| {
+            base::error!(CannotWriteToFileDescriptor, "Cannot write to standard output: {e}")
+        })
+    }
+}
+
+fn local(arguments: &LocalArguments) -> Result<ExitCode> {
+    let engine = Engine::open(EngineOptions {
+        data: arguments.data.clone(),
+        background: arguments.data.is_some(),
+        ..EngineOptions::default()
+    })?;
+    let mut texts = arguments.query.clone();
+    for path in &arguments.scripts {
+        texts.push(std::fs::read_to_string(path).map_err(|e| {
+            Error::io(ErrorCode::FileDoesntExist, "Cannot read script", path, &e)
+        })?);
+    }
+    if texts.is_empty() {
+        if std::io::stdin().is_terminal() {
+            base::bail!(BadArguments, "Give SQL with -q, a script, or on standard input");
+        }
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map_err(|e| {
+            base::error!(CannotReadFromFileDescriptor, "Cannot read standard input: {e}")
+        })?;
+        texts.push(text);
+    }
+    for text in texts {
+        for statement in cli::split(&text) {
+            run_local(&engine, statement, arguments)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_local(engine: &Arc<Engine>, statement: &str, arguments: &LocalArguments) -> Result<()> {
+    let default = if std::io::stdout().is_terminal() { "PrettyCompact" } else { "TabSeparated" };
+    let request = Request {
+        query: statement.to_owned().into(),
+        session_id: Some("local".to_owned()),
+        default_format: arguments.format.clone().unwrap_or_else(|| default.to_owned()),
+        settings: arguments.settings.clone(),
+        ..Request::default()
+    };
+    engine.run(request, None, &mut StandardOutput).map(|_| ())
+}
+
+fn check(arguments: &CheckArguments) -> Result<ExitCode> {
+    let options = EngineOptions {
+        data: Some(arguments.data.clone()),
+        background: false,
+        ..EngineOptions::default()
+    };
+    let engine = Engine::open(options)?;
+    let mut problems = engine.store().broken_parts();
+    problems.extend(engine.store().check());
+    for problem in &problems {
+        println!("{} {}: {}", problem.table, problem.part, problem.message);
+    }
+    if problems.is_empty() {
+        println!("No damage found");
+        return Ok(ExitCode::SUCCESS);
+    }
+    Ok(ExitCode::FAILURE)
+}
+
+fn demo(arguments: &DemoArguments) -> Result<ExitCode> {
+    let mut options = options(&arguments.data, None)?;
+    options.files = Some("data".into());
+    let engine = Engine::open(options)?;
+    for statement in cli::split(DEMO_SCHEMA) {
+        engine.query(statement)?;
+    }
+    for statement in cli::split(DEMO_QUERIES) {
+        let started = std::time::Instant::now();
+        let answer = engine.query(&format!("{statement}\nFORMAT PrettyCompactMonoBlock"))?;
+        println!("{}", statement.trim());
+        println!("{}", String::from_utf8_lossy(&answer));
+        println!("{:.1} ms\n", started.elapsed().as_secs_f64() * 1000.0);
+    }
+    if arguments.no_serve {
+        return Ok(ExitCode::SUCCESS);
+    }
+    listen(engine, arguments.listen)
 }

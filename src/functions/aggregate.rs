@@ -36,6 +36,7 @@ mod moments;
 mod parts;
 mod pattern;
 mod quantile;
+mod regression;
 mod series;
 mod sketch;
 mod skip_nulls;
@@ -60,6 +61,7 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.add_aggregates(arg_extremes::FUNCTIONS);
     registry.add_aggregates(uniq::FUNCTIONS);
     registry.add_aggregates(moments::FUNCTIONS);
+    registry.add_aggregates(regression::FUNCTIONS);
     quantile::register(registry);
     registry.add_aggregates(arrays::FUNCTIONS);
     registry.add_aggregates(windows::FUNCTIONS);

@@ -275,6 +275,20 @@ mod tests {
         assert_eq!(read(&all).unwrap(), b"firstsecondthird");
     }
 
+    /// `granary` twenty times, as ClickHouse itself wrote it to disk with LZ4 and with ZSTD.
+    #[test]
+    fn frames_of_clickhouse_are_read() {
+        const LZ4: &str = "943fbbf4c8a72758cb1f67c5e859ae74821a0000008c0000007f6772616e617279\
+            07006d50616e617279";
+        const ZSTD: &str = "80f9357945c5ed8e47b728c2fb2ef89f90200000008c00000028b52ffd208c7500\
+            00386772616e61727901000251c508";
+        for hex in [LZ4, ZSTD] {
+            let digits: Vec<u8> = hex.chars().map(|c| c.to_digit(16).unwrap() as u8).collect();
+            let bytes: Vec<u8> = digits.chunks(2).map(|pair| pair[0] * 16 + pair[1]).collect();
+            assert_eq!(read(&bytes).unwrap(), b"granary".repeat(20));
+        }
+    }
+
     #[test]
     fn damage_is_found() {
         let check = |bytes: &[u8], code| assert_eq!(read(bytes).unwrap_err().code(), code);

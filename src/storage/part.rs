@@ -211,11 +211,6 @@ impl Part {
         Ok(())
     }
 
-    /// The ids of all columns that it holds.
-    pub(crate) fn column_ids(&self) -> Result<Vec<u32>> {
-        Ok(self.directory()?.columns.iter().map(|c| c.id).collect())
-    }
-
     /// Lets the files go with the last holder.
     pub(crate) fn set_obsolete(&self) {
         self.obsolete.store(true, Ordering::Release);

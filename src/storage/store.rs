@@ -14,6 +14,7 @@
 mod commit;
 mod lock;
 mod open;
+mod recover;
 mod schema;
 
 pub use schema::FullName;

@@ -22,9 +22,7 @@ use super::encoded::Encoding;
 use super::grouped::{Function, bound, foreign_state};
 use super::kind::{self, Input, Kind, input, with_kind};
 use super::lists::Lists;
-use super::state_bytes::{
-    read_length, read_string, read_version, write_string, write_varint,
-};
+use super::state_bytes::{read_length, read_string, read_version, write_string, write_varint};
 
 const ARRAYS: AggregateDeclaration =
     AggregateDeclaration { nulls: NullRows::SkipThenEmpty, ..USUAL };
@@ -78,7 +76,11 @@ pub(super) fn limit(call: &AggregateArguments<'_>) -> Result<usize> {
         return Ok(usize::MAX);
     }
     match call.natural(0, 0)? {
-        0 => bail!(BadArguments, "Parameter for aggregate function {} should be positive number", call.name),
+        0 => bail!(
+            BadArguments,
+            "Parameter for aggregate function {} should be positive number",
+            call.name
+        ),
         limit => Ok(usize::try_from(limit).unwrap_or(usize::MAX)),
     }
 }
@@ -281,10 +283,7 @@ impl Accumulator for Encoded {
     }
 }
 
-fn bind_concat(
-    context: &FunctionContext,
-    call: &AggregateArguments<'_>,
-) -> Result<BoundAggregate> {
+fn bind_concat(context: &FunctionContext, call: &AggregateArguments<'_>) -> Result<BoundAggregate> {
     call.most_parameters(2)?;
     let data_type = call.only()?;
     let settings = FormatSettings { time_zone: context.zone(), ..FormatSettings::default() };
@@ -292,10 +291,18 @@ fn bind_concat(
     let delimiter: Arc<[u8]> = match call.parameters.first() {
         None => [].into(),
         Some(Value::Bytes(bytes)) => bytes.clone(),
-        Some(_) => bail!(BadArguments, "First parameter for aggregate function {} should be string", call.name),
+        Some(_) => bail!(
+            BadArguments,
+            "First parameter for aggregate function {} should be string",
+            call.name
+        ),
     };
     let limit = match call.natural(1, u64::MAX)? {
-        0 => bail!(BadArguments, "Second parameter for aggregate function {} should be a positive number", call.name),
+        0 => bail!(
+            BadArguments,
+            "Second parameter for aggregate function {} should be a positive number",
+            call.name
+        ),
         limit => usize::try_from(limit).unwrap_or(usize::MAX),
     };
     let encoding = Encoding::new(&[DataType::String]);

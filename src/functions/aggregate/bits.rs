@@ -145,12 +145,7 @@ impl<K: Kind> Function for Bits<K> {
         }
     }
 
-    fn update(
-        &self,
-        states: &mut [K::Native],
-        groups: &[u32],
-        arguments: &[Column],
-    ) -> Result<()> {
+    fn update(&self, states: &mut [K::Native], groups: &[u32], arguments: &[Column]) -> Result<()> {
         let operation = self.operation;
         let bits = |value| K::to_i128(value) as u128;
         input::<K>(arguments, 0)?.for_each(groups, |group, value| {

@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::marker::PhantomData;
 use std::ops::Range;
-use std::sync::Arc;
 
 use arrow_array::ArrayRef;
 use base::Result;
@@ -15,7 +14,7 @@ use super::encoded::Encoding;
 use super::grouped::{Function, bound, foreign_state};
 use super::kind::{self, Input, Kind, input, with_kind};
 use super::slots::Slots;
-use super::state_bytes::{Plain, corrupt, read_string, read_version, write_string};
+use super::state_bytes::{Plain, read_string, read_version, write_string};
 
 pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
     AggregateDeclaration {
@@ -74,7 +73,6 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
         )],
         nulls: NullRows::Custom,
         bind: |_, call| bind::<First>(call),
-        ..USUAL
     },
     AggregateDeclaration {
         name: "anyLast_respect_nulls",
@@ -88,7 +86,6 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
         )],
         nulls: NullRows::Custom,
         bind: |_, call| bind::<Last>(call),
-        ..USUAL
     },
 ];
 

@@ -35,7 +35,10 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
         syntax: "retention(condition1, condition2, ...)",
         description: "An array of flags: whether the first condition was ever met, and for the others whether both it \
             and the first were.",
-        examples: &[example("SELECT retention(number = 1, number = 9, number = 2) FROM numbers(5)", "[1,0,1]")],
+        examples: &[example(
+            "SELECT retention(number = 1, number = 9, number = 2) FROM numbers(5)",
+            "[1,0,1]",
+        )],
         nulls: expr::NullRows::SkipThenEmpty,
         bind: |_, call| {
             call.no_parameters()?;
@@ -141,8 +144,14 @@ fn bind_funnel(call: &AggregateArguments<'_>) -> Result<BoundAggregate> {
         );
     }
     let window = i64::try_from(call.natural(0, 0)?).unwrap_or(i64::MAX);
-    let mut funnel =
-        Funnel { time, steps: call.types.len() - 1, window, once: false, order: false, rise: false };
+    let mut funnel = Funnel {
+        time,
+        steps: call.types.len() - 1,
+        window,
+        once: false,
+        order: false,
+        rise: false,
+    };
     for mode in &call.parameters[1..] {
         match mode.as_str() {
             Some("strict" | "strict_deduplication") => funnel.once = true,

@@ -91,11 +91,7 @@ impl<K: Kind> Intervals<K> {
                 reached = Some(*end);
             }
         }
-        if K::FLOAT {
-            Value::Float(float)
-        } else {
-            Value::Int(i128::from(whole as u64))
-        }
+        if K::FLOAT { Value::Float(float) } else { Value::Int(i128::from(whole as u64)) }
     }
 
     /// The most intervals over one another, and where that is so first.
@@ -106,9 +102,7 @@ impl<K: Kind> Intervals<K> {
             events.push((*start, true));
             events.push((*end, false));
         }
-        events.sort_by(|a, b| {
-            K::less(b.0, a.0).cmp(&K::less(a.0, b.0)).then(a.1.cmp(&b.1))
-        });
+        events.sort_by(|a, b| K::less(b.0, a.0).cmp(&K::less(a.0, b.0)).then(a.1.cmp(&b.1)));
         let (mut most, mut place, mut now) = (0i128, K::Native::default(), 0i128);
         for (at, starts) in events {
             now += if starts { 1 } else { -1 };

@@ -26,6 +26,8 @@ struct List {
     last: u32,
     /// Items in the last chunk.
     used: u32,
+    /// Items in all chunks.
+    length: u32,
 }
 
 /// The lists of all groups.
@@ -46,13 +48,8 @@ impl<T: Plain> Lists<T> {
     /// Makes room for groups, with empty lists.
     pub(crate) fn resize(&mut self, groups: usize) {
         if groups > self.lists.len() {
-            self.lists.resize(groups, List { first: NONE, last: NONE, used: 0 });
+            self.lists.resize(groups, List { first: NONE, last: NONE, used: 0, length: 0 });
         }
-    }
-
-    /// Groups.
-    pub(crate) fn groups(&self) -> usize {
-        self.lists.len()
     }
 
     /// Room at the end of a group's list: as many items as are free in its last chunk, which is made
@@ -80,12 +77,16 @@ impl<T: Plain> Lists<T> {
                 Some(last) => last.next = made,
                 None => list.first = made,
             }
-            *list = List { first: list.first, last: made, used: 0 };
+            *list = List { last: made, used: 0, ..*list };
         }
         let chunk = self.chunks[list.last as usize];
         let start = chunk.start + list.used as usize;
         let taken = wanted.min((chunk.size - list.used) as usize);
         list.used += taken as u32;
+        let Some(length) = list.length.checked_add(taken as u32) else {
+            bail!(TooLargeArraySize, "Too many values in one state of an aggregate function");
+        };
+        list.length = length;
         Ok(&mut self.items[start..start + taken])
     }
 
@@ -123,7 +124,7 @@ impl<T: Plain> Lists<T> {
 
     /// How many items a group has.
     pub(crate) fn len(&self, group: usize) -> usize {
-        self.chunks(group).map(<[T]>::len).sum()
+        self.lists[group].length as usize
     }
 
     /// A group's items in the place of what `out` held.

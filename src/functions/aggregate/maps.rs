@@ -1,9 +1,7 @@
 //! `sumMap` and its like: values aggregated key by key.
 
 use base::{Result, bail};
-use expr::{
-    AggregateArguments, AggregateDeclaration, BoundAggregate, FunctionContext, NullRows,
-};
+use expr::{AggregateArguments, AggregateDeclaration, BoundAggregate, FunctionContext, NullRows};
 use types::{DataType, TupleField};
 
 use super::arguments::{Checks, USUAL, example};
@@ -11,8 +9,7 @@ use super::combinators::{Shape, mapped};
 use super::state_bytes::Plain;
 use super::{extremes, sums};
 
-const MAPS: AggregateDeclaration =
-    AggregateDeclaration { nulls: NullRows::SkipThenEmpty, ..USUAL };
+const MAPS: AggregateDeclaration = AggregateDeclaration { nulls: NullRows::SkipThenEmpty, ..USUAL };
 
 type Bind = fn(&FunctionContext, &AggregateArguments<'_>) -> Result<BoundAggregate>;
 
@@ -46,10 +43,7 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
         name: "sumMapWithOverflow",
         syntax: "sumMapWithOverflow(keys, values[, ...])",
         description: "As sumMappedArrays, with sums in the types of the values.",
-        examples: &[example(
-            "SELECT sumMapWithOverflow([1, 1], [200, 100])",
-            "([1],[44])",
-        )],
+        examples: &[example("SELECT sumMapWithOverflow([1, 1], [200, 100])", "([1],[44])")],
         bind: |context, call| bind(context, call, sums::bind_narrow_sum, true),
         ..MAPS
     },

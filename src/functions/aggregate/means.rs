@@ -3,9 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use arrow_array::types::{
-    Float64Type, Int32Type, Int64Type, UInt16Type, UInt32Type,
-};
+use arrow_array::types::{Float64Type, Int32Type, Int64Type, UInt16Type, UInt32Type};
 use arrow_array::{ArrayRef, PrimitiveArray, StructArray};
 use arrow_schema::Fields;
 use base::{Result, bail};
@@ -42,8 +40,11 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
     AggregateDeclaration {
         name: "avgWeighted",
         syntax: "avgWeighted(x, weight)",
-        description: "The mean of numbers, each counted with its weight.",
-        examples: &[example("SELECT avgWeighted(number, number) FROM numbers(4)", "2.3333333333333335")],
+        description: "The mean of numbers, each counted with its weight; fractions of both are kept.",
+        examples: &[example(
+            "SELECT avgWeighted(number, number) FROM numbers(4)",
+            "2.3333333333333335",
+        )],
         bind: |_, call| {
             call.no_parameters()?;
             call.count(2)?;
@@ -72,8 +73,7 @@ fn bind_sum_count(
 ) -> Result<BoundAggregate> {
     let sum = bind_sum(context, call)?;
     let field = |data_type| TupleField { name: None, data_type };
-    let result =
-        DataType::Tuple([field(sum.return_type.clone()), field(DataType::UInt64)].into());
+    let result = DataType::Tuple([field(sum.return_type.clone()), field(DataType::UInt64)].into());
     let fields = match result.arrow_type() {
         arrow_schema::DataType::Struct(fields) => fields,
         _ => Fields::empty(),
@@ -81,10 +81,7 @@ fn bind_sum_count(
     let create = sum.create;
     Ok(BoundAggregate::new(result, move || {
         Parts::new(
-            vec![
-                (create(), Takes::All),
-                (Box::new(Grouped::new(&Arc::new(Count))), Takes::None),
-            ],
+            vec![(create(), Takes::All), (Box::new(Grouped::new(&Arc::new(Count))), Takes::None)],
             {
                 let fields = fields.clone();
                 move |parts: Vec<ArrayRef>| {
@@ -95,10 +92,7 @@ fn bind_sum_count(
     }))
 }
 
-fn bind_avg(
-    _: &expr::FunctionContext,
-    call: &AggregateArguments<'_>,
-) -> Result<BoundAggregate> {
+fn bind_avg(_: &expr::FunctionContext, call: &AggregateArguments<'_>) -> Result<BoundAggregate> {
     call.no_parameters()?;
     let data_type = call.only()?;
     let result = match data_type {
@@ -155,12 +149,7 @@ impl<K: Kind> Function for Mean<K> {
         MeanState::default()
     }
 
-    fn update(
-        &self,
-        states: &mut [MeanState],
-        groups: &[u32],
-        arguments: &[Column],
-    ) -> Result<()> {
+    fn update(&self, states: &mut [MeanState], groups: &[u32], arguments: &[Column]) -> Result<()> {
         input::<K>(arguments, 0)?
             .for_each(groups, |group, value| states[group].add(K::to_i128(value), 1));
         Ok(())
@@ -247,12 +236,7 @@ impl Function for FloatMean {
         Ok(())
     }
 
-    fn update_one(
-        &self,
-        state: &mut (f64, u64),
-        arguments: &[Column],
-        rows: usize,
-    ) -> Result<()> {
+    fn update_one(&self, state: &mut (f64, u64), arguments: &[Column], rows: usize) -> Result<()> {
         let sum = match floats(arguments, 0, &self.0)? {
             Floats::Slice(values) => sum_slice::<Float64Type>(&values),
             Floats::Constant(value) => value * rows as f64,

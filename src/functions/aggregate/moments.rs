@@ -1,18 +1,15 @@
-//! Variance, covariance, correlation, skewness, kurtosis and regression, by updates of central
-//! moments, which stay exact where sums of powers cancel out.
+//! Variance, skewness and kurtosis, by updates of central moments, which stay exact where sums of
+//! powers cancel out.
 
-use std::sync::Arc;
-
-use arrow_array::types::{Float32Type, Float64Type, UInt64Type};
-use arrow_array::{ArrayRef, StructArray};
-use arrow_schema::DataType as ArrowType;
-use base::{Result, bail};
-use expr::{AggregateArguments, AggregateDeclaration, BoundAggregate, NullRows};
-use types::{Column, DataType, TupleField};
+use arrow_array::ArrayRef;
+use arrow_array::types::{Float32Type, Float64Type};
+use base::Result;
+use expr::{AggregateArguments, AggregateDeclaration, BoundAggregate};
+use types::{Column, DataType};
 
 use super::arguments::{Checks, USUAL, example};
 use super::grouped::{Function, bound};
-use super::kind::{self, Input, floats, wrong_layout};
+use super::kind::{self, Input, floats};
 use super::state_bytes::Plain;
 
 /// What is computed of one variable.
@@ -26,24 +23,6 @@ enum Single {
     SkewSamp,
     KurtPop,
     KurtSamp,
-}
-
-/// What is computed of two variables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Double {
-    CovarPop,
-    CovarSamp,
-    Corr,
-    Regression,
-    Slope,
-    Intercept,
-    R2,
-    AverageX,
-    AverageY,
-    Count,
-    Sxx,
-    Syy,
-    Sxy,
 }
 
 macro_rules! single {
@@ -64,77 +43,111 @@ macro_rules! single {
     };
 }
 
-macro_rules! double {
-    ($name:literal, $aliases:expr, $what:ident, $stable:literal, $insensitive:literal, $description:literal, $result:literal) => {
-        AggregateDeclaration {
-            name: $name,
-            aliases: $aliases,
-            case_insensitive: $insensitive,
-            syntax: concat!($name, "(x, y)"),
-            description: $description,
-            examples: &[example(
-                concat!("SELECT round(", $name, "(number, number * number), 4) FROM numbers(6)"),
-                $result,
-            )],
-            bind: |_, call| bind_double(call, Double::$what, $stable),
-            ..USUAL
-        }
-    };
-}
-
 pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
-    single!("varPop", &["VAR_POP"], VarPop, true, false, "The variance of a whole population.", "79.1389"),
-    single!("varSamp", &["VAR_SAMP"], VarSamp, true, false, "The variance as estimated from a sample; NaN of fewer than two values.", "94.9667"),
-    single!("stddevPop", &["STDDEV_POP", "STD"], StddevPop, true, false, "The standard deviation of a whole population.", "8.896"),
-    single!("stddevSamp", &["STDDEV_SAMP", "STDDEV"], StddevSamp, true, false, "The standard deviation as estimated from a sample; NaN of fewer than two values.", "9.7451"),
-    single!("varPopStable", &[], VarPop, false, true, "As varPop, in Float64; infinite where there are no values.", "79.1389"),
-    single!("varSampStable", &[], VarSamp, false, true, "As varSamp, in Float64; infinite of fewer than two values.", "94.9667"),
-    single!("stddevPopStable", &[], StddevPop, false, true, "As stddevPop, in Float64; infinite where there are no values.", "8.896"),
-    single!("stddevSampStable", &[], StddevSamp, false, true, "As stddevSamp, in Float64; infinite of fewer than two values.", "9.7451"),
+    single!(
+        "varPop",
+        &["VAR_POP"],
+        VarPop,
+        true,
+        false,
+        "The variance of a whole population.",
+        "79.1389"
+    ),
+    single!(
+        "varSamp",
+        &["VAR_SAMP"],
+        VarSamp,
+        true,
+        false,
+        "The variance as estimated from a sample; NaN of fewer than two values.",
+        "94.9667"
+    ),
+    single!(
+        "stddevPop",
+        &["STDDEV_POP", "STD"],
+        StddevPop,
+        true,
+        false,
+        "The standard deviation of a whole population.",
+        "8.896"
+    ),
+    single!(
+        "stddevSamp",
+        &["STDDEV_SAMP", "STDDEV"],
+        StddevSamp,
+        true,
+        false,
+        "The standard deviation as estimated from a sample; NaN of fewer than two values.",
+        "9.7451"
+    ),
+    single!(
+        "varPopStable",
+        &[],
+        VarPop,
+        false,
+        true,
+        "As varPop, in Float64; infinite where there are no values.",
+        "79.1389"
+    ),
+    single!(
+        "varSampStable",
+        &[],
+        VarSamp,
+        false,
+        true,
+        "As varSamp, in Float64; infinite of fewer than two values.",
+        "94.9667"
+    ),
+    single!(
+        "stddevPopStable",
+        &[],
+        StddevPop,
+        false,
+        true,
+        "As stddevPop, in Float64; infinite where there are no values.",
+        "8.896"
+    ),
+    single!(
+        "stddevSampStable",
+        &[],
+        StddevSamp,
+        false,
+        true,
+        "As stddevSamp, in Float64; infinite of fewer than two values.",
+        "9.7451"
+    ),
     single!("skewPop", &[], SkewPop, false, false, "The skewness of a whole population.", "0.6713"),
-    single!("skewSamp", &[], SkewSamp, false, false, "The skewness with the variance as estimated from a sample.", "0.5107"),
-    single!("kurtPop", &[], KurtPop, false, false, "The kurtosis of a whole population (3 of a normal one).", "2.0557"),
-    single!("kurtSamp", &[], KurtSamp, false, false, "The kurtosis with the variance as estimated from a sample.", "1.4276"),
-    double!("covarPop", &["COVAR_POP"], CovarPop, false, true, "The covariance of a whole population.", "14.5833"),
-    double!("covarSamp", &["COVAR_SAMP"], CovarSamp, false, true, "The covariance as estimated from a sample; NaN of fewer than two rows.", "17.5"),
-    double!("corr", &[], Corr, false, true, "Pearson's correlation coefficient.", "0.9599"),
-    double!("covarPopStable", &[], CovarPop, true, false, "As covarPop, in Float64.", "14.5833"),
-    double!("covarSampStable", &[], CovarSamp, true, false, "As covarSamp, in Float64.", "17.5"),
-    double!("corrStable", &[], Corr, true, false, "As corr, in Float64.", "0.9599"),
-    AggregateDeclaration {
-        name: "simpleLinearRegression",
-        syntax: "simpleLinearRegression(x, y)",
-        description: "The line y = k * x + b of least squares, as the tuple (k, b).",
-        examples: &[example(
-            "SELECT simpleLinearRegression(number, number * 2 + 1) FROM numbers(5)",
-            "(2,1)",
-        )],
-        nulls: NullRows::SkipThenEmpty,
-        bind: |_, call| bind_double(call, Double::Regression, true),
-        ..USUAL
-    },
-    double!("regr_slope", &[], Slope, true, true, "The slope of the line of least squares; y comes first.", "0.1843"),
-    double!("regr_intercept", &[], Intercept, true, true, "Where the line of least squares meets the y axis; y comes first.", "0.8108"),
-    double!("regr_r2", &[], R2, true, true, "The share of variance that the line of least squares explains; y comes first.", "0.9214"),
-    double!("regr_avgx", &[], AverageX, true, true, "The mean of the second argument over rows without NULL.", "9.1667"),
-    double!("regr_avgy", &[], AverageY, true, true, "The mean of the first argument over rows without NULL.", "2.5"),
-    double!("regr_sxx", &[], Sxx, true, true, "The sum of squared deviations of the second argument.", "474.8333"),
-    double!("regr_syy", &[], Syy, true, true, "The sum of squared deviations of the first argument.", "17.5"),
-    double!("regr_sxy", &[], Sxy, true, true, "The sum of products of deviations of both arguments.", "87.5"),
-    AggregateDeclaration {
-        name: "regr_count",
-        case_insensitive: true,
-        syntax: "regr_count(y, x)",
-        description: "The number of rows in which neither argument is NULL.",
-        examples: &[example("SELECT regr_count(number, number) FROM numbers(6)", "6")],
-        nulls: NullRows::SkipThenEmpty,
-        bind: |_, call| bind_double(call, Double::Count, true),
-        ..USUAL
-    },
+    single!(
+        "skewSamp",
+        &[],
+        SkewSamp,
+        false,
+        false,
+        "The skewness with the variance as estimated from a sample.",
+        "0.5107"
+    ),
+    single!(
+        "kurtPop",
+        &[],
+        KurtPop,
+        false,
+        false,
+        "The kurtosis of a whole population (3 of a normal one).",
+        "2.0557"
+    ),
+    single!(
+        "kurtSamp",
+        &[],
+        KurtSamp,
+        false,
+        false,
+        "The kurtosis with the variance as estimated from a sample.",
+        "1.4276"
+    ),
 ];
 
 /// Float32 arguments give a Float32, unless the stable form is asked for.
-fn narrow(types: &[DataType], stable: bool) -> bool {
+pub(super) fn narrow(types: &[DataType], stable: bool) -> bool {
     !stable && types.iter().all(|t| *t == DataType::Float32)
 }
 
@@ -146,7 +159,8 @@ fn bind_single(
     call.no_parameters()?;
     let data_type = call.only()?;
     call.number(data_type)?;
-    let shape = matches!(what, Single::SkewPop | Single::SkewSamp | Single::KurtPop | Single::KurtSamp);
+    let shape =
+        matches!(what, Single::SkewPop | Single::SkewSamp | Single::KurtPop | Single::KurtSamp);
     let narrow = narrow(call.types, stable || shape);
     let result = if narrow { DataType::Float32 } else { DataType::Float64 };
     let data_type = data_type.clone();
@@ -157,38 +171,8 @@ fn bind_single(
     })
 }
 
-fn bind_double(
-    call: &AggregateArguments<'_>,
-    what: Double,
-    stable: bool,
-) -> Result<BoundAggregate> {
-    call.no_parameters()?;
-    call.count(2)?;
-    let [x, y] = [&call.types[0], &call.types[1]];
-    let allowed = |t: &DataType| t.is_number() && !matches!(t, DataType::Decimal { .. });
-    if !allowed(x) || !allowed(y) {
-        bail!(
-            IllegalTypeOfArgument,
-            "Illegal types {x} and {y} of arguments for aggregate function {}",
-            call.name
-        );
-    }
-    let narrow = narrow(call.types, stable);
-    let field = |name: &str| TupleField {
-        name: Some(name.to_owned()),
-        data_type: DataType::Float64,
-    };
-    let result = match what {
-        Double::Regression => DataType::Tuple([field("k"), field("b")].into()),
-        Double::Count => DataType::UInt64,
-        _ if narrow => DataType::Float32,
-        _ => DataType::Float64,
-    };
-    let types = [x.clone(), y.clone()];
-    Ok(bound(result.clone(), CoMoments { types, what, narrow, stable, result }))
-}
-
-fn numbers(values: Vec<f64>, narrow: bool) -> ArrayRef {
+/// A column of Float32 or Float64.
+pub(super) fn numbers(values: Vec<f64>, narrow: bool) -> ArrayRef {
     if narrow {
         kind::array::<Float32Type>(values.into_iter().map(|v| v as f32).collect())
     } else {
@@ -230,9 +214,7 @@ fn merge_moments<const N: usize>(a: &mut [f64; N], b: &[f64; N]) {
             + delta * step * step * step * na * nb * (na * na - na * nb + nb * nb)
             + 6.0 * step * step * (na * na * b2 + nb * nb * a2)
             + 4.0 * step * (na * b3 - nb * a3);
-        a[3] += b[3]
-            + delta * step * step * na * nb * (na - nb)
-            + 3.0 * step * (na * b2 - nb * a2);
+        a[3] += b[3] + delta * step * step * na * nb * (na - nb) + 3.0 * step * (na * b2 - nb * a2);
     }
     a[2] += b[2] + delta * step * na * nb;
     a[1] += step * nb;
@@ -323,120 +305,5 @@ where
 
     fn finish(&self, states: &mut [[f64; N]]) -> Result<ArrayRef> {
         Ok(numbers(states.iter().map(|state| self.result(state)).collect(), self.narrow))
-    }
-}
-
-/// Of two variables: count, both means, sums of squared deviations and of their products.
-struct CoMoments {
-    types: [DataType; 2],
-    what: Double,
-    narrow: bool,
-    stable: bool,
-    result: DataType,
-}
-
-type CoState = [f64; 6];
-
-fn merge_co_moments(a: &mut CoState, b: &CoState) {
-    if b[0] == 0.0 {
-        return;
-    }
-    if a[0] == 0.0 {
-        *a = *b;
-        return;
-    }
-    let n = a[0] + b[0];
-    let (dx, dy) = (b[1] - a[1], b[2] - a[2]);
-    let weight = a[0] * b[0] / n;
-    a[3] += b[3] + dx * dx * weight;
-    a[4] += b[4] + dy * dy * weight;
-    a[5] += b[5] + dx * dy * weight;
-    a[1] += dx * b[0] / n;
-    a[2] += dy * b[0] / n;
-    a[0] = n;
-}
-
-/// Slope and where the line meets the axis, of the second variable by the first.
-fn line(n: f64, mean_x: f64, mean_y: f64, sxx: f64, sxy: f64) -> (f64, f64) {
-    if n < 2.0 || sxx == 0.0 {
-        return (f64::NAN, f64::NAN);
-    }
-    let slope = sxy / sxx;
-    (slope, mean_y - slope * mean_x)
-}
-
-impl CoMoments {
-    fn number(&self, [n, mean_x, mean_y, sxx, syy, sxy]: &CoState) -> f64 {
-        let empty = if self.stable { f64::INFINITY } else { f64::NAN };
-        // The regr_ functions take y first.
-        let by_second = line(*n, *mean_y, *mean_x, *syy, *sxy);
-        match self.what {
-            Double::CovarPop => if *n == 0.0 { empty } else { sxy / n },
-            Double::CovarSamp => if *n < 2.0 { empty } else { sxy / (n - 1.0) },
-            Double::Corr if *n < 2.0 => empty,
-            Double::Corr => sxy / (sxx * syy).sqrt(),
-            Double::Slope => by_second.0,
-            Double::Intercept => by_second.1,
-            Double::R2 if *n == 0.0 || *syy == 0.0 => f64::NAN,
-            Double::R2 if *sxx == 0.0 => 1.0,
-            Double::R2 => sxy * sxy / (sxx * syy),
-            Double::AverageX if *n > 0.0 => *mean_y,
-            Double::AverageY if *n > 0.0 => *mean_x,
-            Double::Sxx if *n > 0.0 => *syy,
-            Double::Syy if *n > 0.0 => *sxx,
-            Double::Sxy if *n > 0.0 => *sxy,
-            _ => f64::NAN,
-        }
-    }
-}
-
-impl Function for CoMoments {
-    type State = CoState;
-
-    fn empty(&self) -> CoState {
-        [0.0; 6]
-    }
-
-    fn update(&self, states: &mut [CoState], groups: &[u32], arguments: &[Column]) -> Result<()> {
-        let x = floats(arguments, 0, &self.types[0])?;
-        let y = floats(arguments, 1, &self.types[1])?;
-        let (x, y) = (x.input(), y.input());
-        for (row, group) in groups.iter().enumerate() {
-            let one = [1.0, x.at(row), y.at(row), 0.0, 0.0, 0.0];
-            merge_co_moments(&mut states[*group as usize], &one);
-        }
-        Ok(())
-    }
-
-    fn merge(&self, into: &mut CoState, from: &CoState) -> Result<()> {
-        merge_co_moments(into, from);
-        Ok(())
-    }
-
-    fn write(&self, state: &CoState, out: &mut Vec<u8>) {
-        state.write(out);
-    }
-
-    fn read(&self, bytes: &mut &[u8]) -> Result<CoState> {
-        Plain::read(bytes)
-    }
-
-    fn finish(&self, states: &mut [CoState]) -> Result<ArrayRef> {
-        match self.what {
-            Double::Count => {
-                Ok(kind::array::<UInt64Type>(states.iter().map(|s| s[0] as u64).collect()))
-            }
-            Double::Regression => {
-                let ArrowType::Struct(fields) = self.result.arrow_type() else {
-                    return Err(wrong_layout());
-                };
-                let lines: Vec<(f64, f64)> =
-                    states.iter().map(|s| line(s[0], s[1], s[2], s[3], s[5])).collect();
-                let slopes = numbers(lines.iter().map(|line| line.0).collect(), false);
-                let offsets = numbers(lines.iter().map(|line| line.1).collect(), false);
-                Ok(Arc::new(StructArray::new(fields, vec![slopes, offsets], None)))
-            }
-            _ => Ok(numbers(states.iter().map(|s| self.number(s)).collect(), self.narrow)),
-        }
     }
 }

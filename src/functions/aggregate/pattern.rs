@@ -80,7 +80,10 @@ impl Pattern {
                     return Ok(Step::Time(comparison, i64::from(seconds)));
                 }
             }
-            bail!(BadArguments, "Malformed pattern '{text}': '(?{inside})' is no condition of time");
+            bail!(
+                BadArguments,
+                "Malformed pattern '{text}': '(?{inside})' is no condition of time"
+            );
         }
         match inside.parse::<usize>() {
             Ok(number) if (1..=conditions).contains(&number) => Ok(Step::Event(number as u32 - 1)),

@@ -49,10 +49,7 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
         name: "deltaSumTimestamp",
         syntax: "deltaSumTimestamp(x, time)",
         description: "As deltaSum; partial sums are put in the order of their times.",
-        examples: &[example(
-            "SELECT deltaSumTimestamp(number, number) FROM numbers(6)",
-            "5",
-        )],
+        examples: &[example("SELECT deltaSumTimestamp(number, number) FROM numbers(6)", "5")],
         bind: |_, call| bind_delta_sum_timestamp(call),
         ..USUAL
     },

@@ -29,9 +29,9 @@ impl Accumulator for SkipNulls {
     }
 
     fn update(&mut self, groups: &[u32], arguments: &[Column]) -> Result<()> {
-        let whole = arguments.iter().fold(None, |all, column| {
-            NullBuffer::union(all.as_ref(), column.nulls().as_ref())
-        });
+        let whole = arguments
+            .iter()
+            .fold(None, |all, column| NullBuffer::union(all.as_ref(), column.nulls().as_ref()));
         let Some(whole) = whole.filter(|whole| whole.null_count() > 0) else {
             return self.inner.update(groups, arguments);
         };

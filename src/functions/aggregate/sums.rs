@@ -1,20 +1,16 @@
 //! Counts and sums.
 
 use std::marker::PhantomData;
-use std::sync::Arc;
 
-use arrow_array::types::{
-    Decimal128Type, Float64Type, Int32Type, Int64Type, UInt16Type, UInt32Type, UInt64Type,
-};
-use arrow_array::{ArrayRef, PrimitiveArray, StructArray};
-use arrow_schema::Fields;
+use arrow_array::ArrayRef;
+use arrow_array::types::{Decimal128Type, Float64Type, Int32Type, Int64Type, UInt64Type};
 use base::{Result, bail};
 use expr::{AggregateArguments, AggregateDeclaration, BoundAggregate, NullRows};
-use types::{Column, DataType, Physical, TupleField};
+use types::{Column, DataType, Physical};
 
 use super::arguments::{Checks, USUAL, example};
 use super::grouped::{Function, bound};
-use super::kind::{self, Floats, Input, Kind, divisor, floats, input, with_kind};
+use super::kind::{self, Input, Kind, floats, input, with_kind};
 use super::state_bytes::Plain;
 
 pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
@@ -23,7 +19,10 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
         case_insensitive: true,
         syntax: "count([x])",
         description: "The number of rows, or of rows in which x is not NULL.",
-        examples: &[example("SELECT count(), count(number % 2 = 0 ? 1 : NULL) FROM numbers(5)", "5\t3")],
+        examples: &[example(
+            "SELECT count(), count(number % 2 = 0 ? 1 : NULL) FROM numbers(5)",
+            "5\t3",
+        )],
         nulls: NullRows::SkipThenEmpty,
         bind: |_, call| {
             call.no_parameters()?;

@@ -8,6 +8,7 @@ use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop, proptest};
 use types::{Column, DataType, Value, array_from_values, value_at};
 
 mod data;
+mod declared_types;
 
 use data::{data, int};
 
@@ -140,7 +141,9 @@ fn same(found: &str, expected: &str) -> bool {
     let (found, expected) = (parts(found), parts(expected));
     found.len() == expected.len()
         && found.iter().zip(&expected).all(|(a, b)| match (a.parse::<f64>(), b.parse::<f64>()) {
-            (Ok(a), Ok(b)) => a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= 1e-6 * b.abs(),
+            (Ok(a), Ok(b)) => {
+                a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= 1e-6 * b.abs() + 1e-9
+            }
             _ => a == b,
         })
 }
@@ -184,8 +187,20 @@ fn results_are_those_of_clickhouse() {
 /// Functions whose result depends on the order in which rows or states come.
 fn depends_on_order(call: &str) -> bool {
     [
-        "any", "first", "last", "arg", "groupArray", "array_agg", "groupConcat", "string_agg",
-        "groupUniqArray", "deltaSum", "max_by", "min_by", "sumKahan",
+        "any",
+        "first",
+        "last",
+        "arg",
+        "groupArray",
+        "array_agg",
+        "groupConcat",
+        "string_agg",
+        "groupUniqArray",
+        "deltaSum",
+        "max_by",
+        "min_by",
+        "sumKahan",
+        "quantilesTDigestWeighted",
     ]
     .iter()
     .any(|prefix| call.starts_with(prefix))
@@ -232,7 +247,7 @@ fn through_bytes(from: &dyn Accumulator, into: &mut dyn Accumulator, groups: &[u
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     /// Merging parts, in memory or through bytes, is the same as one pass.
     #[test]
@@ -241,8 +256,8 @@ proptest! {
         let (a, b) = (a.min(b), a.max(b));
         let same_groups = [0, 1, 2, 3];
         for (name, ..) in all_cases() {
-            // A vote without a majority goes as the parts do.
-            if name.starts_with("anyHeavy") {
+            // A vote without a majority goes as the parts do, and so do times out of order.
+            if name.starts_with("anyHeavy") || name.starts_with("deltaSumTimestamp") {
                 continue;
             }
             let call = bind(&registry, name);
@@ -374,15 +389,6 @@ fn a_majority_survives_merges() {
         let mut left = fill(&call, &rows[..cut]);
         left.merge(&[0, 1, 2, 3], fill(&call, &rows[cut..]).as_ref()).unwrap();
         assert_eq!(texts_of(&call, left.as_mut())[0], "b");
-    }
-}
-
-#[test]
-fn dump() {
-    for (_, d) in crate::registry().aggregates() {
-        for e in d.examples {
-            println!("EXAMPLE\t{}\t{}\t{}", d.name, e.sql, e.result.replace('\t', "\\t"));
-        }
     }
 }
 

@@ -17,12 +17,9 @@ use super::arguments::{Checks, USUAL, example};
 use super::encoded::Encoding;
 use super::grouped::{Function, bound};
 use super::kind::integers;
-use super::state_bytes::{
-    Plain, corrupt, read_length, read_string, write_string, write_varint,
-};
+use super::state_bytes::{Plain, corrupt, read_length, read_string, write_string, write_varint};
 
-const TOPS: AggregateDeclaration =
-    AggregateDeclaration { nulls: NullRows::SkipThenEmpty, ..USUAL };
+const TOPS: AggregateDeclaration = AggregateDeclaration { nulls: NullRows::SkipThenEmpty, ..USUAL };
 
 pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
     AggregateDeclaration {
@@ -61,7 +58,10 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
         syntax: "approx_top_sum(n[, reserved])(x, weight)",
         description: "About the n values with the greatest sums of weights, with the sums and by how much they may be \
             too high.",
-        examples: &[example("SELECT approx_top_sum(1)(number, number) FROM numbers(10)", "[(9,9,0)]")],
+        examples: &[example(
+            "SELECT approx_top_sum(1)(number, number) FROM numbers(10)",
+            "[(9,9,0)]",
+        )],
         bind: |_, call| bind(call, true, true),
         ..TOPS
     },
@@ -70,7 +70,11 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
 /// The most values that can be asked for.
 const MOST: u64 = 0xff_ffff;
 
-fn bind(call: &AggregateArguments<'_>, weighted: bool, approximate: bool) -> Result<BoundAggregate> {
+fn bind(
+    call: &AggregateArguments<'_>,
+    weighted: bool,
+    approximate: bool,
+) -> Result<BoundAggregate> {
     call.most_parameters(if approximate { 2 } else { 3 })?;
     call.count(if weighted { 2 } else { 1 })?;
     let wanted = call.natural(0, 10)?;
@@ -99,10 +103,8 @@ fn bind(call: &AggregateArguments<'_>, weighted: bool, approximate: bool) -> Res
         return Err(call.illegal(weight));
     }
     let data_type = &call.types[0];
-    let field = |name: &str, data_type: DataType| TupleField {
-        name: Some(name.to_owned()),
-        data_type,
-    };
+    let field =
+        |name: &str, data_type: DataType| TupleField { name: Some(name.to_owned()), data_type };
     let item = if counts {
         DataType::Tuple(
             [

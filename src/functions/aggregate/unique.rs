@@ -8,9 +8,7 @@ use arrow_array::types::Float64Type;
 use arrow_array::{ArrayRef, ListArray};
 use arrow_buffer::OffsetBuffer;
 use base::{Error, Result, bail};
-use expr::{
-    Accumulator, AggregateArguments, AggregateDeclaration, BoundAggregate, NullRows,
-};
+use expr::{Accumulator, AggregateArguments, AggregateDeclaration, BoundAggregate, NullRows};
 use types::{Column, DataType};
 
 use super::arguments::{Checks, USUAL, example};

@@ -70,7 +70,11 @@ fn bind_insert_at(call: &AggregateArguments<'_>) -> Result<BoundAggregate> {
     }
     let default = call.parameters.first().cloned().unwrap_or_else(|| data_type.default_value());
     if array_from_values(data_type, std::slice::from_ref(&default)).is_err() {
-        bail!(CannotConvertType, "The default of aggregate function {} is no {data_type}", call.name);
+        bail!(
+            CannotConvertType,
+            "The default of aggregate function {} is no {data_type}",
+            call.name
+        );
     }
     let size = call.natural(1, 0)?;
     if size > LAST_POSITION {

@@ -36,7 +36,7 @@ pub(crate) fn bind(
         }
         bail!(IllegalTypeOfArgument, "Aggregate function {name}Map requires map as argument");
     };
-    let bound = super::inner(registry, context, name, call, &[pair.1.clone()])?;
+    let bound = super::inner(registry, context, name, call, std::slice::from_ref(&pair.1))?;
     let result = DataType::map(pair.0.clone(), bound.return_type.clone());
     Ok(mapped(result, Shape::Map, &pair.0, vec![bound], Vec::new()))
 }

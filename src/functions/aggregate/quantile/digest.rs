@@ -100,6 +100,7 @@ impl Digest {
         if self.merged == self.centroids.len() {
             return;
         }
+        // Stable: centroids of one mean stay in the order in which they came.
         self.centroids.sort_by(|a, b| a.0.total_cmp(&b.0));
         let total: f64 = self.centroids.iter().map(|c| c.1).sum();
         let mut kept: Vec<Centroid> = Vec::new();
@@ -193,6 +194,9 @@ impl Function for Digested {
     }
 
     fn write(&self, state: &Digest, out: &mut Vec<u8>) {
+        if state.centroids.len() <= UNMERGED {
+            return write_list(state.centroids.iter().copied(), out);
+        }
         let mut state = state.clone();
         state.compress();
         write_list(state.centroids.into_iter(), out);

@@ -45,7 +45,7 @@ const RELATIVE: [AggregateDeclaration; 2] = quantile!(
     "The level of the values within a relative accuracy, which is the first parameter.",
     "0.01, 0.5",
     "number",
-    "4.990765847791236",
+    "5.002829575110705",
     |call, many| bind_relative(call, many)
 );
 

@@ -43,7 +43,7 @@ const INTERPOLATED: [AggregateDeclaration; 2] = quantile!(
     "The level between the middles of the weighted values, interpolated.",
     "0.5",
     "toFloat64(number), number",
-    "7.066666666666666",
+    "7.4",
     |call, many| bind(call, many, Rule::Middles)
 );
 const EXACT_INTERPOLATED: [AggregateDeclaration; 2] = quantile!(
