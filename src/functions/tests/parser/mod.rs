@@ -158,7 +158,8 @@ impl<'a> Parser<'a> {
     fn number(&mut self) -> Option<Syntax> {
         let sign = usize::from(self.rest.starts_with('-'));
         let within = |c: char| c.is_ascii_digit() || c == '.';
-        let length = self.rest[sign..].find(|c| !within(c)).unwrap_or(self.rest.len() - sign) + sign;
+        let length =
+            self.rest[sign..].find(|c| !within(c)).unwrap_or(self.rest.len() - sign) + sign;
         let text = &self.rest[..length];
         self.rest = &self.rest[length..];
         if text.contains('.') {

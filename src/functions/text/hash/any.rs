@@ -122,12 +122,8 @@ impl Hash {
         combine: sip_combine_128,
         width: Width::Bytes16,
     };
-    pub(super) const HALF_MD5: Hash = Hash {
-        of_bytes: half_md5,
-        of_word: None,
-        combine: half_md5_combine,
-        width: Width::Bits64,
-    };
+    pub(super) const HALF_MD5: Hash =
+        Hash { of_bytes: half_md5, of_word: None, combine: half_md5_combine, width: Width::Bits64 };
     const XX_32: Hash = Hash {
         of_bytes: |s| u128::from(XxHash32::oneshot(0, s)),
         of_word: None,
