@@ -175,7 +175,11 @@ fn answer(registry: &Registry, syntax: &Syntax) -> Result<String> {
 }
 
 /// Compares one expression; `None` where it uses what other rooms are to bring.
-fn check(registry: &Registry, source: &str, expected: &str) -> Option<std::result::Result<(), String>> {
+fn check(
+    registry: &Registry,
+    source: &str,
+    expected: &str,
+) -> Option<std::result::Result<(), String>> {
     let expressions = parse_list(source)?;
     let mut answers = Vec::new();
     for expression in &expressions {

@@ -102,8 +102,13 @@ fn java_hash(text: &[u8]) -> i32 {
     text.iter().fold(0_i32, |hash, byte| hash.wrapping_mul(31).wrapping_add(i32::from(*byte as i8)))
 }
 
+/// The finalizer of MurmurHash3 over a salted number.
+fn int_hash_64(number: u64) -> u64 {
+    finalize_64(number ^ 0x4cf2_d2ba_ae6d_a887)
+}
+
 /// The finalizer of MurmurHash3.
-pub(super) fn int_hash_64(number: u64) -> u64 {
+fn finalize_64(number: u64) -> u64 {
     let mut x = number;
     x ^= x >> 33;
     x = x.wrapping_mul(0xff51_afd7_ed55_8ccd);
@@ -112,9 +117,10 @@ pub(super) fn int_hash_64(number: u64) -> u64 {
     x ^ x >> 33
 }
 
-/// Thomas Wang's hash of 64 bits to 32.
+/// Thomas Wang's hash of 64 bits to 32, over a salted number, with rotations for shifts.
 fn int_hash_32(number: u64) -> u32 {
-    let mut key = (!number).wrapping_add(number << 18);
+    let salted = number ^ 0x75d9_543d_e018_bf45;
+    let mut key = (!salted).wrapping_add(salted << 18);
     key ^= key.rotate_right(31);
     key = key.wrapping_mul(21);
     key ^= key.rotate_right(11);

@@ -259,7 +259,7 @@ fn in_range(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
             let found = match (network_v4, is_v4) {
                 (true, true) | (false, false) => address & mask == network & mask,
                 (true, false) => mapped && address & 0xFFFF_FFFF & mask == network & mask,
-                (false, true) => (0xFFFF_0000_0000 | address) & mask == network & mask,
+                (false, true) => false,
             };
             out.push(u8::from(found));
         }

@@ -42,9 +42,9 @@ fn regexp(
     require_text(function, arguments, 0)?;
     require_text(function, arguments, 1)?;
     let Some(source) = arguments[1].constant.as_ref().and_then(|v| v.as_bytes()) else {
-        return Ok(Bound::new(DataType::UInt8, |columns, rows| {
+        return Ok(Bound::new(DataType::UInt8, move |columns, rows| {
             let (texts, patterns) = (Strings::new(&columns[0])?, Strings::new(&columns[1])?);
-            let mut last = LastPattern::default();
+            let mut last = LastPattern::new(compile);
             let mut out = Vec::with_capacity(rows);
             for row in 0..rows {
                 out.push(u8::from(last.get(patterns.get(row))?.is_match(texts.get(row))));

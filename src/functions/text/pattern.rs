@@ -131,18 +131,25 @@ impl Matcher<'_> {
 }
 
 /// Compiles patterns that change from row to row, remembering the last.
-#[derive(Default)]
-pub(super) struct LastPattern(Option<Pattern>);
+pub(super) struct LastPattern {
+    compile: fn(&[u8]) -> Result<Pattern>,
+    last: Option<Pattern>,
+}
 
 impl LastPattern {
+    /// With what compiles a pattern.
+    pub(super) fn new(compile: fn(&[u8]) -> Result<Pattern>) -> LastPattern {
+        LastPattern { compile, last: None }
+    }
+
     /// The compiled pattern.
     pub(super) fn get(&mut self, source: &[u8]) -> Result<&Pattern> {
-        if self.0.as_ref().is_none_or(|p| p.source() != source) {
-            self.0 = None;
+        if self.last.as_ref().is_none_or(|p| p.source() != source) {
+            self.last = None;
         }
-        match &mut self.0 {
+        match &mut self.last {
             Some(pattern) => Ok(pattern),
-            none => Ok(none.insert(Pattern::new(source)?)),
+            none => Ok(none.insert((self.compile)(source)?)),
         }
     }
 }

@@ -150,7 +150,7 @@ fn varying(once: bool) -> Bound {
     Bound::new(DataType::String, move |columns, rows| {
         let (texts, patterns, replacements) =
             (Strings::new(&columns[0])?, Strings::new(&columns[1])?, Strings::new(&columns[2])?);
-        let mut last = LastPattern::default();
+        let mut last = LastPattern::new(Pattern::new);
         let mut out = BytesBuilder::new(rows);
         for row in 0..rows {
             let pattern = last.get(patterns.get(row))?.clone();

@@ -3,7 +3,7 @@
 use types::{DataType, Value};
 
 /// An expression as it is written.
-pub enum Syntax {
+pub(crate) enum Syntax {
     /// A value with its type.
     Literal(Value, DataType),
     /// A parameter of a lambda.
@@ -19,7 +19,7 @@ struct Parser<'a> {
 }
 
 /// Expressions divided by commas; `None` for what this parser does not know.
-pub fn parse_list(source: &str) -> Option<Vec<Syntax>> {
+pub(crate) fn parse_list(source: &str) -> Option<Vec<Syntax>> {
     let mut parser = Parser { rest: source };
     let list = parser.list("")?;
     parser.rest.is_empty().then_some(list)
@@ -158,7 +158,8 @@ impl<'a> Parser<'a> {
     fn number(&mut self) -> Option<Syntax> {
         let sign = usize::from(self.rest.starts_with('-'));
         let within = |c: char| c.is_ascii_digit() || c == '.';
-        let length = self.rest[sign..].find(|c| !within(c)).unwrap_or(self.rest.len() - sign) + sign;
+        let length =
+            self.rest[sign..].find(|c| !within(c)).unwrap_or(self.rest.len() - sign) + sign;
         let text = &self.rest[..length];
         self.rest = &self.rest[length..];
         if text.contains('.') {

@@ -43,6 +43,14 @@ impl Bits {
 
     /// Padding must be complete where the base has it.
     pub(super) fn decode(&self, text: &[u8], out: &mut Vec<u8>) -> Option<()> {
+        // Line breaks are no part of the text.
+        let joined: Vec<u8>;
+        let text = if memchr::memchr2(b'\n', b'\r', text).is_some() {
+            joined = text.iter().copied().filter(|b| !b"\r\n".contains(b)).collect();
+            &joined[..]
+        } else {
+            text
+        };
         let letters = text.iter().rposition(|byte| *byte != b'=').map_or(0, |at| at + 1);
         if !text.len().is_multiple_of(self.group) || (letters == 0 && !text.is_empty()) {
             return None;

@@ -6,7 +6,7 @@ use types::{Column, DataType, Physical};
 
 use super::super::declare;
 use super::super::strings::{Strings, illegal, numbers};
-use super::{Bits, city, fixed_column, int_hash_64, murmur, null_at, sip, value_bits};
+use super::{Bits, city, fixed_column, int_hash_32, int_hash_64, murmur, null_at, sip, value_bits};
 use arrow_array::ArrayRef;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{UInt32Type, UInt64Type};
@@ -75,6 +75,17 @@ fn sip_combine(a: u128, b: u128) -> u128 {
     u128::from(sip::hash64(&bytes))
 }
 
+fn half_md5(text: &[u8]) -> u128 {
+    let digest = <md5::Md5 as md5::Digest>::digest(text);
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    u128::from(u64::from_be_bytes(first))
+}
+
+fn half_md5_combine(a: u128, b: u128) -> u128 {
+    half_md5(&(a | b << 64).to_le_bytes())
+}
+
 fn sip_combine_128(a: u128, b: u128) -> u128 {
     let mut bytes = [0; 32];
     bytes[..16].copy_from_slice(&a.to_le_bytes());
@@ -82,9 +93,14 @@ fn sip_combine_128(a: u128, b: u128) -> u128 {
     sip::hash128(&bytes)
 }
 
-/// As Boost combines two words of 32 bits.
-fn boost_combine(a: u128, b: u128) -> u128 {
-    u128::from(int_hash_64(a as u64) as u32 ^ b as u32)
+/// The hash of the first, of 32 bits, mixed with the second.
+fn mix_32(a: u128, b: u128) -> u128 {
+    u128::from(int_hash_32(a as u64) ^ b as u32)
+}
+
+/// The hash of the first, of 64 bits, mixed with the second.
+fn mix_64(a: u128, b: u128) -> u128 {
+    u128::from(int_hash_64(a as u64) ^ b as u64)
 }
 
 impl Hash {
@@ -106,21 +122,12 @@ impl Hash {
         combine: sip_combine_128,
         width: Width::Bytes16,
     };
-    pub(super) const HALF_MD5: Hash = Hash {
-        of_bytes: |s| {
-            let digest = <md5::Md5 as md5::Digest>::digest(s);
-            let mut first = [0; 8];
-            first.copy_from_slice(&digest[..8]);
-            u128::from(u64::from_be_bytes(first))
-        },
-        of_word: None,
-        combine: city_combine,
-        width: Width::Bits64,
-    };
+    pub(super) const HALF_MD5: Hash =
+        Hash { of_bytes: half_md5, of_word: None, combine: half_md5_combine, width: Width::Bits64 };
     const XX_32: Hash = Hash {
         of_bytes: |s| u128::from(XxHash32::oneshot(0, s)),
         of_word: None,
-        combine: boost_combine,
+        combine: mix_32,
         width: Width::Bits32,
     };
     const XX_64: Hash = Hash {
@@ -138,19 +145,19 @@ impl Hash {
     const MURMUR2_32: Hash = Hash {
         of_bytes: |s| u128::from(murmur::hash2_32(s)),
         of_word: None,
-        combine: boost_combine,
+        combine: mix_32,
         width: Width::Bits32,
     };
     const MURMUR2_64: Hash = Hash {
         of_bytes: |s| u128::from(murmur::hash2_64(s, 0)),
         of_word: None,
-        combine: city_combine,
+        combine: mix_64,
         width: Width::Bits64,
     };
     const MURMUR3_32: Hash = Hash {
         of_bytes: |s| u128::from(murmur::hash3_32(s)),
         of_word: None,
-        combine: boost_combine,
+        combine: mix_32,
         width: Width::Bits32,
     };
     const MURMUR3_64: Hash = Hash {
@@ -159,7 +166,7 @@ impl Hash {
             u128::from(a ^ b)
         },
         of_word: None,
-        combine: city_combine,
+        combine: mix_64,
         width: Width::Bits64,
     };
     const MURMUR3_128: Hash = Hash {
@@ -174,7 +181,7 @@ impl Hash {
     const GCC: Hash = Hash {
         of_bytes: |s| u128::from(murmur::hash_gcc(s)),
         of_word: None,
-        combine: city_combine,
+        combine: mix_64,
         width: Width::Bits64,
     };
 }
@@ -287,8 +294,11 @@ impl State {
         items.add(hash, list.values(), &item)?;
         for (row, bounds) in offsets.windows(2).enumerate() {
             let length = (bounds[1] - bounds[0]) as u64;
-            let bits = Bits::Words { values: vec![length], width: 8 };
-            self.push(hash, array, row, hash_bits(hash, &bits, 0));
+            let first = match hash.width {
+                Width::Bits64 => int_hash_64(length),
+                Width::Bits32 | Width::Bytes16 => u64::from(int_hash_32(length)),
+            };
+            self.push(hash, array, row, u128::from(first));
             for at in bounds[0] as usize..bounds[1] as usize {
                 if !null_at(list.values(), at) {
                     self.hashes[row] = (hash.combine)(self.hashes[row], items.hashes[at]);

@@ -90,8 +90,8 @@ pub(super) fn hash3_128(text: &[u8]) -> (u64, u64) {
     b ^= text.len() as u64;
     a = a.wrapping_add(b);
     b = b.wrapping_add(a);
-    a = super::int_hash_64(a);
-    b = super::int_hash_64(b);
+    a = super::finalize_64(a);
+    b = super::finalize_64(b);
     a = a.wrapping_add(b);
     (a, b.wrapping_add(a))
 }

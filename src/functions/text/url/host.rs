@@ -115,7 +115,12 @@ const SECOND_LEVELS: &[&[u8]] = &[
 
 /// The first significant subdomain of a host, and the host from there on.
 pub(super) fn significant(host: &[u8]) -> (&[u8], &[u8]) {
-    let host = without_www(host);
+    let bare = without_www(host);
+    let host = if bare.contains(&b'.') { bare } else { host };
+    if host.len() > bare.len() {
+        // `www.com`: the host without `www.` is the whole of it.
+        return (bare, bare);
+    }
     let Some(last) = memchr::memrchr(b'.', host) else { return (b"", b"") };
     let Some(second) = memchr::memrchr(b'.', &host[..last]) else {
         return (&host[..last], host);
