@@ -312,6 +312,21 @@ pub(crate) fn from_layout(
         (DataType::Uuid | DataType::Ipv6, _) => wide(array, i128::to_be_bytes)?,
         (DataType::Int128 | DataType::UInt128, _) => wide(array, i128::to_le_bytes)?,
         (DataType::Nothing, _) => arrow_array::new_null_array(&ArrowType::Null, array.len()),
+        (DataType::Array(_) | DataType::Map(_) | DataType::Tuple(_), _) => {
+            composite_from_layout(array, inner, arrow)?
+        }
+        (_, arrow) if array.data_type() == arrow => array.clone(),
+        _ => cast(array, arrow)?,
+    })
+}
+
+fn composite_from_layout(
+    array: &ArrayRef,
+    data_type: &DataType,
+    arrow: &ArrowType,
+) -> Result<ArrayRef> {
+    let nulls = array.nulls().cloned();
+    Ok(match (data_type, arrow) {
         (DataType::Array(item), ArrowType::List(field)) => {
             let list = array.as_list::<i32>();
             let items = from_layout(list.values(), item, field.data_type())?;
@@ -347,8 +362,7 @@ pub(crate) fn from_layout(
                 StructArray::try_new_with_length(fields.clone(), columns, nulls, array.len());
             Arc::new(parts.map_err(arrow_error)?)
         }
-        (_, arrow) if array.data_type() == arrow => array.clone(),
-        _ => cast(array, arrow)?,
+        _ => return Err(Error::logical("a composite column as another type")),
     })
 }
 

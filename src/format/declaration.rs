@@ -1,5 +1,7 @@
 //! The one declaration of every format, from which lookup, errors and `system.formats` come.
 
+use types::DataType;
+
 use crate::input::{self, Input};
 use crate::output::{self, MakeWriter};
 
@@ -171,6 +173,19 @@ pub fn find(name: &str) -> Option<&'static FormatDeclaration> {
         format.name.eq_ignore_ascii_case(name)
             || format.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name))
     })
+}
+
+/// The columns that CSV makes of one: the fields of a tuple each their own.
+pub(crate) fn csv_fields(name: &str, data_type: &DataType, out: &mut Vec<(String, DataType)>) {
+    match data_type {
+        DataType::Tuple(fields) if !fields.is_empty() => {
+            for (at, field) in fields.iter().enumerate() {
+                let part = field.name.clone().unwrap_or_else(|| (at + 1).to_string());
+                csv_fields(&format!("{name}.{part}"), &field.data_type, out);
+            }
+        }
+        other => out.push((name.to_owned(), other.clone())),
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod arrow;
 mod blocks;
 mod delimited;
 mod document;
+mod header;
 mod json_rows;
 mod native;
 pub mod parquet;
@@ -30,8 +31,8 @@ use crate::declaration::{FormatDeclaration, find};
 pub use source::{ByteSource, BytesSource, ReadSource};
 
 pub(crate) use arrow::arrow_schema;
-pub(crate) use delimited::split_fields;
 pub(crate) use document::meta as document_meta;
+pub(crate) use header::split_fields;
 pub(crate) use json_rows::{next_json_row, row_fields as json_fields};
 pub(crate) use native::header as native_header;
 pub(crate) use row_binary::names_and_types as row_binary_header;

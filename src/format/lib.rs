@@ -14,6 +14,7 @@ mod arrow_layout;
 mod binary;
 mod convert;
 mod declaration;
+mod guess;
 mod infer;
 mod input;
 mod output;

@@ -14,6 +14,7 @@ mod native;
 mod pretty;
 mod row_binary;
 mod statements;
+mod table;
 mod vertical;
 
 use arrow_array::ArrayRef;
@@ -214,7 +215,7 @@ where
 /// Whether the values of a type stand at the right of their column in tables.
 pub(crate) fn is_right_aligned(data_type: &DataType) -> bool {
     let inner = data_type.inner();
-    inner.is_number()
+    (inner.is_number() && *inner != DataType::Bool)
         || inner.is_date()
         || inner.is_datetime()
         || matches!(inner, DataType::Interval(_))

@@ -10,12 +10,16 @@ mod column_text;
 mod composite;
 mod cursor;
 mod escape;
+mod finish;
 mod from_binary;
 mod instant;
 mod json;
 mod network;
 mod number;
+mod parse_csv;
+mod parse_json;
 mod parser;
+mod push_value;
 mod values;
 
 use std::sync::Arc;

@@ -15,6 +15,7 @@ pub(crate) struct BlockBuilder {
     pub(crate) columns: Vec<ColumnParser>,
     defaulted: Vec<Option<BooleanBufferBuilder>>,
     rows: usize,
+    notes_defaults: bool,
 }
 
 impl BlockBuilder {
@@ -27,6 +28,7 @@ impl BlockBuilder {
                 .collect(),
             defaulted: schema.fields().iter().map(|_| None).collect(),
             rows: 0,
+            notes_defaults: settings.input_format_defaults_for_omitted_fields,
         }
     }
 
@@ -42,6 +44,9 @@ impl BlockBuilder {
 
     /// Notes that the value which was put last into a column is only its default.
     pub(crate) fn note_default(&mut self, column: usize) {
+        if !self.notes_defaults {
+            return;
+        }
         let bits = self.defaulted[column].get_or_insert_with(|| BooleanBufferBuilder::new(0));
         if bits.len() <= self.rows {
             bits.append_n(self.rows - bits.len(), false);

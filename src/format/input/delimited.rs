@@ -1,245 +1,11 @@
-//! Rows of TabSeparated, CSV, TSKV and plain lines; and the header that says which field of a
-//! row goes to which column.
-
-use std::collections::HashMap;
+//! Rows of TabSeparated, CSV, TSKV and plain lines.
 
 use base::{Error, Result, bail};
-use bytes::Bytes;
-use types::{DataType, Schema};
 
-use super::RowKind;
 use super::blocks::BlockBuilder;
 use super::rows::Plan;
-use super::segment::Segmenter;
 use crate::FormatSettings;
-use crate::declaration::Header;
-use crate::text::{
-    Cursor, Escaping, read_csv_quoted, read_json_string, read_tab_separated, read_tskv_key, visible,
-};
-
-/// Where the fields of a row go.
-#[derive(Debug, Clone)]
-pub(crate) struct FieldMap {
-    /// For each field of a row its column, `None` for fields that nobody wants.
-    pub(crate) columns: Vec<Option<usize>>,
-    names: HashMap<Vec<u8>, usize>,
-}
-
-impl FieldMap {
-    /// The fields are the columns, in their order.
-    pub(crate) fn identity(wanted: &Schema) -> FieldMap {
-        let names = wanted.fields().iter().map(|f| f.name.as_bytes().to_vec());
-        FieldMap {
-            columns: (0..wanted.len()).map(Some).collect(),
-            names: names.enumerate().map(|(at, name)| (name, at)).collect(),
-        }
-    }
-
-    /// The fields have these names.
-    ///
-    /// # Errors
-    /// INCORRECT_DATA for names that are unknown (unless those are skipped) or stand twice.
-    pub(crate) fn named(
-        names: &[Vec<u8>],
-        wanted: &Schema,
-        settings: &FormatSettings,
-    ) -> Result<FieldMap> {
-        let mut map = FieldMap::identity(wanted);
-        let mut seen = vec![false; wanted.len()];
-        map.columns.clear();
-        for name in names {
-            let column = map.names.get(name).copied();
-            match column {
-                Some(at) if std::mem::replace(&mut seen[at], true) => {
-                    bail!(IncorrectData, "Duplicate field found in the header: {}", visible(name))
-                }
-                None if !settings.input_format_skip_unknown_fields => bail!(
-                    IncorrectData,
-                    "Unknown field found in the header: '{}'. Set \
-                     input_format_skip_unknown_fields to skip such fields",
-                    visible(name)
-                ),
-                _ => map.columns.push(column),
-            }
-        }
-        Ok(map)
-    }
-}
-
-/// Reads the header, if there is one; gives what is left of the segment it stood in.
-pub(crate) fn header(
-    kind: RowKind,
-    header: Header,
-    segmenter: &mut Segmenter,
-    wanted: &Schema,
-    settings: &FormatSettings,
-) -> Result<(FieldMap, Option<Bytes>)> {
-    let identity = FieldMap::identity(wanted);
-    let skip = match kind {
-        RowKind::Csv => settings.input_format_csv_skip_first_lines,
-        RowKind::TabSeparated | RowKind::Raw => settings.input_format_tsv_skip_first_lines,
-        _ => 0,
-    };
-    let lines = skip as usize
-        + match header {
-            Header::None => 0,
-            Header::Names => 1,
-            Header::NamesAndTypes => 2,
-        };
-    let may_have_names = matches!(kind, RowKind::Csv | RowKind::TabSeparated);
-    if lines == 0 && !may_have_names {
-        return Ok((identity, None));
-    }
-    // Segments end with a row, so the header may be spread over several if it is very long.
-    let mut bytes = Vec::new();
-    while let Some(segment) = segmenter.next()? {
-        bytes.extend_from_slice(&segment);
-        if memchr::memchr_iter(b'\n', &bytes).count() > lines {
-            break;
-        }
-    }
-    let bytes = Bytes::from(bytes);
-    let mut cursor = Cursor::new(&bytes);
-    if cursor.rest().starts_with(b"\xef\xbb\xbf") {
-        cursor.advance(3);
-    }
-    for _ in 0..skip {
-        split_fields(kind, &mut cursor, settings)?;
-    }
-    let within = |e: Error| e.within("while reading header");
-    let map = if header == Header::None {
-        let start = cursor.position();
-        if !cursor.is_at_end() && is_own_header(kind, &mut cursor, wanted, settings) {
-            cursor.seek(start);
-            FieldMap::named(&split_fields(kind, &mut cursor, settings)?, wanted, settings)?
-        } else {
-            cursor.seek(start);
-            identity
-        }
-    } else if cursor.is_at_end() {
-        identity
-    } else {
-        let names = split_fields(kind, &mut cursor, settings).map_err(within)?;
-        let map = if settings.input_format_with_names_use_header {
-            FieldMap::named(&names, wanted, settings).map_err(within)?
-        } else {
-            identity
-        };
-        if header == Header::NamesAndTypes {
-            let types = split_fields(kind, &mut cursor, settings).map_err(within)?;
-            if settings.input_format_with_types_use_header {
-                check_types(&types, &map, wanted).map_err(within)?;
-            }
-        }
-        map
-    };
-    let rest = bytes.slice(cursor.position()..);
-    Ok((map, (!rest.is_empty()).then_some(rest)))
-}
-
-/// Whether the first row of a file without a header is one all the same: it names columns only.
-fn is_own_header(
-    kind: RowKind,
-    cursor: &mut Cursor<'_>,
-    wanted: &Schema,
-    settings: &FormatSettings,
-) -> bool {
-    let Ok(fields) = split_fields(kind, cursor, settings) else { return false };
-    let named = |field: &Vec<u8>| wanted.fields().iter().any(|f| f.name.as_bytes() == field);
-    fields.len() == wanted.len() && !fields.is_empty() && fields.iter().all(named)
-}
-
-fn check_types(types: &[Vec<u8>], map: &FieldMap, wanted: &Schema) -> Result<()> {
-    for (name, column) in types.iter().zip(&map.columns) {
-        let Some(field) = column.and_then(|at| wanted.fields().get(at)) else { continue };
-        let given = std::str::from_utf8(name).ok().and_then(|t| DataType::parse(t).ok());
-        let same = given.is_some_and(|given| {
-            given.without_low_cardinality() == field.data_type.without_low_cardinality()
-        });
-        if !same {
-            bail!(
-                IncorrectData,
-                "Type of '{}' must be {}, not {}",
-                field.name,
-                field.data_type,
-                visible(name)
-            );
-        }
-    }
-    Ok(())
-}
-
-/// The fields of one row as texts without escapes; moves behind its line feed.
-pub(crate) fn split_fields(
-    kind: RowKind,
-    cursor: &mut Cursor<'_>,
-    settings: &FormatSettings,
-) -> Result<Vec<Vec<u8>>> {
-    let mut fields = Vec::new();
-    if matches!(kind, RowKind::JsonCompact | RowKind::JsonCompactStrings) {
-        cursor.skip_spaces();
-        cursor.expect(b'[')?;
-        loop {
-            cursor.skip_spaces();
-            let mut field = Vec::new();
-            read_json_string(cursor, &mut field)?;
-            fields.push(field);
-            cursor.skip_spaces();
-            if !cursor.eat(b',') {
-                break;
-            }
-        }
-        cursor.expect(b']')?;
-        cursor.eat(b',');
-        return Ok(fields);
-    }
-    let delimiter = if kind == RowKind::Csv { settings.format_csv_delimiter } else { b'\t' };
-    loop {
-        let mut field = Vec::new();
-        match kind {
-            RowKind::Csv => csv_field(cursor, settings, &mut field)?,
-            RowKind::Raw => raw_field(cursor, &mut field),
-            _ => read_tab_separated(cursor, &mut field)?,
-        }
-        if kind != RowKind::Csv && cursor.peek() != Some(delimiter) && field.ends_with(b"\r") {
-            field.pop();
-        }
-        fields.push(field);
-        if !cursor.eat(delimiter) {
-            break;
-        }
-    }
-    cursor.eat(b'\r');
-    if !cursor.eat(b'\n') && !cursor.is_at_end() {
-        return Err(cursor.expected(b"\n"));
-    }
-    Ok(fields)
-}
-
-fn csv_field(cursor: &mut Cursor<'_>, settings: &FormatSettings, out: &mut Vec<u8>) -> Result<()> {
-    let delimiter = settings.format_csv_delimiter;
-    cursor.skip_blanks(delimiter);
-    match cursor.peek() {
-        Some(quote @ b'"') if settings.format_csv_allow_double_quotes => {
-            read_csv_quoted(cursor, quote, out)?;
-            cursor.skip_blanks(delimiter);
-        }
-        _ => {
-            let rest = cursor.rest();
-            let end = memchr::memchr3(delimiter, b'\n', b'\r', rest).unwrap_or(rest.len());
-            out.extend_from_slice(rest[..end].trim_ascii_end());
-            cursor.advance(end);
-        }
-    }
-    Ok(())
-}
-
-fn raw_field(cursor: &mut Cursor<'_>, out: &mut Vec<u8>) {
-    let rest = cursor.rest();
-    let end = memchr::memchr2(b'\t', b'\n', rest).unwrap_or(rest.len());
-    out.extend_from_slice(&rest[..end]);
-    cursor.advance(end);
-}
+use crate::text::{Cursor, Escaping, read_csv_quoted, read_tab_separated, read_tskv_key, visible};
 
 /// Names the column in an error.
 #[cold]
@@ -298,7 +64,6 @@ pub(crate) fn tab_separated(
         }
     }
     if settings.input_format_tsv_allow_variable_number_of_columns && cursor.peek() == Some(b'\t') {
-        raw_field(&mut cursor.clone(), &mut Vec::new());
         let rest = cursor.rest();
         cursor.advance(memchr::memchr(b'\n', rest).unwrap_or(rest.len()));
     }
@@ -496,4 +261,35 @@ pub(crate) fn line(
     builder.columns[0].push_text(&rest[..end], Escaping::Raw, settings)?;
     cursor.advance(end + 1);
     Ok(true)
+}
+
+/// A field of CSV without its quotes.
+pub(super) fn csv_field(
+    cursor: &mut Cursor<'_>,
+    settings: &FormatSettings,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    let delimiter = settings.format_csv_delimiter;
+    cursor.skip_blanks(delimiter);
+    match cursor.peek() {
+        Some(quote @ b'"') if settings.format_csv_allow_double_quotes => {
+            read_csv_quoted(cursor, quote, out)?;
+            cursor.skip_blanks(delimiter);
+        }
+        _ => {
+            let rest = cursor.rest();
+            let end = memchr::memchr3(delimiter, b'\n', b'\r', rest).unwrap_or(rest.len());
+            out.extend_from_slice(rest[..end].trim_ascii_end());
+            cursor.advance(end);
+        }
+    }
+    Ok(())
+}
+
+/// A field as it stands.
+pub(super) fn raw_field(cursor: &mut Cursor<'_>, out: &mut Vec<u8>) {
+    let rest = cursor.rest();
+    let end = memchr::memchr2(b'\t', b'\n', rest).unwrap_or(rest.len());
+    out.extend_from_slice(&rest[..end]);
+    cursor.advance(end);
 }

@@ -280,24 +280,33 @@ fn read_values(
             Ok(Arc::new(array.map_err(broken)?))
         }
         Physical::List => read_lists(cursor, inner, rows, nulls, settings),
-        Physical::Struct => {
-            let DataType::Tuple(fields) = inner else {
-                return Err(Error::logical("a struct that is no tuple"));
-            };
-            if fields.is_empty() {
-                take_bytes(cursor, rows)?;
-            }
-            let mut columns = Vec::new();
-            for field in fields.iter() {
-                columns.push(read_values(cursor, &field.data_type, rows, settings)?);
-            }
-            let ArrowType::Struct(fields) = inner.arrow_type() else {
-                return Err(Error::logical("a tuple whose layout is no struct"));
-            };
-            let array = StructArray::try_new_with_length(fields, columns, nulls, rows);
-            Ok(Arc::new(array.map_err(broken)?))
-        }
+        Physical::Struct => read_tuple(cursor, inner, rows, nulls, settings),
     }
+}
+
+/// Tuples: their columns one after another.
+fn read_tuple(
+    cursor: &mut Cursor<'_>,
+    inner: &DataType,
+    rows: usize,
+    nulls: Option<NullBuffer>,
+    settings: &FormatSettings,
+) -> Result<ArrayRef> {
+    let DataType::Tuple(fields) = inner else {
+        return Err(Error::logical("a struct that is no tuple"));
+    };
+    if fields.is_empty() {
+        take_bytes(cursor, rows)?;
+    }
+    let mut columns = Vec::new();
+    for field in fields.iter() {
+        columns.push(read_values(cursor, &field.data_type, rows, settings)?);
+    }
+    let ArrowType::Struct(fields) = inner.arrow_type() else {
+        return Err(Error::logical("a tuple whose layout is no struct"));
+    };
+    let array = StructArray::try_new_with_length(fields, columns, nulls, rows);
+    Ok(Arc::new(array.map_err(broken)?))
 }
 
 /// Arrays or maps: where the items of each end, then all items.

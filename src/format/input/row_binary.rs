@@ -4,7 +4,7 @@ use base::{Error, ErrorCode, Result, bail};
 use types::{DataType, Schema};
 
 use super::blocks::BlockBuilder;
-use super::delimited::FieldMap;
+use super::header::FieldMap;
 use super::source::{Arrived, ByteSource};
 use super::{BlockReader, InputBlock};
 use crate::FormatSettings;

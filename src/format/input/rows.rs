@@ -10,10 +10,10 @@ use bytes::Bytes;
 use types::Schema;
 
 use super::blocks::{BlockBuilder, ErrorAllowance};
-use super::delimited::{self, FieldMap};
+use super::header::{self, FieldMap};
 use super::segment::Segmenter;
 use super::source::ByteSource;
-use super::{BlockReader, InputBlock, RowKind, json_rows, values};
+use super::{BlockReader, InputBlock, RowKind, delimited, json_rows, values};
 use crate::FormatSettings;
 use crate::declaration::Header;
 use crate::text::Cursor;
@@ -141,7 +141,7 @@ struct RowsReader {
 /// A reader of a row format.
 pub(crate) fn reader(
     kind: RowKind,
-    header: Header,
+    kind_of_header: Header,
     source: Box<dyn ByteSource>,
     wanted: &Schema,
     settings: &FormatSettings,
@@ -159,7 +159,7 @@ pub(crate) fn reader(
         }
     }
     let mut segmenter = Segmenter::new(source, kind, settings.max_row_bytes);
-    let (fields, first) = delimited::header(kind, header, &mut segmenter, wanted, settings)?;
+    let (fields, first) = header::header(kind, kind_of_header, &mut segmenter, wanted, settings)?;
     let plan = Arc::new(Plan {
         kind,
         wanted: wanted.clone(),

@@ -1,5 +1,5 @@
 //! Puts a stream where it can be read at any place: short ones in memory, long ones in a file
-//! without a name, which vanishes with its last handle.
+//! that is removed when nobody needs it any more.
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};

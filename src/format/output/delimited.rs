@@ -5,7 +5,7 @@ use types::{DataType, Schema};
 
 use super::{About, BlockWriter, Ending, RowLayout, Rows, RowsWriter};
 use crate::FormatSettings;
-use crate::declaration::{FormatDeclaration, Header};
+use crate::declaration::{FormatDeclaration, Header, csv_fields};
 use crate::text::{Escaping, write_string};
 
 /// What stands between and around fields.
@@ -129,19 +129,6 @@ impl Delimited {
             write_string(text.as_bytes(), escaping, settings, out);
         }
         self.end_line(settings, out);
-    }
-}
-
-/// The columns that CSV makes of one: the fields of a tuple each their own.
-fn csv_fields(name: &str, data_type: &DataType, out: &mut Vec<(String, DataType)>) {
-    match data_type {
-        DataType::Tuple(fields) if !fields.is_empty() => {
-            for (at, field) in fields.iter().enumerate() {
-                let part = field.name.clone().unwrap_or_else(|| (at + 1).to_string());
-                csv_fields(&format!("{name}.{part}"), &field.data_type, out);
-            }
-        }
-        other => out.push((name.to_owned(), other.clone())),
     }
 }
 

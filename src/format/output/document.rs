@@ -237,7 +237,9 @@ impl RowLayout for Document {
             Shape::Rows => self.finish_rows(ending, about, out),
             Shape::ColumnsWithMetadata => {
                 out.extend_from_slice(b"\t{\n");
-                self.write_columns(2, out);
+                if ending.rows > 0 {
+                    self.write_columns(2, out);
+                }
                 out.extend_from_slice(b"\n\t}");
                 write_statistics(ending.rows, ending.statistics, about, out);
             }

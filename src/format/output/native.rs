@@ -20,7 +20,7 @@ use arrow_array::types::{
 };
 use arrow_buffer::ToByteSlice;
 use base::{Result, bail};
-use types::{Block, DataType, Physical, Schema, TupleField};
+use types::{Block, DataType, Physical, Schema};
 
 use super::{BlockWriter, Statistics, flat};
 use crate::FormatSettings;
@@ -48,31 +48,14 @@ pub(crate) fn make(
         .iter()
         .map(|field| {
             let sent = field.data_type.without_low_cardinality();
-            if version == 0 { without_zones(&sent) } else { sent }.to_string()
+            match sent {
+                // Clients of version 0 know no zones here; anywhere else they get them.
+                DataType::DateTime(_) if version == 0 => "DateTime".to_owned(),
+                sent => sent.to_string(),
+            }
         })
         .collect();
     Ok(Box::new(Native { schema: schema.clone(), types, version }))
-}
-
-/// A type without the time zones in it, which clients of version 0 do not know.
-fn without_zones(data_type: &DataType) -> DataType {
-    match data_type {
-        DataType::DateTime(_) => DataType::DateTime(None),
-        DataType::DateTime64(precision, _) => DataType::DateTime64(*precision, None),
-        DataType::Nullable(inner) => DataType::Nullable(without_zones(inner).into()),
-        DataType::Array(item) => DataType::array(without_zones(item)),
-        DataType::Map(pair) => DataType::map(without_zones(&pair.0), without_zones(&pair.1)),
-        DataType::Tuple(fields) => DataType::Tuple(
-            fields
-                .iter()
-                .map(|f| TupleField {
-                    name: f.name.clone(),
-                    data_type: without_zones(&f.data_type),
-                })
-                .collect(),
-        ),
-        other => other.clone(),
-    }
 }
 
 impl BlockWriter for Native {
@@ -174,6 +157,12 @@ fn encode_column(array: &dyn Array, data_type: &DataType, out: &mut Vec<u8>) -> 
             }
             Ok(())
         }
+        Physical::List | Physical::Struct => encode_composite(array, inner, out),
+    }
+}
+
+fn encode_composite(array: &dyn Array, inner: &DataType, out: &mut Vec<u8>) -> Result<()> {
+    match inner.physical() {
         Physical::List => {
             let list = array.as_list_opt::<i32>().ok_or_else(|| layout(array))?;
             let offsets: &[i32] = list.value_offsets();
@@ -195,5 +184,6 @@ fn encode_column(array: &dyn Array, data_type: &DataType, out: &mut Vec<u8>) -> 
             let mut items = fields.iter().zip(parts.columns());
             items.try_for_each(|(field, part)| encode_column(part, &field.data_type, out))
         }
+        _ => Err(layout(array)),
     }
 }

@@ -37,8 +37,7 @@ impl RowBinary {
         fields.iter().for_each(|f| write_string(f.name.as_bytes(), out));
         if self.header == Header::NamesAndTypes {
             for field in fields {
-                let sent = field.data_type.without_low_cardinality();
-                write_string(sent.to_string().as_bytes(), out);
+                write_string(field.data_type.to_string().as_bytes(), out);
             }
         }
     }

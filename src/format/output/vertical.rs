@@ -3,11 +3,11 @@
 use base::Result;
 use types::Schema;
 
-use super::pretty::{large_number_tip, width};
+use super::table::{large_number_tip, width};
 use super::{About, BlockWriter, Ending, RowLayout, Rows, RowsWriter};
 use crate::FormatSettings;
 use crate::declaration::FormatDeclaration;
-use crate::text::Escaping;
+use crate::text::{Escaping, write_json_lines};
 
 struct Vertical;
 
@@ -20,8 +20,8 @@ pub(crate) fn make(
     Ok(RowsWriter::boxed(Vertical, schema, settings))
 }
 
-/// Appends the values of one row, a line each.
-fn write_values(rows: &Rows<'_>, row: usize, about: &About, out: &mut Vec<u8>) {
+/// Appends the values of one row, a line each; named tuples as JSON if `json_tuples`.
+fn write_values(rows: &Rows<'_>, row: usize, json_tuples: bool, about: &About, out: &mut Vec<u8>) {
     let fields = about.schema.fields();
     let widest = fields.iter().map(|f| width(f.name.as_bytes())).max().unwrap_or(0);
     for (column, field) in rows.columns.iter().zip(fields) {
@@ -30,7 +30,11 @@ fn write_values(rows: &Rows<'_>, row: usize, about: &About, out: &mut Vec<u8>) {
         out.push(b':');
         out.resize(out.len() + widest + 1 - width(name), b' ');
         let start = out.len();
-        column.write(row, Escaping::Raw, &about.settings, out);
+        if json_tuples && column.is_named_tuple() && !column.is_null(row) {
+            write_json_lines(column, row, &about.settings, out);
+        } else {
+            column.write(row, Escaping::Raw, &about.settings, out);
+        }
         let tip = large_number_tip(&out[start..], &field.data_type, &about.settings);
         if let Some(tip) = tip {
             out.push(b' ');
@@ -49,7 +53,13 @@ fn write_title(title: &str, underline: usize, out: &mut Vec<u8>) {
 }
 
 /// Appends numbered rows.
-pub(super) fn write_rows(rows: &Rows<'_>, before: u64, about: &About, out: &mut Vec<u8>) {
+pub(super) fn write_rows(
+    rows: &Rows<'_>,
+    before: u64,
+    json_tuples: bool,
+    about: &About,
+    out: &mut Vec<u8>,
+) {
     for row in 0..rows.count {
         let number = before + row as u64 + 1;
         if number > 1 {
@@ -58,7 +68,7 @@ pub(super) fn write_rows(rows: &Rows<'_>, before: u64, about: &About, out: &mut 
         // The line is as long as the title of the next row.
         let underline = "Row :".len() + (number + 1).to_string().len();
         write_title(&format!("Row {number}:"), underline, out);
-        write_values(rows, row, about, out);
+        write_values(rows, row, json_tuples, about, out);
     }
 }
 
@@ -74,7 +84,7 @@ impl RowLayout for Vertical {
         about: &About,
         out: &mut Vec<u8>,
     ) -> Result<()> {
-        write_rows(rows, before, about, out);
+        write_rows(rows, before, false, about, out);
         Ok(())
     }
 
@@ -82,7 +92,7 @@ impl RowLayout for Vertical {
         if let Some(totals) = &ending.totals {
             out.extend_from_slice(b"\n\n");
             write_title("Totals:", 7, out);
-            write_values(totals, 0, about, out);
+            write_values(totals, 0, false, about, out);
         }
         if let Some(extremes) = &ending.extremes {
             for (row, name) in ["Min:", "Max:"].into_iter().enumerate().take(extremes.count) {
@@ -91,7 +101,7 @@ impl RowLayout for Vertical {
                     out.push(b'\n');
                 }
                 write_title(name, 4, out);
-                write_values(extremes, row, about, out);
+                write_values(extremes, row, false, about, out);
             }
         }
         Ok(())

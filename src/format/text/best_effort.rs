@@ -136,24 +136,7 @@ fn numbers(
         6 => found.date(number * 100 + 1),
         4 if found.year.is_none() => {
             found.year = Some(number_32);
-            if let Some(separator @ (b'-' | b'/' | b'.')) = next {
-                cursor.advance(1);
-                let (month, length) = digits(cursor);
-                if length == 0 || length > 2 {
-                    return None;
-                }
-                found.month = Some(month as u32);
-                if cursor.eat(separator) {
-                    let (day, length) = digits(cursor);
-                    if length == 0 || length > 2 {
-                        return None;
-                    }
-                    found.day = Some(day as u32);
-                }
-                if cursor.peek() == Some(b'T') || cursor.peek() == Some(b't') {
-                    cursor.advance(1);
-                }
-            }
+            return year_first(cursor, found);
         }
         4 => found.clock(number * 100),
         1 | 2 if next == Some(b':') && found.hour.is_none() => {
@@ -179,6 +162,29 @@ fn numbers(
         1 | 2 if found.day.is_none() => found.day = Some(number_32),
         1 | 2 if found.hour.is_none() => found.hour = Some(number_32),
         _ => return None,
+    }
+    Some(())
+}
+
+/// What follows a year: `-01-02`, `/1/2`, `.01`, and the T before a time.
+fn year_first(cursor: &mut Cursor<'_>, found: &mut Found) -> Option<()> {
+    if let Some(separator @ (b'-' | b'/' | b'.')) = cursor.peek() {
+        cursor.advance(1);
+        let (month, length) = digits(cursor);
+        if length == 0 || length > 2 {
+            return None;
+        }
+        found.month = Some(month as u32);
+        if cursor.eat(separator) {
+            let (day, length) = digits(cursor);
+            if length == 0 || length > 2 {
+                return None;
+            }
+            found.day = Some(day as u32);
+        }
+        if matches!(cursor.peek(), Some(b'T' | b't')) {
+            cursor.advance(1);
+        }
     }
     Some(())
 }

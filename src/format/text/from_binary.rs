@@ -76,7 +76,7 @@ impl ColumnParser {
                 return Ok(());
             }
         }
-        let values = self.values_mut();
+        let values = &mut self.values;
         match values {
             Values::Nothing(v) | Values::UInt8(v) => v.push(array::<1>(cursor)?[0]),
             Values::Bool(v) => v.push(u8::from(array::<1>(cursor)?[0] != 0)),
@@ -117,6 +117,20 @@ impl ColumnParser {
                 let bytes = take(cursor, *length)?;
                 values.push_string(bytes)?;
             }
+            Values::Array(..) | Values::Map(..) | Values::Tuple(..) => {
+                self.read_binary_composite(cursor, settings)?;
+            }
+        }
+        self.note_valid();
+        Ok(())
+    }
+
+    fn read_binary_composite(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        settings: &FormatSettings,
+    ) -> Result<()> {
+        match &mut self.values {
             Values::Array(offsets, item) => {
                 for _ in 0..item_count(cursor, settings)? {
                     item.read_binary(cursor, settings)?;
@@ -134,8 +148,8 @@ impl ColumnParser {
                 items.iter_mut().try_for_each(|item| item.read_binary(cursor, settings))?;
                 *rows += 1;
             }
+            _ => {}
         }
-        self.note_valid();
         Ok(())
     }
 }

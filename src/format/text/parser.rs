@@ -7,7 +7,7 @@ use types::{DataType, Value};
 
 use super::cursor::{Cursor, visible};
 use super::values::{Values, close_list};
-use super::{Escaping, escape, json};
+use super::{Escaping, escape};
 use crate::FormatSettings;
 
 /// A column that grows by parsed texts.
@@ -17,10 +17,10 @@ use crate::FormatSettings;
 /// [`ColumnParser::truncate`].
 #[derive(Debug)]
 pub struct ColumnParser {
-    data_type: DataType,
-    values: Values,
+    pub(super) data_type: DataType,
+    pub(super) values: Values,
     nulls: Option<NullBufferBuilder>,
-    scratch: Vec<u8>,
+    pub(super) scratch: Vec<u8>,
 }
 
 impl ColumnParser {
@@ -133,10 +133,6 @@ impl ColumnParser {
         self.nulls.is_some()
     }
 
-    pub(super) fn values_mut(&mut self) -> &mut Values {
-        &mut self.values
-    }
-
     /// Notes that the value which was put last is not NULL.
     #[inline]
     pub(super) fn note_valid(&mut self) {
@@ -171,7 +167,7 @@ impl ColumnParser {
     }
 
     /// NULL where the type has it, else the default if that is allowed.
-    fn read_null(&mut self, settings: &FormatSettings) -> Result<bool> {
+    pub(super) fn read_null(&mut self, settings: &FormatSettings) -> Result<bool> {
         if self.nulls.is_none() && !settings.input_format_null_as_default {
             bail!(
                 CannotParseInputAssertionFailed,
@@ -184,7 +180,7 @@ impl ColumnParser {
     }
 
     /// A whole text without escapes.
-    fn read_whole(&mut self, text: &[u8], settings: &FormatSettings) -> Result<()> {
+    pub(super) fn read_whole(&mut self, text: &[u8], settings: &FormatSettings) -> Result<()> {
         if self.nulls.is_some() && (text == b"NULL" || text == "ᴺᵁᴸᴸ".as_bytes()) {
             self.push_default();
             return Ok(());
@@ -307,7 +303,7 @@ impl ColumnParser {
     }
 
     /// The content of a quoted scalar.
-    fn read_content(&mut self, text: &[u8], settings: &FormatSettings) -> Result<()> {
+    pub(super) fn read_content(&mut self, text: &[u8], settings: &FormatSettings) -> Result<()> {
         if self.values.is_stringlike() {
             self.values.push_string(text)
         } else if self.values.is_instant() {
@@ -318,7 +314,7 @@ impl ColumnParser {
     }
 
     /// A scalar without quotes: a number, also of an enum, of days or of seconds.
-    fn read_bare(&mut self, cursor: &mut Cursor<'_>) -> Result<()> {
+    pub(super) fn read_bare(&mut self, cursor: &mut Cursor<'_>) -> Result<()> {
         let start = cursor.position();
         match &mut self.values {
             Values::Enum8(..) | Values::Enum16(..) => {
@@ -345,7 +341,11 @@ impl ColumnParser {
     }
 
     /// `[..]`, `(..)` or `{..}`
-    fn read_composite(&mut self, cursor: &mut Cursor<'_>, settings: &FormatSettings) -> Result<()> {
+    pub(super) fn read_composite(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        settings: &FormatSettings,
+    ) -> Result<()> {
         match &mut self.values {
             Values::Array(offsets, item) => {
                 cursor.expect(b'[')?;
@@ -381,197 +381,6 @@ impl ColumnParser {
             _ => Ok(()),
         }
     }
-
-    /// A field of CSV; behind it stands a delimiter, a line feed or the end.
-    fn read_csv(&mut self, cursor: &mut Cursor<'_>, settings: &FormatSettings) -> Result<bool> {
-        let delimiter = settings.format_csv_delimiter;
-        cursor.skip_blanks(delimiter);
-        let rest = cursor.rest();
-        let ends =
-            |byte: Option<&u8>| byte.is_none_or(|b| *b == delimiter || matches!(b, b'\n' | b'\r'));
-        if ends(rest.first()) && settings.input_format_csv_empty_as_default {
-            self.push_default();
-            return Ok(false);
-        }
-        let null = settings.format_csv_null_representation.as_bytes();
-        if rest.starts_with(null) && ends(rest.get(null.len())) {
-            cursor.advance(null.len());
-            return self.read_null(settings);
-        }
-        let quote = rest.first().copied().filter(|byte| match byte {
-            b'"' => settings.format_csv_allow_double_quotes,
-            b'\'' => settings.format_csv_allow_single_quotes,
-            _ => false,
-        });
-        if let Values::Tuple(_, items, rows) = &mut self.values
-            && !(quote.is_some() && rest.get(1) == Some(&b'('))
-        {
-            for (at, item) in items.iter_mut().enumerate() {
-                if at > 0 {
-                    cursor.expect(delimiter)?;
-                }
-                item.read_csv(cursor, settings)?;
-            }
-            *rows += 1;
-            self.note_valid();
-            return Ok(true);
-        }
-        match quote {
-            Some(quote) => self.read_csv_quoted(cursor, quote, settings)?,
-            None => self.read_csv_bare(cursor, settings)?,
-        }
-        cursor.skip_blanks(delimiter);
-        self.note_valid();
-        Ok(true)
-    }
-
-    fn read_csv_quoted(
-        &mut self,
-        cursor: &mut Cursor<'_>,
-        quote: u8,
-        settings: &FormatSettings,
-    ) -> Result<()> {
-        if let Values::Bytes(strings) = &mut self.values {
-            let out = strings.open();
-            let start = out.len();
-            escape::read_csv_quoted(cursor, quote, out)?;
-            check_length(out.len() - start, settings)?;
-            strings.close();
-            return Ok(());
-        }
-        let mut text = std::mem::take(&mut self.scratch);
-        text.clear();
-        let read = escape::read_csv_quoted(cursor, quote, &mut text).and_then(|()| {
-            if self.values.is_composite() {
-                let mut inner = Cursor::new(&text);
-                self.read_composite(&mut inner, settings)?;
-                return inner.expect_end(&self.data_type);
-            }
-            self.read_content(&text, settings)
-        });
-        self.scratch = text;
-        read
-    }
-
-    fn read_csv_bare(&mut self, cursor: &mut Cursor<'_>, settings: &FormatSettings) -> Result<()> {
-        let stringlike = self.values.is_stringlike();
-        if !stringlike && !self.values.is_instant() && !self.values.is_composite() {
-            return self.values.read_plain(cursor);
-        }
-        let rest = cursor.rest();
-        let end = memchr::memchr3(settings.format_csv_delimiter, b'\n', b'\r', rest)
-            .unwrap_or(rest.len());
-        cursor.advance(end);
-        let mut text = &rest[..end];
-        if settings.input_format_csv_trim_whitespaces {
-            while let [start @ .., b' ' | b'\t'] = text {
-                text = start;
-            }
-        }
-        if self.values.is_composite() {
-            let mut inner = Cursor::new(text);
-            self.read_composite(&mut inner, settings)?;
-            return inner.expect_end(&self.data_type);
-        }
-        check_length(text.len(), settings)?;
-        self.read_content(text, settings)
-    }
-
-    /// A JSON value.
-    fn read_json(&mut self, cursor: &mut Cursor<'_>, settings: &FormatSettings) -> Result<bool> {
-        if cursor.peek() == Some(b'n') && cursor.eat_word(b"null") {
-            return self.read_null(settings);
-        }
-        let is_string = cursor.peek() == Some(b'"');
-        if let Values::Bytes(strings) = &mut self.values {
-            if is_string {
-                let out = strings.open();
-                let start = out.len();
-                escape::read_json(cursor, out)?;
-                check_length(out.len() - start, settings)?;
-                strings.close();
-            } else {
-                // Numbers, objects and lists are kept as their text.
-                let start = cursor.position();
-                json::skip_value(cursor)?;
-                strings.push(cursor.since(start));
-            }
-        } else if is_string && !self.values.is_composite() {
-            let mut scratch = std::mem::take(&mut self.scratch);
-            let mut place = cursor.clone();
-            let read = json::read_string(&mut place, &mut scratch)
-                .and_then(|text| self.read_content(text, settings));
-            cursor.seek(place.position());
-            self.scratch = scratch;
-            read?;
-        } else if self.values.is_composite() {
-            self.read_json_composite(cursor, settings)?;
-        } else {
-            self.read_json_bare(cursor)?;
-        }
-        self.note_valid();
-        Ok(true)
-    }
-
-    /// A number, `true` or `false`.
-    fn read_json_bare(&mut self, cursor: &mut Cursor<'_>) -> Result<()> {
-        if matches!(cursor.peek(), Some(b't' | b'f')) && !matches!(self.values, Values::Bool(_)) {
-            let digit: &[u8] = match (cursor.eat_word(b"true"), cursor.eat_word(b"false")) {
-                (true, _) => b"1",
-                (_, true) => b"0",
-                _ => return Err(cursor.expected(b"value")),
-            };
-            return self.values.read_plain(&mut Cursor::new(digit));
-        }
-        self.read_bare(cursor)
-    }
-
-    fn read_json_composite(
-        &mut self,
-        cursor: &mut Cursor<'_>,
-        settings: &FormatSettings,
-    ) -> Result<()> {
-        match &mut self.values {
-            Values::Array(offsets, item) => {
-                cursor.expect(b'[')?;
-                read_items(cursor, b']', |cursor, _| item.read_json(cursor, settings).map(|_| ()))?;
-                close_list(offsets, item.len())
-            }
-            Values::Map(offsets, pair) => {
-                cursor.expect(b'{')?;
-                let mut buffer = Vec::new();
-                read_items(cursor, b'}', |cursor, _| {
-                    let mut place = cursor.clone();
-                    let key = json::read_string(&mut place, &mut buffer)?;
-                    pair.0.read_whole(key, settings)?;
-                    cursor.seek(place.position());
-                    cursor.skip_spaces();
-                    cursor.expect(b':')?;
-                    cursor.skip_spaces();
-                    pair.1.read_json(cursor, settings).map(|_| ())
-                })?;
-                close_list(offsets, pair.0.len())
-            }
-            Values::Tuple(names, items, rows) => {
-                if cursor.peek() == Some(b'{') && names.iter().all(Option::is_some) {
-                    read_json_object(cursor, names, items, settings)?;
-                } else {
-                    cursor.expect(b'[')?;
-                    let wanted = items.len();
-                    let read = read_items(cursor, b']', |cursor, at| match items.get_mut(at) {
-                        Some(item) => item.read_json(cursor, settings).map(|_| ()),
-                        None => Err(cursor.expected(b"]")),
-                    })?;
-                    if read != wanted {
-                        return Err(cursor.expected(b"more elements of the tuple"));
-                    }
-                }
-                *rows += 1;
-                Ok(())
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 /// Whether digits are followed by what follows the year of a date, or are a date's 8.
@@ -580,7 +389,7 @@ fn is_date(text: &[u8]) -> bool {
     digits == 8 || (digits == 4 && text.get(4) == Some(&b'-'))
 }
 
-fn check_length(length: usize, settings: &FormatSettings) -> Result<()> {
+pub(super) fn check_length(length: usize, settings: &FormatSettings) -> Result<()> {
     if length > settings.max_value_bytes {
         bail!(
             TooLargeStringSize,
@@ -592,7 +401,7 @@ fn check_length(length: usize, settings: &FormatSettings) -> Result<()> {
 }
 
 /// Items with commas between them up to the closing bracket; gives their number.
-fn read_items<'a>(
+pub(super) fn read_items<'a>(
     cursor: &mut Cursor<'a>,
     close: u8,
     mut read: impl FnMut(&mut Cursor<'a>, usize) -> Result<()>,
@@ -618,38 +427,4 @@ fn read_items<'a>(
         }
         cursor.skip_spaces();
     }
-}
-
-/// An object whose keys are the names of a tuple; missing ones get their default.
-fn read_json_object(
-    cursor: &mut Cursor<'_>,
-    names: &[Option<String>],
-    items: &mut [ColumnParser],
-    settings: &FormatSettings,
-) -> Result<()> {
-    let before = items.first().map_or(0, ColumnParser::len);
-    cursor.expect(b'{')?;
-    let mut buffer = Vec::new();
-    read_items(cursor, b'}', |cursor, _| {
-        let mut place = cursor.clone();
-        let key = json::read_string(&mut place, &mut buffer)?;
-        let at = names.iter().position(|n| n.as_deref().is_some_and(|n| n.as_bytes() == key));
-        if at.is_none() && !settings.input_format_json_ignore_unknown_keys_in_named_tuple {
-            bail!(IncorrectData, "Unknown key '{}' for a named tuple", visible(key));
-        }
-        cursor.seek(place.position());
-        cursor.skip_spaces();
-        cursor.expect(b':')?;
-        cursor.skip_spaces();
-        match at {
-            Some(at) if items[at].len() == before => {
-                items[at].read_json(cursor, settings).map(|_| ())
-            }
-            _ => json::skip_value(cursor),
-        }
-    })?;
-    for item in items.iter_mut().filter(|item| item.len() == before) {
-        item.push_default();
-    }
-    Ok(())
 }

@@ -2,17 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow_array::types::{
-    Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
-    UInt16Type, UInt32Type, UInt64Type,
-};
-use arrow_array::{
-    ArrayRef, ArrowPrimitiveType, FixedSizeBinaryArray, ListArray, PrimitiveArray, StructArray,
-};
-use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
-use arrow_schema::DataType as ArrowType;
 use base::{Error, Result, bail};
-use types::{DataType, EnumValues, Value};
+use types::{DataType, EnumValues};
 
 use super::bytes_builder::BytesBuilder;
 use super::cursor::{Cursor, visible};
@@ -79,6 +70,8 @@ macro_rules! for_vector {
         }
     };
 }
+
+pub(super) use for_vector;
 
 impl Values {
     pub(super) fn new(data_type: &DataType, settings: &FormatSettings) -> Values {
@@ -321,134 +314,6 @@ impl Values {
     pub(super) fn is_composite(&self) -> bool {
         matches!(self, Values::Array(..) | Values::Map(..) | Values::Tuple(..))
     }
-
-    /// Appends a value of the column's type.
-    pub(super) fn push_value(&mut self, value: &Value) -> Result<()> {
-        let mismatch = || Error::logical(format!("value {value} is not of its column's type"));
-        match (&mut *self, value) {
-            (Values::Float32(vector), value) => {
-                vector.push(value.as_float().ok_or_else(mismatch)? as f32);
-            }
-            (Values::Float64(vector), value) => {
-                vector.push(value.as_float().ok_or_else(mismatch)?);
-            }
-            (Values::Bytes(strings), Value::Bytes(text)) => strings.push(text),
-            (Values::Fixed(..), Value::Bytes(text)) => self.push_string(text)?,
-            (Values::Array(offsets, item), Value::Array(values)) => {
-                values.iter().try_for_each(|value| item.push_value(value))?;
-                close_list(offsets, item.len())?;
-            }
-            (Values::Map(offsets, pair), Value::Array(values)) => {
-                for entry in values.iter() {
-                    let Value::Tuple(entry) = entry else { return Err(mismatch()) };
-                    let [key, value] = &**entry else { return Err(mismatch()) };
-                    pair.0.push_value(key)?;
-                    pair.1.push_value(value)?;
-                }
-                close_list(offsets, pair.0.len())?;
-            }
-            (Values::Tuple(_, items, rows), Value::Tuple(values)) => {
-                if items.len() != values.len() {
-                    return Err(mismatch());
-                }
-                items.iter_mut().zip(values.iter()).try_for_each(|(i, v)| i.push_value(v))?;
-                *rows += 1;
-            }
-            (other, Value::Int(number)) => push_int(other, *number).ok_or_else(mismatch)?,
-            _ => return Err(mismatch()),
-        }
-        Ok(())
-    }
-
-    /// The array; this is empty again.
-    pub(super) fn finish(
-        &mut self,
-        data_type: &DataType,
-        nulls: Option<NullBuffer>,
-    ) -> Result<ArrayRef> {
-        fn array<T: ArrowPrimitiveType>(
-            vector: &mut Vec<T::Native>,
-            nulls: Option<NullBuffer>,
-        ) -> ArrayRef {
-            let values = ScalarBuffer::from(std::mem::take(vector));
-            Arc::new(PrimitiveArray::<T>::new(values, nulls))
-        }
-        let broken = |e: arrow_schema::ArrowError| Error::logical(format!("parsed column: {e}"));
-        Ok(match self {
-            Values::Nothing(v) | Values::UInt8(v) | Values::Bool(v) => array::<UInt8Type>(v, nulls),
-            Values::UInt16(v) | Values::Date(v) => array::<UInt16Type>(v, nulls),
-            Values::UInt32(v) | Values::DateTime(v, _) | Values::Ipv4(v) => {
-                array::<UInt32Type>(v, nulls)
-            }
-            Values::UInt64(v) => array::<UInt64Type>(v, nulls),
-            Values::Int8(v) | Values::Enum8(v, _) => array::<Int8Type>(v, nulls),
-            Values::Int16(v) | Values::Enum16(v, _) => array::<Int16Type>(v, nulls),
-            Values::Int32(v) | Values::Date32(v) | Values::Decimal32(v, ..) => {
-                array::<Int32Type>(v, nulls)
-            }
-            Values::Int64(v) | Values::DateTime64(v, ..) | Values::Decimal64(v, ..) => {
-                array::<Int64Type>(v, nulls)
-            }
-            Values::UInt128(v)
-            | Values::Int128(v)
-            | Values::Uuid(v)
-            | Values::Ipv6(v)
-            | Values::Decimal128(v, ..) => {
-                let values = ScalarBuffer::from(std::mem::take(v));
-                Arc::new(
-                    PrimitiveArray::<Decimal128Type>::new(values, nulls)
-                        .with_data_type(ArrowType::Decimal128(38, 0)),
-                )
-            }
-            Values::Float32(v) => array::<Float32Type>(v, nulls),
-            Values::Float64(v) => array::<Float64Type>(v, nulls),
-            Values::Bytes(strings) => Arc::new(strings.finish(nulls)?),
-            Values::Fixed(bytes, length, rows) => {
-                *rows = 0;
-                let values = Buffer::from_vec(std::mem::take(bytes));
-                let length = *length as i32;
-                Arc::new(FixedSizeBinaryArray::try_new(length, values, nulls).map_err(broken)?)
-            }
-            Values::Tuple(_, items, rows) => {
-                let ArrowType::Struct(fields) = data_type.arrow_type() else {
-                    return Err(Error::logical("a tuple whose layout is no struct"));
-                };
-                let rows = std::mem::take(rows);
-                let columns = items.iter_mut().map(ColumnParser::finish).collect::<Result<_>>()?;
-                Arc::new(
-                    StructArray::try_new_with_length(fields, columns, nulls, rows)
-                        .map_err(broken)?,
-                )
-            }
-            Values::Array(offsets, item) => {
-                let items = item.finish()?;
-                list(data_type, offsets, items, nulls)?
-            }
-            Values::Map(offsets, pair) => {
-                let columns = vec![pair.0.finish()?, pair.1.finish()?];
-                let entry = data_type.list_item().map(|item| item.arrow_type());
-                let Some(ArrowType::Struct(fields)) = entry else {
-                    return Err(Error::logical("a map whose items are no structs"));
-                };
-                let entries = StructArray::try_new(fields, columns, None).map_err(broken)?;
-                list(data_type, offsets, Arc::new(entries), nulls)?
-            }
-        })
-    }
-}
-
-fn list(
-    data_type: &DataType,
-    offsets: &mut Vec<i32>,
-    items: ArrayRef,
-    nulls: Option<NullBuffer>,
-) -> Result<ArrayRef> {
-    let ArrowType::List(field) = data_type.arrow_type() else {
-        return Err(Error::logical("an array whose layout is no list"));
-    };
-    let offsets = ScalarBuffer::from(std::mem::replace(offsets, vec![0]));
-    let array = ListArray::try_new(field, OffsetBuffer::new(offsets), items, nulls);
-    Ok(Arc::new(array.map_err(|e| Error::logical(format!("parsed array: {e}")))?))
 }
 
 /// Ends a list whose items end at `items`.
@@ -462,40 +327,6 @@ pub(super) fn close_list(offsets: &mut Vec<i32>, items: usize) -> Result<()> {
             Ok(())
         }
         Err(_) => bail!(TooLargeArraySize, "Too many array elements in one block: {items}"),
-    }
-}
-
-fn push_int(values: &mut Values, number: i128) -> Option<()> {
-    for_vector!(values, vector => vector.push(Narrow::narrow(number)?), _ => return None,);
-    Some(())
-}
-
-/// Integers that hold an i128 if it is in their range.
-trait Narrow: Sized {
-    fn narrow(number: i128) -> Option<Self>;
-}
-
-macro_rules! narrow {
-    ($($integer:ty)*) => {
-        $(impl Narrow for $integer {
-            fn narrow(number: i128) -> Option<$integer> {
-                number.try_into().ok()
-            }
-        })*
-    };
-}
-
-narrow!(u8 u16 u32 u64 i8 i16 i32 i64 i128);
-
-impl Narrow for f32 {
-    fn narrow(number: i128) -> Option<f32> {
-        Some(number as f32)
-    }
-}
-
-impl Narrow for f64 {
-    fn narrow(number: i128) -> Option<f64> {
-        Some(number as f64)
     }
 }
 
