@@ -158,7 +158,7 @@ impl Query<'_> {
                 };
                 let text = match &default.expression {
                     Some(expression) => expression.to_string(),
-                    None => format!("defaultValueOfTypeName({})", crate::query::quoted(&defined.data_type.to_string())),
+                    None => format!("defaultValueOfTypeName({})", crate::query::quoted(defined.data_type.to_string())),
                 };
                 defined.default = Some((kind, text));
             }

@@ -53,7 +53,7 @@ impl Defaults {
                 Some((DefaultKind::Default | DefaultKind::Materialized, text)) => {
                     let cast = format!(
                         "_CAST({text}, {})",
-                        crate::query::quoted(&column.data_type.to_string())
+                        crate::query::quoted(column.data_type.to_string())
                     );
                     let parsed = sql::parse_expression(&cast)?;
                     let resolved = row_expressions(&[parsed], &relation, query)?;

@@ -19,7 +19,7 @@ pub struct Settings {
 }
 
 /// The declaration of a setting.
-pub fn declaration(name: &str) -> Option<&'static SettingDeclaration> {
+pub(crate) fn declaration(name: &str) -> Option<&'static SettingDeclaration> {
     SETTINGS.iter().find(|s| s.name == name)
 }
 

@@ -222,7 +222,7 @@ impl Groups {
     /// Takes the groups of another table in under these keys.
     pub(crate) fn merge_as(&mut self, keys: &Packed, other: Groups, limit: usize) -> Result<()> {
         self.number(keys, limit)?;
-        let missing = self.groups.iter().any(|g| *g == u32::MAX);
+        let missing = self.groups.contains(&u32::MAX);
         if missing {
             // Groups beyond a limit go into one that is not shown.
             let spare = self.len() as u32;

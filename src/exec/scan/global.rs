@@ -16,7 +16,7 @@ use types::{Dictionary, MemoryDictionary};
 const KEPT_VALUES: usize = 32 << 20;
 
 /// The merged values of several parts' dictionaries; codes of it are ordered as their values.
-pub struct GlobalDictionary {
+pub(crate) struct GlobalDictionary {
     id: u64,
     parts: Vec<Arc<PartDictionary>>,
     /// Of every value: a part that has it, and its code there.

@@ -3,7 +3,6 @@
 use base::{Error, Result};
 use types::Value;
 
-use super::parser::ColumnParser;
 use super::values::{Values, close_list, for_vector};
 
 impl Values {

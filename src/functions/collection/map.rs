@@ -459,7 +459,7 @@ fn key_value_pairs(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound>
 }
 
 /// A word, quoted or up to an ending byte, and what follows it.
-fn word<'a>(text: &'a [u8], quote: u8, ends: impl Fn(u8) -> bool) -> (&'a [u8], &'a [u8]) {
+fn word(text: &[u8], quote: u8, ends: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
     if let Some(inside) = text.strip_prefix(&[quote])
         && let Some(end) = inside.iter().position(|b| *b == quote)
     {

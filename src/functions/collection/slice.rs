@@ -27,7 +27,7 @@ pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[
         reverse(&a[0].data_type)
     }),
     declare!("Array", "arrayRotateLeft", "arrayRotateLeft(array, n)", "The array with its first n elements moved to the end.",
-        "SELECT arrayRotateLeft([1, 2, 3], 1)" => "[2,3,1]", (2, 2), |_, a| places("arrayRotateLeft", a, |from, to, n| rotate(from, to, n))),
+        "SELECT arrayRotateLeft([1, 2, 3], 1)" => "[2,3,1]", (2, 2), |_, a| places("arrayRotateLeft", a, rotate)),
     declare!("Array", "arrayRotateRight", "arrayRotateRight(array, n)", "The array with its last n elements moved to the beginning.",
         "SELECT arrayRotateRight([1, 2, 3], 1)" => "[3,1,2]", (2, 2), |_, a| places("arrayRotateRight", a, |from, to, n| rotate(from, to, n.saturating_neg()))),
     declare!("Array", "arrayShiftLeft", "arrayShiftLeft(array, n[, filler])", "The array without its first n elements, as many fillers (the type's default) at its end.",

@@ -325,7 +325,7 @@ fn bind_name(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound>
                 "weekday" => return shown.write(b'W', out),
                 "month" => return shown.write(b'M', out),
                 "year" => i64::from(civil_from_days(shown.day).year),
-                "quarter" => i64::from((civil_from_days(shown.day).month + 2) / 3),
+                "quarter" => i64::from(civil_from_days(shown.day).month.div_ceil(3)),
                 "dayofyear" => shown.day - year_start(civil_from_days(shown.day).year) + 1,
                 "day" => i64::from(civil_from_days(shown.day).day),
                 "week" => (shown.day - iso_year(shown.day).1) / 7 + 1,

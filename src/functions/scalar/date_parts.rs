@@ -18,7 +18,7 @@ pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Date and time";
         |c, a| by_day(c, a, "toYear", DataType::UInt16, |d| i64::from(civil_from_days(d).year)), monotonic: true;
     "toQuarter" | "QUARTER" any_case true (1, 2) "toQuarter(time[, zone])" "The quarter of the year, from 1."
         "SELECT toQuarter(toDate('2024-05-29'))" => "2";
-        |c, a| by_day(c, a, "toQuarter", DataType::UInt8, |d| i64::from((civil_from_days(d).month + 2) / 3));
+        |c, a| by_day(c, a, "toQuarter", DataType::UInt8, |d| i64::from(civil_from_days(d).month.div_ceil(3)));
     "toMonth" | "MONTH" any_case true (1, 2) "toMonth(time[, zone])" "The month of the year, from 1."
         "SELECT toMonth(toDate('2024-02-29'))" => "2";
         |c, a| by_day(c, a, "toMonth", DataType::UInt8, |d| i64::from(civil_from_days(d).month));

@@ -133,7 +133,7 @@ fn parse_format(pattern: &[u8]) -> Result<Vec<Piece>> {
                     bail!(BadArguments, "Not closed opening brace in the pattern of format");
                 };
                 let inside = &pattern[at + 1..at + length];
-                if numbered.is_some_and(|n| n != !inside.is_empty()) {
+                if numbered.is_some_and(|n| n == inside.is_empty()) {
                     bail!(
                         BadArguments,
                         "Cannot switch between automatic and manual numbering in format"

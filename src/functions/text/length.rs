@@ -50,7 +50,7 @@ fn length(_: &expr::FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let argument = &arguments[0];
     Ok(match argument.data_type.physical() {
         Physical::Bytes if argument.data_type == DataType::String => {
-            lengths(DataType::UInt64, |len| u64::from(len))
+            lengths(DataType::UInt64, u64::from)
         }
         Physical::Fixed(length) => Bound::new(DataType::UInt64, move |_, rows| {
             Ok(numbers::<UInt64Type>(vec![length as u64; rows]))

@@ -19,7 +19,7 @@ const LONGEST: usize = 1 << 16;
 
 static FUNCTIONS: &[FunctionDeclaration] = &[
     declare!("String", "editDistance", "editDistance(a, b)", "The fewest insertions, deletions and replacements of bytes that make one string the other (Levenshtein).",
-        "SELECT editDistance('clickhouse', 'mouse')" => "6", (2, 2), |_, a| distance("editDistance", a, |a, b| levenshtein(a, b)),
+        "SELECT editDistance('clickhouse', 'mouse')" => "6", (2, 2), |_, a| distance("editDistance", a, levenshtein),
         aliases: &["levenshteinDistance"]),
     declare!("String", "editDistanceUTF8", "editDistanceUTF8(a, b)", "As `editDistance`, for characters of UTF-8.",
         "SELECT editDistanceUTF8('née', 'nee')" => "1", (2, 2),

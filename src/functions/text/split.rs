@@ -22,7 +22,7 @@ static FUNCTIONS: &[FunctionDeclaration] = &[
     declare!("String splitting", "splitByString", "splitByString(separator, s[, limit])", "The parts of a string between separators; its characters if the separator is empty.",
     "SELECT splitByString(', ', 'a, b')" => "['a','b']", (2, 3), |_, a| {
         let separator = constant_text("splitByString", a, 0)?;
-        Ok(separated("splitByString", a, separator)?)
+        separated("splitByString", a, separator)
     }),
     declare!("String splitting", "splitByRegexp", "splitByRegexp(pattern, s[, limit])", "The parts of a string between matches of a regular expression.",
         "SELECT splitByRegexp('\\\\d', 'a1b2c')" => "['a','b','c']", (2, 3), by_regexp),

@@ -168,7 +168,7 @@ fn check_crash(seed: u64) {
         let table = store.table("d", "t").unwrap();
         let before = keys(&table);
         let calls = (seed * 7 + round * 13) % 120 + 3;
-        if seed % 2 == 0 {
+        if seed.is_multiple_of(2) {
             disk.crash_after(calls);
         } else {
             file.state.lock().unwrap().calls_left = Some(calls);

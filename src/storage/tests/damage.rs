@@ -111,11 +111,11 @@ fn a_lost_catalog_is_rebuilt_from_the_parts() {
     {
         let store = open(folder.path());
         let table = store.table("d", "t").unwrap();
-        insert(&store, &table, &expected[..20].to_vec()).unwrap();
+        insert(&store, &table, &expected[..20]).unwrap();
         // Held, so that the sources of the merge are still on disk.
         let held = table.snapshot();
         store.optimize(&table, None, true, &base::CancelToken::new()).unwrap();
-        insert(&store, &table, &expected[..5].to_vec()).unwrap();
+        insert(&store, &table, &expected[..5]).unwrap();
         std::mem::forget(held);
     }
     fs::remove_file(folder.path().join("catalog.redb")).unwrap();
@@ -127,7 +127,7 @@ fn a_lost_catalog_is_rebuilt_from_the_parts() {
     expected.extend(again);
     sort_all(&mut expected);
     assert_eq!(all_sorted(read(&table.snapshot()).unwrap()), expected);
-    insert(&store, &table, &expected[..5].to_vec()).unwrap();
+    insert(&store, &table, &expected[..5]).unwrap();
     assert!(store.check().is_empty());
 }
 

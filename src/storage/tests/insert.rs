@@ -39,14 +39,14 @@ const TYPES: &[&str] = &[
 fn value(data_type: &DataType, seed: u64) -> Value {
     let seed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
     match data_type {
-        DataType::Nullable(_) if seed % 5 == 0 => Value::Null,
+        DataType::Nullable(_) if seed.is_multiple_of(5) => Value::Null,
         DataType::Nullable(inner) | DataType::LowCardinality(inner) => value(inner, seed),
         DataType::Float32 | DataType::Float64 => Value::Float((seed % 1000) as f64 / 8.0),
-        DataType::String if seed % 3 == 0 => text(""),
+        DataType::String if seed.is_multiple_of(3) => text(""),
         DataType::String => Value::from(format!("value number {}", seed % 700).as_str()),
         DataType::FixedString(_) => Value::from([b'a' + (seed % 20) as u8, 0, 7].as_slice()),
         DataType::Bool => int(i128::from(seed % 2)),
-        DataType::Enum8(_) => int(if seed % 2 == 0 { -1 } else { 2 }),
+        DataType::Enum8(_) => int(if seed.is_multiple_of(2) { -1 } else { 2 }),
         DataType::Array(item) => {
             (0..seed % 4).map(|n| value(item, seed + n)).collect::<Vec<_>>().into_array()
         }

@@ -14,28 +14,28 @@ use granary_storage::{
 use types::{Block, Column, DataType, Value, array_from_values};
 
 /// Rows as values, column by column within a row.
-pub type Rows = Vec<Vec<Value>>;
+pub(crate) type Rows = Vec<Vec<Value>>;
 
-pub fn options(disk: Arc<dyn Disk>) -> StoreOptions {
+pub(crate) fn options(disk: Arc<dyn Disk>) -> StoreOptions {
     StoreOptions { threads: 2, ..StoreOptions::new(disk, Arc::new(Registry::default())) }
 }
 
-pub fn open(folder: &Path) -> Arc<Store> {
+pub(crate) fn open(folder: &Path) -> Arc<Store> {
     let disk = Arc::new(LocalDisk::new(folder).unwrap());
     let options = StoreOptions { folder: Some(folder.to_owned()), ..options(disk) };
     Store::open(options).unwrap()
 }
 
-pub fn int(value: i128) -> Value {
+pub(crate) fn int(value: i128) -> Value {
     Value::Int(value)
 }
 
-pub fn text(value: &str) -> Value {
+pub(crate) fn text(value: &str) -> Value {
     Value::from(value)
 }
 
 /// A MergeTree table `d.t` sorted and partitioned by columns.
-pub fn definition(
+pub(crate) fn definition(
     columns: &[(&str, &str)],
     sorting: &[usize],
     partition: &[usize],
@@ -63,7 +63,7 @@ pub fn definition(
     }
 }
 
-pub fn create(store: &Store, definition: TableDefinition) -> Arc<Table> {
+pub(crate) fn create(store: &Store, definition: TableDefinition) -> Arc<Table> {
     if store.database("d").is_none() {
         let info = DatabaseInfo { name: "d".to_owned(), ..DatabaseInfo::default() };
         store.create_database(info).unwrap();
@@ -71,7 +71,7 @@ pub fn create(store: &Store, definition: TableDefinition) -> Arc<Table> {
     store.create_table(definition).unwrap()
 }
 
-pub fn block(definition: &TableDefinition, rows: &[Vec<Value>]) -> Block {
+pub(crate) fn block(definition: &TableDefinition, rows: &[Vec<Value>]) -> Block {
     let columns = definition
         .physical_columns()
         .enumerate()
@@ -83,14 +83,14 @@ pub fn block(definition: &TableDefinition, rows: &[Vec<Value>]) -> Block {
     Block::new(columns, rows.len())
 }
 
-pub fn insert(store: &Arc<Store>, table: &Arc<Table>, rows: &[Vec<Value>]) -> base::Result<()> {
+pub(crate) fn insert(store: &Arc<Store>, table: &Arc<Table>, rows: &[Vec<Value>]) -> base::Result<()> {
     let mut insert = store.begin_insert();
     insert.write(table, block(&table.definition(), rows))?;
     insert.commit().map(drop)
 }
 
 /// The rows of a snapshot, part by part.
-pub fn read(snapshot: &TableSnapshot) -> base::Result<Vec<Rows>> {
+pub(crate) fn read(snapshot: &TableSnapshot) -> base::Result<Vec<Rows>> {
     let definition = &snapshot.definition;
     let mut parts = Vec::new();
     for part in &snapshot.parts {
@@ -124,7 +124,7 @@ pub fn read(snapshot: &TableSnapshot) -> base::Result<Vec<Rows>> {
     Ok(parts)
 }
 
-pub fn compare(a: &Value, b: &Value) -> Ordering {
+pub(crate) fn compare(a: &Value, b: &Value) -> Ordering {
     match (a, b) {
         (Value::Null, Value::Null) => Ordering::Equal,
         (Value::Null, _) => Ordering::Greater,
@@ -140,19 +140,19 @@ pub fn compare(a: &Value, b: &Value) -> Ordering {
     }
 }
 
-pub fn compare_rows(a: &[Value], b: &[Value], columns: &[usize]) -> Ordering {
+pub(crate) fn compare_rows(a: &[Value], b: &[Value], columns: &[usize]) -> Ordering {
     let keys = columns.iter().map(|at| compare(&a[*at], &b[*at]));
     keys.into_iter().find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
 }
 
 /// All rows of all parts in one order that does not depend on parts.
-pub fn all_sorted(parts: Vec<Rows>) -> Rows {
+pub(crate) fn all_sorted(parts: Vec<Rows>) -> Rows {
     let mut rows: Rows = parts.into_iter().flatten().collect();
     sort_all(&mut rows);
     rows
 }
 
-pub fn sort_all(rows: &mut Rows) {
+pub(crate) fn sort_all(rows: &mut Rows) {
     rows.sort_by(|a, b| {
         let every: Vec<usize> = (0..a.len()).collect();
         compare_rows(a, b, &every)
