@@ -7,9 +7,7 @@ use std::sync::Arc;
 
 use base::{Error, ErrorCode, Result};
 use clap::Parser;
-use cli::{
-    Arguments, CheckArguments, Command, DemoArguments, LocalArguments, ServerArguments,
-};
+use cli::{Arguments, CheckArguments, Command, DemoArguments, LocalArguments, ServerArguments};
 use engine::{Engine, EngineOptions, Head, Output, Request};
 
 /// The demo's tables and queries.
@@ -39,8 +37,9 @@ fn options(data: &Path, config: Option<&Path>) -> Result<EngineOptions> {
     let mut options = EngineOptions { data: Some(data.to_owned()), ..EngineOptions::default() };
     options.files = Some(data.join("user_files"));
     let Some(path) = config else { return Ok(options) };
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| Error::io(ErrorCode::FileDoesntExist, "Cannot read configuration", path, &e))?;
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        Error::io(ErrorCode::FileDoesntExist, "Cannot read configuration", path, &e)
+    })?;
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
@@ -103,9 +102,11 @@ fn local(arguments: &LocalArguments) -> Result<ExitCode> {
     })?;
     let mut texts = arguments.query.clone();
     for path in &arguments.scripts {
-        texts.push(std::fs::read_to_string(path).map_err(|e| {
-            Error::io(ErrorCode::FileDoesntExist, "Cannot read script", path, &e)
-        })?);
+        texts.push(
+            std::fs::read_to_string(path).map_err(|e| {
+                Error::io(ErrorCode::FileDoesntExist, "Cannot read script", path, &e)
+            })?,
+        );
     }
     if texts.is_empty() {
         if std::io::stdin().is_terminal() {

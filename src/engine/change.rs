@@ -44,7 +44,9 @@ impl Query<'_> {
             }
             Statement::System(command) => self.system(&command),
             Statement::Kill { mutation: false, filter } => self.kill_queries(&filter),
-            Statement::Alter { table, .. } | Statement::Delete { table, .. } | Statement::Update { table, .. } => {
+            Statement::Alter { table, .. }
+            | Statement::Delete { table, .. }
+            | Statement::Update { table, .. } => {
                 self.stored_table(&table)?;
                 bail!(NotImplemented, "ALTER, DELETE and UPDATE are not implemented yet")
             }
@@ -138,7 +140,10 @@ impl Query<'_> {
                 }
                 Ok(())
             }
-            "DROP MARK CACHE" | "DROP UNCOMPRESSED CACHE" | "DROP QUERY CACHE" | "DROP QUERY CONDITION CACHE" => {
+            "DROP MARK CACHE"
+            | "DROP UNCOMPRESSED CACHE"
+            | "DROP QUERY CACHE"
+            | "DROP QUERY CONDITION CACHE" => {
                 self.engine.translations.clear();
                 Ok(())
             }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use base::{Result, bail, error};
 use plan::{ColumnKind, RelationColumn, plan_query, row_expressions};
 use sql::ast::{
-    ColumnDefinition as Written, CreateTable, CreateView, EngineClause, Expression, Literal, SettingValue, TableName,
+    ColumnDefinition as Written, CreateTable, CreateView, EngineClause, Expression, Literal,
+    SettingValue, TableName,
 };
 use storage::{ColumnDefinition, DefaultKind, KeyColumn, TableDefinition};
 use types::DataType;
@@ -21,7 +22,9 @@ impl Query<'_> {
         if create.temporary {
             bail!(NotImplemented, "Temporary tables are not implemented yet");
         }
-        let Some(name) = create.name.clone() else { bail!(SyntaxError, "CREATE TABLE without a name") };
+        let Some(name) = create.name.clone() else {
+            bail!(SyntaxError, "CREATE TABLE without a name")
+        };
         let database = self.database_of(&name).to_owned();
         if self.engine.store.database(&database).is_none() {
             bail!(UnknownDatabase, "Database {database} does not exist");
@@ -91,10 +94,18 @@ impl Query<'_> {
         Ok(())
     }
 
-    fn definition(&self, database: &str, name: &str, create: &mut CreateTable) -> Result<TableDefinition> {
+    fn definition(
+        &self,
+        database: &str,
+        name: &str,
+        create: &mut CreateTable,
+    ) -> Result<TableDefinition> {
         let mut engine = create.engine.take().unwrap_or_default();
         if engine.name.is_empty() {
-            self.settings.get("default_table_engine").unwrap_or("MergeTree").clone_into(&mut engine.name);
+            self.settings
+                .get("default_table_engine")
+                .unwrap_or("MergeTree")
+                .clone_into(&mut engine.name);
         }
         if !ENGINES.contains(&engine.name.as_str()) {
             bail!(
@@ -117,7 +128,8 @@ impl Query<'_> {
         create.if_not_exists = false;
         create.or_replace = false;
         create.uuid = None;
-        create.name = Some(TableName { database: Some(database.to_owned()), table: name.to_owned() });
+        create.name =
+            Some(TableName { database: Some(database.to_owned()), table: name.to_owned() });
         let statement = sql::ast::Statement::CreateTable(Box::new(create.clone()));
         Ok(TableDefinition {
             database: database.to_owned(),
@@ -142,7 +154,11 @@ impl Query<'_> {
         let mut columns: Vec<ColumnDefinition> = Vec::with_capacity(written.len());
         for (at, column) in written.iter_mut().enumerate() {
             if columns.iter().any(|c| c.name == column.name) {
-                bail!(DuplicateColumn, "Cannot add column {}: column with this name already exists", column.name);
+                bail!(
+                    DuplicateColumn,
+                    "Cannot add column {}: column with this name already exists",
+                    column.name
+                );
             }
             let data_type = self.column_type(column, &columns)?;
             column.data_type = Some(data_type.to_string());
@@ -158,16 +174,24 @@ impl Query<'_> {
                 };
                 let text = match &default.expression {
                     Some(expression) => expression.to_string(),
-                    None => format!("defaultValueOfTypeName({})", crate::query::quoted(defined.data_type.to_string())),
+                    None => format!(
+                        "defaultValueOfTypeName({})",
+                        crate::query::quoted(defined.data_type.to_string())
+                    ),
                 };
                 defined.default = Some((kind, text));
             }
             for (name, arguments) in &column.codec {
                 let numbers = arguments
                     .iter()
-                    .map(|a| match self.constant(a)?.0.as_int().and_then(|n| i64::try_from(n).ok()) {
-                        Some(number) => Ok(number),
-                        None => bail!(IllegalCodecParameter, "Parameter {a} of codec {name} must be a number"),
+                    .map(|a| {
+                        match self.constant(a)?.0.as_int().and_then(|n| i64::try_from(n).ok()) {
+                            Some(number) => Ok(number),
+                            None => bail!(
+                                IllegalCodecParameter,
+                                "Parameter {a} of codec {name} must be a number"
+                            ),
+                        }
                     })
                     .collect::<Result<Vec<i64>>>()?;
                 defined.codec.push((name.clone(), numbers));
@@ -198,7 +222,8 @@ impl Query<'_> {
         let data_type = match (&column.data_type, &column.default) {
             (Some(text), _) => DataType::parse(text)?,
             (None, Some(sql::ast::ColumnDefault { expression: Some(expression), .. })) => {
-                let found = row_expressions(std::slice::from_ref(expression), &relation(before), self)?;
+                let found =
+                    row_expressions(std::slice::from_ref(expression), &relation(before), self)?;
                 found[0].data_type()
             }
             _ => bail!(SyntaxError, "Column {} has neither a type nor a default", column.name),
@@ -218,10 +243,22 @@ impl Query<'_> {
         Ok(())
     }
 
-    fn keys(&self, columns: &[ColumnDefinition], engine: &mut EngineClause, create: &CreateTable) -> Result<Keys> {
+    fn keys(
+        &self,
+        columns: &[ColumnDefinition],
+        engine: &mut EngineClause,
+        create: &CreateTable,
+    ) -> Result<Keys> {
         if engine.name != "MergeTree" {
-            if engine.order_by.is_some() || engine.partition_by.is_some() || engine.primary_key.is_some() {
-                bail!(BadArguments, "Engine {} has no keys: leave ORDER BY, PRIMARY KEY and PARTITION BY out", engine.name);
+            if engine.order_by.is_some()
+                || engine.partition_by.is_some()
+                || engine.primary_key.is_some()
+            {
+                bail!(
+                    BadArguments,
+                    "Engine {} has no keys: leave ORDER BY, PRIMARY KEY and PARTITION BY out",
+                    engine.name
+                );
             }
             return Ok(Keys { sorting: Vec::new(), primary: 0, partition: Vec::new() });
         }
@@ -350,7 +387,9 @@ fn relation(columns: &[ColumnDefinition]) -> Vec<RelationColumn> {
 fn setting_text(value: &SettingValue) -> String {
     match value {
         SettingValue::Literal(Literal::Number(text)) => text.clone(),
-        SettingValue::Literal(Literal::String(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
+        SettingValue::Literal(Literal::String(bytes)) => {
+            String::from_utf8_lossy(bytes).into_owned()
+        }
         SettingValue::Literal(Literal::Bool(flag)) => i32::from(*flag).to_string(),
         SettingValue::Literal(Literal::Null) | SettingValue::Default => String::new(),
         SettingValue::Word(name) => name.0.join("."),
@@ -360,9 +399,13 @@ fn setting_text(value: &SettingValue) -> String {
 /// A CREATE statement over several lines, as SHOW CREATE gives it.
 pub(crate) fn pretty(create_sql: &str) -> Result<String> {
     let statement = sql::parse(create_sql)?.statement;
-    let sql::ast::Statement::CreateTable(create) = &statement else { return Ok(statement.to_string()) };
-    let name = create.name.as_ref().ok_or_else(|| error!(LogicalError, "a table without a name"))?;
-    let mut text = format!("CREATE TABLE {}{}\n(\n", prefix(name), sql::quote_identifier(&name.table));
+    let sql::ast::Statement::CreateTable(create) = &statement else {
+        return Ok(statement.to_string());
+    };
+    let name =
+        create.name.as_ref().ok_or_else(|| error!(LogicalError, "a table without a name"))?;
+    let mut text =
+        format!("CREATE TABLE {}{}\n(\n", prefix(name), sql::quote_identifier(&name.table));
     let columns: Vec<String> = create
         .columns
         .iter()

@@ -35,7 +35,11 @@ struct Made {
 
 impl Defaults {
     /// For rows that give some columns of a table.
-    pub(crate) fn new(definition: &TableDefinition, given: &[String], query: &Query<'_>) -> Result<Defaults> {
+    pub(crate) fn new(
+        definition: &TableDefinition,
+        given: &[String],
+        query: &Query<'_>,
+    ) -> Result<Defaults> {
         let relation: Vec<RelationColumn> = definition
             .columns
             .iter()
@@ -58,7 +62,11 @@ impl Defaults {
                     let parsed = sql::parse_expression(&cast)?;
                     let resolved = row_expressions(&[parsed], &relation, query)?;
                     needs.push(resolved.iter().flat_map(expr::Expr::columns).collect());
-                    Some(Arc::new(Evaluator::new(&resolved, &query.engine.registry, &query.functions)?))
+                    Some(Arc::new(Evaluator::new(
+                        &resolved,
+                        &query.engine.registry,
+                        &query.functions,
+                    )?))
                 }
                 _ => {
                     needs.push(Vec::new());
@@ -78,10 +86,19 @@ impl Defaults {
     }
 
     /// The stored columns of rows that were given; `defaulted` tells which values were not.
-    pub(crate) fn complete(&self, block: Block, defaulted: &[Option<BooleanBuffer>]) -> Result<Block> {
+    pub(crate) fn complete(
+        &self,
+        block: Block,
+        defaulted: &[Option<BooleanBuffer>],
+    ) -> Result<Block> {
         let rows = block.rows();
         if block.columns().len() != self.given {
-            bail!(LogicalError, "{} columns were read, {} expected", block.columns().len(), self.given);
+            bail!(
+                LogicalError,
+                "{} columns were read, {} expected",
+                block.columns().len(),
+                self.given
+            );
         }
         let nothing = Column::constant(&DataType::UInt8, &types::Value::Int(0), rows)?;
         let mut made: Vec<Column> = vec![nothing; self.columns.len()];
@@ -98,7 +115,9 @@ impl Defaults {
                     }
                 },
                 (_, Some(expression)) => expression.evaluate_one(&made, rows)?,
-                (None, None) => Column::Constant { value: default_array(&column.data_type, 1)?, len: rows },
+                (None, None) => {
+                    Column::Constant { value: default_array(&column.data_type, 1)?, len: rows }
+                }
             };
         }
         let stored = made.into_iter().zip(&self.stored).filter(|(_, s)| **s).map(|(c, _)| c);
@@ -109,9 +128,8 @@ impl Defaults {
 /// Values of one column where the mask is set, of the other elsewhere.
 fn choose(mask: &BooleanBuffer, yes: &Column, no: &Column) -> Result<Column> {
     let (yes, no) = (yes.to_flat()?, no.to_flat()?);
-    let places: Vec<(usize, usize)> = (0..mask.len())
-        .map(|row| (usize::from(!mask.value(row)), row))
-        .collect();
+    let places: Vec<(usize, usize)> =
+        (0..mask.len()).map(|row| (usize::from(!mask.value(row)), row)).collect();
     let arrays: [&dyn Array; 2] = [yes.as_ref(), no.as_ref()];
     let chosen = arrow_select::interleave::interleave(&arrays, &places);
     chosen.map(Column::Flat).map_err(|e| Error::logical(e.to_string()))

@@ -96,7 +96,10 @@ impl Engine {
         let store = Store::open(store_options)?;
         for name in ["default", "system", "INFORMATION_SCHEMA", "information_schema"] {
             if store.database(name).is_none() {
-                store.create_database(DatabaseInfo { name: name.to_owned(), ..DatabaseInfo::default() })?;
+                store.create_database(DatabaseInfo {
+                    name: name.to_owned(),
+                    ..DatabaseInfo::default()
+                })?;
             }
         }
         if options.background {
@@ -151,7 +154,11 @@ impl Engine {
         let known = self.options.users.iter().find(|(name, _)| name == user);
         let fine = match known {
             Some((_, password)) => same_bytes(password.as_bytes(), credentials.password.as_bytes()),
-            None => self.options.users.is_empty() && user == "default" && credentials.password.is_empty(),
+            None => {
+                self.options.users.is_empty()
+                    && user == "default"
+                    && credentials.password.is_empty()
+            }
         };
         if fine {
             return Ok(());
@@ -214,7 +221,8 @@ impl Engine {
         let process = Process {
             query_id: request.query_id.clone(),
             user: request.credentials.user.clone(),
-            query: String::from_utf8_lossy(&request.query[..request.query.len().min(1 << 20)]).into_owned(),
+            query: String::from_utf8_lossy(&request.query[..request.query.len().min(1 << 20)])
+                .into_owned(),
             kind: "",
             database: database.clone(),
             client: request.client.clone(),
@@ -230,8 +238,15 @@ impl Engine {
         let result = match parsed {
             Ok(parsed) => {
                 process.kind = kind(&parsed.statement);
-                let mut query =
-                    Query::new(self.clone(), &request, &process, settings, database, session, parsed);
+                let mut query = Query::new(
+                    self.clone(),
+                    &request,
+                    &process,
+                    settings,
+                    database,
+                    session,
+                    parsed,
+                );
                 query.run(&request, input, output)
             }
             Err(error) => Err(error),
@@ -251,7 +266,8 @@ impl Engine {
 
     /// Runs a text without session or settings and gives the answer's bytes: for tools and tests.
     pub fn query(self: &Arc<Engine>, text: &str) -> Result<Vec<u8>> {
-        let request = Request { query: Bytes::copy_from_slice(text.as_bytes()), ..Request::default() };
+        let request =
+            Request { query: Bytes::copy_from_slice(text.as_bytes()), ..Request::default() };
         let mut output = Gathered::default();
         self.run(request, None, &mut output)?;
         Ok(output.bytes)
@@ -297,7 +313,9 @@ fn kind(statement: &Statement) -> &'static str {
     match statement {
         Statement::Query(_) => "Select",
         Statement::Insert(_) => "Insert",
-        Statement::CreateDatabase(_) | Statement::CreateTable(_) | Statement::CreateView(_) => "Create",
+        Statement::CreateDatabase(_) | Statement::CreateTable(_) | Statement::CreateView(_) => {
+            "Create"
+        }
         Statement::Drop(_) => "Drop",
         Statement::Rename(_) => "Rename",
         Statement::Alter { .. } => "Alter",
@@ -325,7 +343,8 @@ fn same_bytes(a: &[u8], b: &[u8]) -> bool {
 fn machine_memory() -> usize {
     let about = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let total = about.lines().find_map(|line| line.strip_prefix("MemTotal:"));
-    let kilobytes = total.and_then(|t| t.split_whitespace().next()).and_then(|k| k.parse::<usize>().ok());
+    let kilobytes =
+        total.and_then(|t| t.split_whitespace().next()).and_then(|k| k.parse::<usize>().ok());
     kilobytes.map_or(4 << 30, |k| k * 1024)
 }
 

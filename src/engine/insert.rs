@@ -34,7 +34,11 @@ impl Query<'_> {
             bail!(TableIsReadOnly, "Table {database}.{} cannot be written", name.table);
         };
         if table.engine_kind() == EngineKind::None {
-            bail!(NotImplemented, "Table {database}.{} is a view and cannot be written", name.table);
+            bail!(
+                NotImplemented,
+                "Table {database}.{} is a view and cannot be written",
+                name.table
+            );
         }
         let definition = table.definition();
         let wanted = wanted_columns(&definition, &insert.columns)?;
@@ -63,7 +67,9 @@ impl Query<'_> {
             InsertSource::Format(format) => format,
             InsertSource::InFile { path, format, .. } => {
                 let paths = self.file_paths(&path)?;
-                let Some(first) = paths.first() else { bail!(FileDoesntExist, "No file matches '{path}'") };
+                let Some(first) = paths.first() else {
+                    bail!(FileDoesntExist, "No file matches '{path}'")
+                };
                 let format = match format {
                     Some(format) => format,
                     None => crate::relation::format_of(first)?,
@@ -122,7 +128,12 @@ impl Query<'_> {
         Ok(())
     }
 
-    fn insert_query(&mut self, table: &Arc<Table>, wanted: &[String], plan: plan::Plan) -> Result<()> {
+    fn insert_query(
+        &mut self,
+        table: &Arc<Table>,
+        wanted: &[String],
+        plan: plan::Plan,
+    ) -> Result<()> {
         let definition = table.definition();
         let schema = schema_of(&definition, wanted)?;
         let found = plan.schema();
@@ -174,7 +185,8 @@ impl Query<'_> {
             let surroundings = Bare { registry: registry.clone(), context: context.clone() };
             let expression = sql::parse_expression(text)?;
             let value = plan::plan_expression(&expression, &surroundings)?;
-            let name = expr::Expr::literal(Value::from(wanted.to_string().as_str()), DataType::String);
+            let name =
+                expr::Expr::literal(Value::from(wanted.to_string().as_str()), DataType::String);
             let cast = expr::Expr::Call {
                 function: "_CAST".to_owned(),
                 arguments: vec![value, name],
@@ -192,7 +204,15 @@ fn wanted_columns(definition: &TableDefinition, written: &[Expression]) -> Resul
         definition
             .columns
             .iter()
-            .filter(|c| !matches!(c.default, Some((DefaultKind::Materialized | DefaultKind::Alias | DefaultKind::Ephemeral, _))))
+            .filter(|c| {
+                !matches!(
+                    c.default,
+                    Some((
+                        DefaultKind::Materialized | DefaultKind::Alias | DefaultKind::Ephemeral,
+                        _
+                    ))
+                )
+            })
             .map(|c| c.name.clone())
     };
     if written.is_empty() {
@@ -241,7 +261,11 @@ fn schema_of(definition: &TableDefinition, names: &[String]) -> Result<Schema> {
     for name in names {
         match definition.columns.iter().find(|c| c.name == *name) {
             Some(column) => fields.push(Field::new(name.clone(), column.data_type.clone())),
-            None => bail!(NoSuchColumnInTable, "No such column {name} in table {}", definition.full_name()),
+            None => bail!(
+                NoSuchColumnInTable,
+                "No such column {name} in table {}",
+                definition.full_name()
+            ),
         }
     }
     Ok(Schema::new(fields))

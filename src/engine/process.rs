@@ -78,7 +78,11 @@ impl Processes {
     pub(crate) fn start(&self, process: Process) -> Result<Running<'_>> {
         let mut running = self.running.lock();
         if running.len() >= self.most {
-            bail!(TooManySimultaneousQueries, "Too many simultaneous queries. Maximum: {}", self.most);
+            bail!(
+                TooManySimultaneousQueries,
+                "Too many simultaneous queries. Maximum: {}",
+                self.most
+            );
         }
         if running.values().any(|p| p.query_id == process.query_id) {
             bail!(

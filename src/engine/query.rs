@@ -51,7 +51,8 @@ impl<'s> Query<'s> {
         parsed: sql::Parsed,
     ) -> Query<'s> {
         let mut parameters = session.parameters.clone();
-        parameters.extend(request.parameters.iter().map(|(name, text)| (name.clone(), unescaped(text))));
+        parameters
+            .extend(request.parameters.iter().map(|(name, text)| (name.clone(), unescaped(text))));
         let functions = FunctionContext {
             now_nanoseconds: i64::try_from(process.started_at.as_nanos()).unwrap_or(0),
             user: process.user.clone(),
@@ -100,21 +101,27 @@ impl<'s> Query<'s> {
         match parsed.statement {
             Statement::Query(query) => {
                 if query.last_select().into_outfile.is_some() {
-                    bail!(NotImplemented, "INTO OUTFILE is for clients; it is not supported by the server");
+                    bail!(
+                        NotImplemented,
+                        "INTO OUTFILE is for clients; it is not supported by the server"
+                    );
                 }
                 let format = query.last_select().format.clone();
                 let plan = plan_query(&query, self)?;
                 self.answer(plan, format.as_deref(), output)
             }
             Statement::Insert(insert) => {
-                let data = parsed.data_start.map(|at| request.query.slice(at.min(request.query.len())..));
+                let data =
+                    parsed.data_start.map(|at| request.query.slice(at.min(request.query.len())..));
                 self.insert(*insert, data, input, output)
             }
             Statement::Set(items) => {
                 for item in items {
                     let (name, value) = (item.name, setting_text(&item.value));
                     if let Some(parameter) = name.strip_prefix("param_") {
-                        self.session.parameters.insert(parameter.to_owned(), value.unwrap_or_default());
+                        self.session
+                            .parameters
+                            .insert(parameter.to_owned(), value.unwrap_or_default());
                         continue;
                     }
                     match value {
@@ -177,7 +184,8 @@ impl<'s> Query<'s> {
                 | Statement::Exists { .. }
                 | Statement::Explain(_)
                 | Statement::Use(_)
-        ) || matches!(statement, Statement::Set(_)) && self.settings.number("readonly") == 2;
+        ) || matches!(statement, Statement::Set(_))
+            && self.settings.number("readonly") == 2;
         if reading {
             return Ok(());
         }
@@ -230,10 +238,17 @@ impl<'s> Query<'s> {
     }
 
     /// Runs a plan and writes its rows.
-    pub(crate) fn answer(&mut self, plan: Plan, format: Option<&str>, output: &mut dyn Output) -> Result<()> {
+    pub(crate) fn answer(
+        &mut self,
+        plan: Plan,
+        format: Option<&str>,
+        output: &mut dyn Output,
+    ) -> Result<()> {
         let plan = optimize(plan, self)?;
         let format = self.format(format);
-        let Some(declared) = format::find(&format) else { bail!(UnknownFormat, "Unknown format {format}") };
+        let Some(declared) = format::find(&format) else {
+            bail!(UnknownFormat, "Unknown format {format}")
+        };
         let settings = self.settings.format_settings()?;
         let schema = plan.schema();
         let writer = format::writer(&format, &schema, &settings)?;

@@ -38,14 +38,19 @@ impl Query<'_> {
         if self.engine.store.database(database).is_none() {
             bail!(UnknownDatabase, "Database {database} does not exist");
         }
-        let near = self.engine.store.tables(database).into_iter().map(|t| t.definition().name.clone());
+        let near =
+            self.engine.store.tables(database).into_iter().map(|t| t.definition().name.clone());
         let near = near.into_iter().find(|known| known.eq_ignore_ascii_case(&name.table));
         let hint = near.map(|n| format!(". Maybe you meant {database}.{n}?")).unwrap_or_default();
         bail!(UnknownTable, "Table {database}.{} does not exist{hint}", name.table)
     }
 
     /// A table function with its arguments.
-    pub(crate) fn function_relation(&self, name: &str, arguments: &[Expression]) -> Result<Relation> {
+    pub(crate) fn function_relation(
+        &self,
+        name: &str,
+        arguments: &[Expression],
+    ) -> Result<Relation> {
         match name.to_ascii_lowercase().as_str() {
             "numbers" | "numbers_mt" => {
                 let numbers = self.unsigned_arguments(name, arguments, 3)?;
@@ -79,16 +84,29 @@ impl Query<'_> {
         }
     }
 
-    fn unsigned_arguments(&self, name: &str, arguments: &[Expression], most: usize) -> Result<Vec<u64>> {
+    fn unsigned_arguments(
+        &self,
+        name: &str,
+        arguments: &[Expression],
+        most: usize,
+    ) -> Result<Vec<u64>> {
         if arguments.len() > most {
-            bail!(NumberOfArgumentsDoesntMatch, "Table function {name} takes at most {most} arguments");
+            bail!(
+                NumberOfArgumentsDoesntMatch,
+                "Table function {name} takes at most {most} arguments"
+            );
         }
         arguments
             .iter()
             .map(|a| match self.constant(a)? {
-                (Value::Int(number), _) if number >= 0 => Ok(u64::try_from(number).unwrap_or(u64::MAX)),
+                (Value::Int(number), _) if number >= 0 => {
+                    Ok(u64::try_from(number).unwrap_or(u64::MAX))
+                }
                 (Value::Float(number), _) if number >= 0.0 => Ok(number as u64),
-                _ => bail!(BadArguments, "Argument {a} of table function {name} must be a number from 0 on"),
+                _ => bail!(
+                    BadArguments,
+                    "Argument {a} of table function {name} must be a number from 0 on"
+                ),
             })
             .collect()
     }
@@ -138,7 +156,11 @@ impl Query<'_> {
         let schema = match schema {
             Some(schema) if schema.len() == width => schema,
             Some(schema) => {
-                bail!(BadArguments, "values() has {} columns declared and {width} given", schema.len())
+                bail!(
+                    BadArguments,
+                    "values() has {} columns declared and {width} given",
+                    schema.len()
+                )
             }
             None => {
                 let mut fields = Vec::with_capacity(width);
@@ -189,7 +211,9 @@ impl Query<'_> {
                     .collect();
                 parse_structure(&named.join(", "))?
             }
-            (None, None) => bail!(BadArguments, "External table {} needs a structure or types", external.name),
+            (None, None) => {
+                bail!(BadArguments, "External table {} needs a structure or types", external.name)
+            }
         };
         let format = if external.format.is_empty() { "TabSeparated" } else { &external.format };
         let source = Box::new(format::BytesSource::new(vec![external.content.clone()]));
@@ -217,7 +241,9 @@ fn table_relation(definition: &Arc<TableDefinition>, source: RelationSource) -> 
     for column in &definition.columns {
         let kind = match &column.default {
             Some((DefaultKind::Materialized, _)) => ColumnKind::Hidden,
-            Some((DefaultKind::Alias, text)) => ColumnKind::Alias(Box::new(sql::parse_expression(text)?)),
+            Some((DefaultKind::Alias, text)) => {
+                ColumnKind::Alias(Box::new(sql::parse_expression(text)?))
+            }
             Some((DefaultKind::Ephemeral, _)) => continue,
             _ => ColumnKind::Ordinary,
         };
@@ -236,7 +262,11 @@ fn table_relation(definition: &Arc<TableDefinition>, source: RelationSource) -> 
 }
 
 /// A block source as a relation.
-pub(crate) fn block_relation(database: Option<&str>, name: &str, source: Arc<dyn BlockSource>) -> Relation {
+pub(crate) fn block_relation(
+    database: Option<&str>,
+    name: &str,
+    source: Arc<dyn BlockSource>,
+) -> Relation {
     Relation {
         database: database.map(str::to_owned),
         name: name.to_owned(),
@@ -261,8 +291,12 @@ pub(crate) fn parse_structure(text: &str) -> Result<Schema> {
             let mut schema = Vec::with_capacity(fields.len());
             for (at, field) in fields.iter().enumerate() {
                 match &field.name {
-                    Some(name) => schema.push(types::Field::new(name.clone(), field.data_type.clone())),
-                    None => bail!(SyntaxError, "Column {} of structure '{text}' has no name", at + 1),
+                    Some(name) => {
+                        schema.push(types::Field::new(name.clone(), field.data_type.clone()))
+                    }
+                    None => {
+                        bail!(SyntaxError, "Column {} of structure '{text}' has no name", at + 1)
+                    }
                 }
             }
             Ok(Schema::new(schema))

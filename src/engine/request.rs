@@ -158,6 +158,8 @@ impl format::ByteSource for Pulled {
 }
 
 /// A source of bytes that calls a function for each next piece.
-pub fn pulled(next: Box<dyn FnMut() -> Result<Option<Bytes>> + Send>) -> Box<dyn format::ByteSource> {
+pub fn pulled(
+    next: Box<dyn FnMut() -> Result<Option<Bytes>> + Send>,
+) -> Box<dyn format::ByteSource> {
     Box::new(Pulled(next))
 }

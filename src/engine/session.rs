@@ -49,7 +49,9 @@ impl Sessions {
     ) -> Result<Arc<Mutex<SessionState>>> {
         let mut all = self.all.lock();
         let now = Instant::now();
-        all.retain(|_, e| now.duration_since(e.used) < e.timeout || Arc::strong_count(&e.state) > 1);
+        all.retain(|_, e| {
+            now.duration_since(e.used) < e.timeout || Arc::strong_count(&e.state) > 1
+        });
         let key = (user.to_owned(), id.to_owned());
         if must_exist && !all.contains_key(&key) {
             bail!(SessionNotFound, "Session {id} not found");
@@ -57,7 +59,8 @@ impl Sessions {
         if all.len() >= MOST_SESSIONS && !all.contains_key(&key) {
             bail!(TooManySimultaneousQueries, "Too many sessions: {MOST_SESSIONS}");
         }
-        let entry = all.entry(key).or_insert_with(|| Entry { state: Arc::default(), used: now, timeout });
+        let entry =
+            all.entry(key).or_insert_with(|| Entry { state: Arc::default(), used: now, timeout });
         (entry.used, entry.timeout) = (now, timeout);
         Ok(entry.state.clone())
     }

@@ -9,8 +9,8 @@ use format::FormatSettings;
 use format::settings::{DateTimeInput, DateTimeOutput};
 use types::TimeZone;
 
-pub use declared::{SETTINGS, SettingDeclaration, SettingKind};
 use declared::TOLERATED;
+pub use declared::{SETTINGS, SettingDeclaration, SettingKind};
 
 /// The settings that differ from their defaults.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -52,7 +52,10 @@ impl Settings {
             if TOLERATED.contains(&name) {
                 return Ok(());
             }
-            let near = SETTINGS.iter().map(|s| s.name).find(|known| known.contains(name) || name.contains(known));
+            let near = SETTINGS
+                .iter()
+                .map(|s| s.name)
+                .find(|known| known.contains(name) || name.contains(known));
             let hint = near.map(|n| format!(". Maybe you meant {n}")).unwrap_or_default();
             bail!(UnknownSetting, "Unknown setting '{name}'{hint}");
         };
@@ -113,7 +116,9 @@ impl Settings {
             let flag = value == "1";
             match name.as_str() {
                 "date_time_input_format" => f.date_time_input_format = DateTimeInput::parse(value)?,
-                "date_time_output_format" => f.date_time_output_format = DateTimeOutput::parse(value)?,
+                "date_time_output_format" => {
+                    f.date_time_output_format = DateTimeOutput::parse(value)?
+                }
                 "input_format_skip_unknown_fields" => f.input_format_skip_unknown_fields = flag,
                 "input_format_null_as_default" => f.input_format_null_as_default = flag,
                 "input_format_defaults_for_omitted_fields" => {
@@ -149,7 +154,9 @@ impl Settings {
                 }
                 "output_format_json_array_of_rows" => f.output_format_json_array_of_rows = flag,
                 "output_format_write_statistics" => f.output_format_write_statistics = flag,
-                "output_format_decimal_trailing_zeros" => f.output_format_decimal_trailing_zeros = flag,
+                "output_format_decimal_trailing_zeros" => {
+                    f.output_format_decimal_trailing_zeros = flag
+                }
                 "output_format_pretty_max_rows" => {
                     f.output_format_pretty_max_rows = self.size(name, usize::MAX);
                 }
@@ -167,14 +174,22 @@ impl Settings {
 impl SettingKind {
     /// The canonical text of a value.
     fn normalize(self, name: &str, value: &str) -> Result<String> {
-        let wrong = || error!(CannotParseInputAssertionFailed, "Cannot parse value '{value}' of setting {name} as {self:?}");
+        let wrong = || {
+            error!(
+                CannotParseInputAssertionFailed,
+                "Cannot parse value '{value}' of setting {name} as {self:?}"
+            )
+        };
         Ok(match self {
             SettingKind::Bool => match value.to_ascii_lowercase().as_str() {
                 "1" | "true" | "on" | "yes" => "1".to_owned(),
                 "0" | "false" | "off" | "no" => "0".to_owned(),
                 number => match number.parse::<i64>() {
                     Ok(n) => i32::from(n != 0).to_string(),
-                    Err(_) => bail!(CannotParseBool, "Cannot parse value '{value}' of setting {name} as Bool"),
+                    Err(_) => bail!(
+                        CannotParseBool,
+                        "Cannot parse value '{value}' of setting {name} as Bool"
+                    ),
                 },
             },
             SettingKind::UInt64 => size(value).ok_or_else(wrong)?.to_string(),
@@ -206,7 +221,13 @@ fn size(value: &str) -> Option<u64> {
     let (number, suffix) = value.split_at(digits);
     let number: u64 = match number.parse() {
         Ok(number) => number,
-        Err(_) => return value.parse::<f64>().ok().filter(|f| f.is_finite() && *f >= 0.0).map(|f| f as u64),
+        Err(_) => {
+            return value
+                .parse::<f64>()
+                .ok()
+                .filter(|f| f.is_finite() && *f >= 0.0)
+                .map(|f| f as u64);
+        }
     };
     let factor: u64 = match suffix.trim().to_ascii_lowercase().as_str() {
         "" | "b" => 1,
@@ -216,7 +237,13 @@ fn size(value: &str) -> Option<u64> {
         "ki" | "kib" => 1 << 10,
         "mi" | "mib" => 1 << 20,
         "gi" | "gib" => 1 << 30,
-        _ => return value.parse::<f64>().ok().filter(|f| f.is_finite() && *f >= 0.0).map(|f| f as u64),
+        _ => {
+            return value
+                .parse::<f64>()
+                .ok()
+                .filter(|f| f.is_finite() && *f >= 0.0)
+                .map(|f| f as u64);
+        }
     };
     number.checked_mul(factor)
 }
@@ -235,7 +262,10 @@ mod tests {
         settings.set("join_use_nulls", "true").unwrap();
         assert_eq!(settings.number("max_memory_usage"), 2 << 30);
         assert!(settings.flag("join_use_nulls"));
-        assert_eq!(settings.set("no_such_setting", "1").unwrap_err().code(), ErrorCode::UnknownSetting);
+        assert_eq!(
+            settings.set("no_such_setting", "1").unwrap_err().code(),
+            ErrorCode::UnknownSetting
+        );
         assert!(settings.set("max_threads", "many").is_err());
         assert!(settings.set("session_timezone", "Mars/Olympus").is_err());
         settings.set("max_threads", "0").unwrap();

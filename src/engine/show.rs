@@ -11,7 +11,12 @@ use crate::request::Output;
 
 impl Query<'_> {
     /// SHOW: most are queries of system tables.
-    pub(crate) fn show(&mut self, show: Show, format: Option<&str>, output: &mut dyn Output) -> Result<()> {
+    pub(crate) fn show(
+        &mut self,
+        show: Show,
+        format: Option<&str>,
+        output: &mut dyn Output,
+    ) -> Result<()> {
         let text = match show {
             Show::Databases(filter) => {
                 format!("SELECT name FROM system.databases{}", condition("name", &filter, None))
@@ -23,7 +28,10 @@ impl Query<'_> {
                 }
                 let first = format!("database = {}", crate::query::quoted(&database));
                 let columns = if full { "name, engine" } else { "name" };
-                format!("SELECT {columns} FROM system.tables{}", condition("name", &filter, Some(first)))
+                format!(
+                    "SELECT {columns} FROM system.tables{}",
+                    condition("name", &filter, Some(first))
+                )
             }
             Show::Columns { table, filter, .. } => {
                 let first = format!(
@@ -46,7 +54,9 @@ impl Query<'_> {
             }
             Show::ProcessList => "SELECT * FROM system.processes".to_owned(),
             Show::Engines => "SELECT * FROM system.table_engines".to_owned(),
-            Show::Create { object, name } => return self.show_create(object, &name, format, output),
+            Show::Create { object, name } => {
+                return self.show_create(object, &name, format, output);
+            }
             Show::Indexes(table) => {
                 self.relation(&table)?;
                 "SELECT '' AS table, '' AS key_name WHERE 0".to_owned()
@@ -81,7 +91,8 @@ impl Query<'_> {
             if self.engine.store.database(&name.table).is_none() {
                 bail!(UnknownDatabase, "Database {} does not exist", name.table);
             }
-            let text = format!("CREATE DATABASE {}\nENGINE = Atomic", sql::quote_identifier(&name.table));
+            let text =
+                format!("CREATE DATABASE {}\nENGINE = Atomic", sql::quote_identifier(&name.table));
             return self.answer_text("statement", &[text], format, output);
         }
         let table = self.stored_table(name)?;
@@ -112,25 +123,27 @@ impl Query<'_> {
             row
         };
         match describe {
-            Describe::Table(name) => match self.engine.store.table(self.database_of(&name), &name.table) {
-                Some(table) => {
-                    for column in &table.definition().columns {
-                        let mut row = plain(&column.name, &column.data_type);
-                        if let Some((kind, text)) = &column.default {
-                            row[2] = format!("{kind:?}").to_ascii_uppercase();
-                            row[3].clone_from(text);
+            Describe::Table(name) => {
+                match self.engine.store.table(self.database_of(&name), &name.table) {
+                    Some(table) => {
+                        for column in &table.definition().columns {
+                            let mut row = plain(&column.name, &column.data_type);
+                            if let Some((kind, text)) = &column.default {
+                                row[2] = format!("{kind:?}").to_ascii_uppercase();
+                                row[3].clone_from(text);
+                            }
+                            row[4].clone_from(&column.comment);
+                            row[5].clone_from(&column.codec_text);
+                            rows.push(row);
                         }
-                        row[4].clone_from(&column.comment);
-                        row[5].clone_from(&column.codec_text);
-                        rows.push(row);
+                    }
+                    None => {
+                        for column in self.relation(&name)?.columns {
+                            rows.push(plain(&column.name, &column.data_type));
+                        }
                     }
                 }
-                None => {
-                    for column in self.relation(&name)?.columns {
-                        rows.push(plain(&column.name, &column.data_type));
-                    }
-                }
-            },
+            }
             Describe::Function { name, arguments } => {
                 for column in self.function_relation(&name, &arguments)?.columns {
                     rows.push(plain(&column.name, &column.data_type));
@@ -225,7 +238,6 @@ impl Query<'_> {
         let block = Block::new(vec![Column::Flat(array)], rows);
         self.answer_rows(vec![Field::new(column, DataType::String)], block, format, output)
     }
-
 }
 
 /// WHERE, ORDER BY and LIMIT of a SHOW.

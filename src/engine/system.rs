@@ -32,7 +32,9 @@ pub(crate) fn table(name: &str, query: &Query<'_>) -> Result<Option<Arc<dyn Bloc
             _ => None,
         });
     }
-    let Some(declared) = TABLES.iter().copied().flatten().find(|t| t.name == name) else { return Ok(None) };
+    let Some(declared) = TABLES.iter().copied().flatten().find(|t| t.name == name) else {
+        return Ok(None);
+    };
     let fields = declared
         .columns
         .iter()

@@ -53,7 +53,8 @@ pub(crate) fn answer(
         aggregation.calls.iter().map(|call| fact(call, &picked, &types)).collect();
     let Some(facts) = facts else { return Ok(None) };
     // Other conditions cannot be told by zone maps; preparing the scan twice would cost.
-    let by_zones = |f: &Expr| !matches!(Shape::of(f, &types, context), Shape::Strings { .. } | Shape::Other);
+    let by_zones =
+        |f: &Expr| !matches!(Shape::of(f, &types, context), Shape::Strings { .. } | Shape::Other);
     if !scan.filter.iter().all(by_zones) {
         return Ok(None);
     }

@@ -31,6 +31,9 @@ pub(crate) enum Tried {
     Not(Plan, Vec<SortKey>),
 }
 
+/// Part, granule, and rows of it with their places in the order.
+type RowsOfGranule = (u32, u32, Vec<(u16, usize)>);
+
 /// Where a row lies: part, granule, row within it.
 type Place = (u32, u32, u16);
 
@@ -297,7 +300,7 @@ impl Top {
 
     /// All visible columns of some rows, in their order.
     fn fetch(&self, places: &[Place]) -> Result<Block> {
-        let mut by_granule: Vec<(u32, u32, Vec<(u16, usize)>)> = Vec::new();
+        let mut by_granule: Vec<RowsOfGranule> = Vec::new();
         for (at, (part, granule, row)) in places.iter().enumerate() {
             match by_granule.iter_mut().find(|(p, g, _)| p == part && g == granule) {
                 Some((.., rows)) => rows.push((*row, at)),

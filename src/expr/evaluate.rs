@@ -354,7 +354,27 @@ impl Call {
             }
         }
         let nulls = if self.function.strips_nulls { strip_nulls(&mut arguments)? } else { None };
-        put_nulls(kernel(&arguments, rows)?, nulls)
+        match (kernel(&arguments, rows), nulls) {
+            (Ok(result), nulls) => put_nulls(result, nulls),
+            // What stands under NULL may be what the kernel cannot take: only the others count.
+            (Err(_), Some(nulls)) if nulls.null_count() > 0 => self.on_valid_rows(kernel, &arguments, &nulls),
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// Calls the kernel on the rows without NULL; the others get NULL.
+    fn on_valid_rows(
+        &self,
+        kernel: &crate::function::PlainKernel,
+        arguments: &[Column],
+        nulls: &NullBuffer,
+    ) -> Result<Column> {
+        let mask = arrow_array::BooleanArray::new(nulls.inner().clone(), None);
+        let fewer: Vec<Column> = arguments.iter().map(|a| a.filter(&mask)).collect::<Result<_>>()?;
+        let rows = nulls.len() - nulls.null_count();
+        let values = kernel(&fewer, rows)?;
+        let placed = short_circuit::scatter(&values, nulls.inner(), &self.function.return_type)?;
+        put_nulls(placed, Some(nulls.clone()))
     }
 }
 

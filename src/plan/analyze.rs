@@ -239,11 +239,17 @@ fn common_types(inputs: Vec<Plan>) -> Result<Vec<Plan>> {
 pub fn cast_columns(plan: Plan, wanted: &Schema, environment: &dyn Environment) -> Result<Plan> {
     let found = plan.schema();
     if found.len() != wanted.len() {
-        bail!(NumberOfColumnsDoesntMatch, "{} columns where {} are wanted", found.len(), wanted.len());
+        bail!(
+            NumberOfColumnsDoesntMatch,
+            "{} columns where {} are wanted",
+            found.len(),
+            wanted.len()
+        );
     }
     let mut expressions = Vec::with_capacity(found.len());
     for (column, field) in columns_of(&found).into_iter().zip(wanted.fields()) {
-        let same = column.data_type().without_low_cardinality() == field.data_type.without_low_cardinality();
+        let same = column.data_type().without_low_cardinality()
+            == field.data_type.without_low_cardinality();
         expressions.push(if same {
             column
         } else {

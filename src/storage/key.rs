@@ -427,6 +427,7 @@ mod tests {
              int(any::<i128>())),
             0..60,
         )) {
+            #[allow(clippy::type_complexity, reason = "a row of a strategy")]
             let column = |pick: &dyn Fn(&(Value, Value, Option<Value>, f64, String, Value)) -> Value| {
                 rows.iter().map(pick).collect::<Vec<Value>>()
             };

@@ -57,7 +57,8 @@ impl Query<'_> {
             _ => PathBuf::from(pattern),
         };
         let text = full.to_string_lossy().into_owned();
-        let found = glob::glob(&text).map_err(|e| error!(BadArguments, "Wrong glob '{pattern}': {e}"))?;
+        let found =
+            glob::glob(&text).map_err(|e| error!(BadArguments, "Wrong glob '{pattern}': {e}"))?;
         let mut paths = Vec::new();
         for path in found {
             let path = path.map_err(|e| error!(CannotOpenFile, "Cannot read '{pattern}': {e}"))?;
@@ -74,7 +75,11 @@ impl Query<'_> {
                 let real = path.canonicalize().ok();
                 let allowed = matches!((&inside, &real), (Some(inside), Some(real)) if real.starts_with(inside));
                 if !allowed {
-                    bail!(DatabaseAccessDenied, "File {} is not inside the folder of files", path.display());
+                    bail!(
+                        DatabaseAccessDenied,
+                        "File {} is not inside the folder of files",
+                        path.display()
+                    );
                 }
             }
         }
@@ -85,7 +90,8 @@ impl Query<'_> {
 
 /// The format by a file's name, compression left out.
 pub(crate) fn format_of(path: &Path) -> Result<String> {
-    let name = path.file_name().map(|n| n.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    let name =
+        path.file_name().map(|n| n.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
     let name = name.trim_end_matches(".gz").trim_end_matches(".zst").trim_end_matches(".zstd");
     let extension = name.rsplit('.').next().unwrap_or_default();
     Ok(match extension {
@@ -113,13 +119,16 @@ fn infer(path: &Path, format: &str, settings: &FormatSettings) -> Result<Schema>
 
 /// A file's bytes, decompressed by its name.
 pub(crate) fn open(path: &Path) -> Result<Box<dyn ByteSource>> {
-    let file = File::open(path).map_err(|e| Error::io(ErrorCode::FileDoesntExist, "Cannot open", path, &e))?;
+    let file = File::open(path)
+        .map_err(|e| Error::io(ErrorCode::FileDoesntExist, "Cannot open", path, &e))?;
     let name = path.to_string_lossy().to_ascii_lowercase();
     let reader: Box<dyn Read + Send> = if name.ends_with(".gz") {
         Box::new(flate2::read::MultiGzDecoder::new(file))
     } else if name.ends_with(".zst") || name.ends_with(".zstd") {
         let decoder = zstd::Decoder::new(file);
-        Box::new(decoder.map_err(|e| Error::io(ErrorCode::CannotDecompress, "Cannot read", path, &e))?)
+        Box::new(
+            decoder.map_err(|e| Error::io(ErrorCode::CannotDecompress, "Cannot read", path, &e))?,
+        )
     } else {
         Box::new(file)
     };
@@ -181,7 +190,7 @@ impl BlockSource for Files {
         } else {
             self.schema.clone()
         };
-        let picked = (!(by_name && !columns.is_empty())).then(|| columns.to_vec());
+        let picked = (!by_name || columns.is_empty()).then(|| columns.to_vec());
         let reader = format::reader(&format, open(&path)?, &wanted, &self.settings, 2)?;
         Ok(Box::new(FileBlocks { reader, path, picked, ended: false }))
     }

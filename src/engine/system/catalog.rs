@@ -115,7 +115,12 @@ pub(super) const TABLES: &[SystemTable] = &[
     },
     SystemTable {
         name: "detached_parts",
-        columns: &[("database", "String"), ("table", "String"), ("name", "String"), ("reason", "String")],
+        columns: &[
+            ("database", "String"),
+            ("table", "String"),
+            ("name", "String"),
+            ("reason", "String"),
+        ],
         rows: detached_parts,
     },
     SystemTable {
@@ -152,7 +157,15 @@ fn databases(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
     Ok(all
         .into_iter()
         .map(|d| {
-            vec![text(&d.name), text("Atomic"), text(""), text(""), number(0), text("Atomic"), text(&d.comment)]
+            vec![
+                text(&d.name),
+                text("Atomic"),
+                text(""),
+                text(""),
+                number(0),
+                text("Atomic"),
+                text(&d.comment),
+            ]
         })
         .collect())
 }
@@ -239,8 +252,13 @@ fn columns(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
     }
     for declared in ALL.iter().copied().flatten() {
         for (at, (name, data_type)) in declared.columns.iter().enumerate() {
-            let mut row =
-                vec![text("system"), text(declared.name), text(name), text(data_type), number(at + 1)];
+            let mut row = vec![
+                text("system"),
+                text(declared.name),
+                text(name),
+                text(data_type),
+                number(at + 1),
+            ];
             row.extend([text(""), text(""), number(0), number(0), number(0), text("")]);
             row.extend([flag(false), flag(false), flag(false), flag(false), text("")]);
             row.extend((0..5).map(|_| Value::Null));
@@ -266,7 +284,8 @@ fn parts(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
         let about = &snapshot.definition;
         for part in &snapshot.parts {
             let record = part.record();
-            let values: Vec<String> = record.partition_values.iter().map(Value::to_string).collect();
+            let values: Vec<String> =
+                record.partition_values.iter().map(Value::to_string).collect();
             let partition = match values.as_slice() {
                 [] => "tuple()".to_owned(),
                 [one] => one.trim_matches('\'').to_owned(),

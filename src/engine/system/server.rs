@@ -8,7 +8,11 @@ use crate::query::Query;
 use crate::settings::{SETTINGS, SettingKind};
 
 pub(super) const TABLES: &[SystemTable] = &[
-    SystemTable { name: "one", columns: &[("dummy", "UInt8")], rows: |_| Ok(vec![vec![number(0)]]) },
+    SystemTable {
+        name: "one",
+        columns: &[("dummy", "UInt8")],
+        rows: |_| Ok(vec![vec![number(0)]]),
+    },
     SystemTable {
         name: "settings",
         columns: &[
@@ -79,11 +83,17 @@ pub(super) const TABLES: &[SystemTable] = &[
     },
     SystemTable {
         name: "table_engines",
-        columns: &[("name", "String"), ("supports_settings", "UInt8"), ("supports_sort_order", "UInt8")],
+        columns: &[
+            ("name", "String"),
+            ("supports_settings", "UInt8"),
+            ("supports_sort_order", "UInt8"),
+        ],
         rows: |_| {
             Ok(["MergeTree", "Memory", "Null", "View"]
                 .iter()
-                .map(|name| vec![text(name), flag(*name == "MergeTree"), flag(*name == "MergeTree")])
+                .map(|name| {
+                    vec![text(name), flag(*name == "MergeTree"), flag(*name == "MergeTree")]
+                })
                 .collect())
         },
     },
@@ -92,16 +102,48 @@ pub(super) const TABLES: &[SystemTable] = &[
         columns: &[("name", "String"), ("case_insensitive", "UInt8"), ("alias_to", "String")],
         rows: |_| {
             let names = [
-                "UInt8", "UInt16", "UInt32", "UInt64", "UInt128", "Int8", "Int16", "Int32", "Int64", "Int128", "Float32",
-                "Float64", "Bool", "Decimal", "String", "FixedString", "Date", "Date32", "DateTime", "DateTime64", "Enum8",
-                "Enum16", "UUID", "IPv4", "IPv6", "Array", "Tuple", "Map", "Nullable", "LowCardinality",
+                "UInt8",
+                "UInt16",
+                "UInt32",
+                "UInt64",
+                "UInt128",
+                "Int8",
+                "Int16",
+                "Int32",
+                "Int64",
+                "Int128",
+                "Float32",
+                "Float64",
+                "Bool",
+                "Decimal",
+                "String",
+                "FixedString",
+                "Date",
+                "Date32",
+                "DateTime",
+                "DateTime64",
+                "Enum8",
+                "Enum16",
+                "UUID",
+                "IPv4",
+                "IPv6",
+                "Array",
+                "Tuple",
+                "Map",
+                "Nullable",
+                "LowCardinality",
             ];
             Ok(names.iter().map(|n| vec![text(n), flag(false), text("")]).collect())
         },
     },
     SystemTable {
         name: "clusters",
-        columns: &[("cluster", "String"), ("shard_num", "UInt32"), ("host_name", "String"), ("port", "UInt16")],
+        columns: &[
+            ("cluster", "String"),
+            ("shard_num", "UInt32"),
+            ("host_name", "String"),
+            ("port", "UInt16"),
+        ],
         rows: |_| Ok(Vec::new()),
     },
     SystemTable {
@@ -139,7 +181,10 @@ pub(super) const TABLES: &[SystemTable] = &[
     SystemTable {
         name: "query_log",
         columns: &[
-            ("type", "Enum8('QueryStart' = 1, 'QueryFinish' = 2, 'ExceptionBeforeStart' = 3, 'ExceptionWhileProcessing' = 4)"),
+            (
+                "type",
+                "Enum8('QueryStart' = 1, 'QueryFinish' = 2, 'ExceptionBeforeStart' = 3, 'ExceptionWhileProcessing' = 4)",
+            ),
             ("event_date", "Date"),
             ("event_time", "DateTime"),
             ("event_time_microseconds", "DateTime64(6)"),
@@ -196,7 +241,12 @@ fn settings(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
 fn functions(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
     let registry = &query.engine.registry;
     let mut rows = Vec::new();
-    let mut add = |name: &str, own: &str, aggregate: bool, any_case: bool, about: [&str; 3], examples: &[expr::Example]| {
+    let mut add = |name: &str,
+                   own: &str,
+                   aggregate: bool,
+                   any_case: bool,
+                   about: [&str; 3],
+                   examples: &[expr::Example]| {
         let examples: Vec<String> =
             examples.iter().map(|e| format!("{}\n{}", e.sql, e.result)).collect();
         rows.push(vec![
@@ -215,10 +265,24 @@ fn functions(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
         ]);
     };
     for (name, f) in registry.functions() {
-        add(name, f.name, false, f.case_insensitive, [f.description, f.syntax, f.category], f.examples);
+        add(
+            name,
+            f.name,
+            false,
+            f.case_insensitive,
+            [f.description, f.syntax, f.category],
+            f.examples,
+        );
     }
     for (name, f) in registry.aggregates() {
-        add(name, f.name, true, f.case_insensitive, [f.description, f.syntax, "Aggregate"], f.examples);
+        add(
+            name,
+            f.name,
+            true,
+            f.case_insensitive,
+            [f.description, f.syntax, "Aggregate"],
+            f.examples,
+        );
     }
     Ok(rows)
 }
@@ -245,8 +309,16 @@ fn metrics(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
         row("Query", engine.processes.running().len(), "Queries that run."),
         row("MemoryTracking", engine.budget.used(), "Bytes that queries hold."),
         row("Merge", engine.store.merges().len(), "Merges that run."),
-        row("Uptime", usize::try_from(engine.uptime().as_secs()).unwrap_or(0), "Seconds since the start."),
-        row("DictionaryCacheBytes", engine.store.dictionary_cache_bytes(), "Bytes of decoded dictionaries."),
+        row(
+            "Uptime",
+            usize::try_from(engine.uptime().as_secs()).unwrap_or(0),
+            "Seconds since the start.",
+        ),
+        row(
+            "DictionaryCacheBytes",
+            engine.store.dictionary_cache_bytes(),
+            "Bytes of decoded dictionaries.",
+        ),
     ])
 }
 

@@ -36,6 +36,9 @@ pub(crate) enum Test {
     Expression(usize),
 }
 
+/// The number of a part's dictionary among those brought together, and what they make.
+pub(crate) type Unified = Option<(usize, Arc<GlobalDictionary>)>;
+
 /// A part with the granules that are read and the tests of their rows.
 pub(crate) struct PreparedPart {
     pub(crate) part: Arc<Part>,
@@ -44,7 +47,7 @@ pub(crate) struct PreparedPart {
     pub(crate) granules: Vec<usize>,
     pub(crate) tests: Vec<Test>,
     /// For columns whose parts' dictionaries were brought together: the number of this part's dictionary.
-    pub(crate) unified: RwLock<Vec<Option<(usize, Arc<GlobalDictionary>)>>>,
+    pub(crate) unified: RwLock<Vec<Unified>>,
 }
 
 impl PreparedPart {
@@ -56,7 +59,6 @@ impl PreparedPart {
 
 /// A scan that is ready to be read.
 pub(crate) struct PreparedScan {
-    pub(crate) types: Vec<DataType>,
     pub(crate) visible: usize,
     pub(crate) conjuncts: Vec<Conjunct>,
     pub(crate) parts: Vec<PreparedPart>,
@@ -90,7 +92,6 @@ impl PreparedScan {
             parts: Vec::new(),
             encoded: context.settings.encoded,
             names: scan.schema.fields().iter().map(|f| f.name.clone()).collect(),
-            types,
         };
         for part in &snapshot.parts {
             let chunks = scan

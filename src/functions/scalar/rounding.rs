@@ -215,7 +215,7 @@ fn bind_to_exp2(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
             Kind::F32 => map::<f32, f32>(column, |v| float_to_exp2(f64::from(v)) as f32),
             Kind::F64 => map::<f64, f64>(column, float_to_exp2),
             _ => with_integer_lane!(kind, T => map::<T, T>(column, |v| {
-                if v <= 0 { 0 } else { 1 << v.ilog2() }
+                if v < 1 { 0 } else { 1 << v.ilog2() }
             }), bail!(LogicalError, "a float among integers")),
         }
     }))

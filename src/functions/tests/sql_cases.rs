@@ -139,11 +139,11 @@ fn answer(registry: &Registry, syntax: &Syntax) -> Result<String> {
     };
     let Syntax::Call(name, arguments) = syntax else {
         let e = builder.build(syntax)?;
-        let evaluator = Evaluator::new(&[e.clone()], registry, &builder.context)?;
+        let evaluator = Evaluator::new(std::slice::from_ref(&e), registry, &builder.context)?;
         return text(&evaluator.evaluate_one(&[], 1)?, &e.data_type(), 0);
     };
     let call = builder.call(name, arguments)?;
-    let evaluator = Evaluator::new(&[call.clone()], registry, &builder.context)?;
+    let evaluator = Evaluator::new(std::slice::from_ref(&call), registry, &builder.context)?;
     let expected = text(&evaluator.evaluate_one(&[], 1)?, &call.data_type(), 0)?;
     let Expr::Call { function, arguments, data_type } = call else { return Ok(expected) };
     for at in 0..arguments.len() {

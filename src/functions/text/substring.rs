@@ -89,6 +89,7 @@ impl Unit {
     }
 }
 
+#[allow(clippy::only_used_in_recursion, reason = "it has the shape of a bind function")]
 fn part(
     context: &FunctionContext,
     function: &str,

@@ -61,7 +61,7 @@ impl Resolver<'_, '_> {
                         .map(|(f, v)| {
                             Ok((
                                 f.data_type.clone(),
-                                array_from_values(&f.data_type, &[v.clone()])?,
+                                array_from_values(&f.data_type, std::slice::from_ref(v))?,
                             ))
                         })
                         .collect::<Result<_>>()?;

@@ -262,7 +262,7 @@ impl Analyzer<'_> {
         condition: &Expression,
         scope: &Scope,
         left_width: usize,
-    ) -> Result<(Vec<(Expr, Expr)>, Option<Expr>)> {
+    ) -> Result<JoinCondition> {
         let mut resolver = self.resolver(scope, [condition])?;
         let resolved = resolver.row_expression(condition)?;
         let (mut keys, mut rest) = (Vec::new(), Vec::new());
@@ -294,6 +294,9 @@ impl Analyzer<'_> {
         Ok((keys, condition))
     }
 }
+
+/// Equal keys of both sides, and what else must hold.
+type JoinCondition = (Vec<(Expr, Expr)>, Option<Expr>);
 
 /// The parts of a conjunction.
 pub(crate) fn conjuncts(expression: Expr) -> Vec<Expr> {

@@ -58,9 +58,9 @@ fn integer(whole: u128, negative: bool) -> Option<(Value, DataType)> {
     }
     let data_type = match whole {
         0..=0xFF => DataType::UInt8,
-        0..=0xFFFF => DataType::UInt16,
-        0..=0xFFFF_FFFF => DataType::UInt32,
-        0..=0xFFFF_FFFF_FFFF_FFFF => DataType::UInt64,
+        0x100..=0xFFFF => DataType::UInt16,
+        0x1_0000..=0xFFFF_FFFF => DataType::UInt32,
+        0x1_0000_0000..=0xFFFF_FFFF_FFFF_FFFF => DataType::UInt64,
         _ => DataType::UInt128,
     };
     Some((Value::Int(whole as i128), data_type))

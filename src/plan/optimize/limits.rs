@@ -6,7 +6,11 @@ use expr::Expr;
 use crate::{Environment, Plan, SortKey};
 
 /// The pass.
-pub(super) fn push(plan: Plan, environment: &dyn Environment) -> Result<Plan> {
+pub(super) fn push(plan: Plan, _environment: &dyn Environment) -> Result<Plan> {
+    into_inputs(plan)
+}
+
+fn into_inputs(plan: Plan) -> Result<Plan> {
     let plan = match plan {
         Plan::Limit { input, offset, limit: Some(limit), ties } if ties.is_empty() => {
             let needed = offset.saturating_add(limit);
@@ -15,7 +19,7 @@ pub(super) fn push(plan: Plan, environment: &dyn Environment) -> Result<Plan> {
         }
         other => other,
     };
-    plan.map_inputs(&mut |input| push(input, environment))
+    plan.map_inputs(&mut into_inputs)
 }
 
 /// The same plan, of which only some first rows will be read.

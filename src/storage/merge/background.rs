@@ -210,7 +210,7 @@ impl Store {
                 }
             })
             .collect();
-        all.sort_by(|a, b| b.elapsed.cmp(&a.elapsed));
+        all.sort_by_key(|merge| std::cmp::Reverse(merge.elapsed));
         all
     }
 

@@ -63,9 +63,9 @@ fn cheapest(
     let mut best: Option<(std::ops::Range<usize>, f64)> = None;
     for start in 0..sizes.len() {
         let (mut sum, mut largest) = (0u64, 0u64);
-        for end in start..sizes.len().min(start + MOST_PARTS) {
-            sum = sum.saturating_add(sizes[end]);
-            largest = largest.max(sizes[end]);
+        for (end, size) in sizes.iter().enumerate().skip(start).take(MOST_PARTS) {
+            sum = sum.saturating_add(*size);
+            largest = largest.max(*size);
             if sum > most_bytes {
                 break;
             }

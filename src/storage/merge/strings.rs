@@ -133,8 +133,8 @@ fn write_merged(
 ) -> Result<DictionaryEntry> {
     let mut writer = DictionaryWriter::new(segment, MERGED_LEVEL)?;
     let mut live = Vec::new();
-    for source in 0..streams.len() {
-        if takes_part(source) && streams[source].start()? {
+    for (source, stream) in streams.iter_mut().enumerate() {
+        if takes_part(source) && stream.start()? {
             live.push(source);
         }
     }

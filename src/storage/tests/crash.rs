@@ -1,5 +1,7 @@
 //! A crash at any moment loses nothing that was acknowledged and leaves nothing half done.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
+
 mod harness;
 
 use std::collections::BTreeSet;
@@ -183,7 +185,10 @@ fn check_crash(seed: u64) {
         assert!(store.broken_parts().is_empty(), "seed {seed}: {:?}", store.broken_parts());
         assert!(store.check().is_empty(), "seed {seed}: {:?}", store.check());
         // An insert that was not acknowledged is there wholly or not at all.
-        assert!(found == sure || found == may, "seed {seed}: {before:?} {sure:?} {may:?} {found:?}");
+        assert!(
+            found == sure || found == may,
+            "seed {seed}: {before:?} {sure:?} {may:?} {found:?}"
+        );
         let named: BTreeSet<String> =
             table.snapshot().parts.iter().map(|p| p.id().to_owned()).collect();
         let folders: BTreeSet<String> = store

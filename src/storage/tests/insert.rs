@@ -1,5 +1,7 @@
 //! Rows that are inserted come back: of every type, sorted, split by partition, after reopening.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
+
 mod harness;
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! Merges keep every row, its order and the marks, whatever the parts look like.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
+
 mod harness;
 
 use std::sync::Arc;

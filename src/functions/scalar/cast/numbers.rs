@@ -1,5 +1,11 @@
 //! Numbers to numbers: integers, floats, Bool, decimals, enums, addresses, intervals.
 
+#![allow(
+    clippy::useless_conversion,
+    clippy::unnecessary_fallible_conversions,
+    reason = "macros write these for all widths"
+)]
+
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;

@@ -1,5 +1,11 @@
 //! Comparison of numbers: integers, floats, decimals, enums, addresses, UUIDs, intervals.
 
+#![allow(
+    clippy::useless_conversion,
+    clippy::unnecessary_fallible_conversions,
+    reason = "macros write these for all widths"
+)]
+
 use std::cmp::Ordering;
 
 use base::{Result, error};

@@ -59,6 +59,7 @@ pub(super) fn domain(url: &[u8]) -> &[u8] {
             }
             b':' | b'/' | b'?' | b'#' => {
                 end = at;
+                #[allow(clippy::mut_range_bound, reason = "the loop ends here")]
                 break;
             }
             b'@' => {

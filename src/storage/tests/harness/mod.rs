@@ -1,5 +1,9 @@
 //! What the tests of storage share: a store on some disk, tables, rows in and out as values.
-#![allow(dead_code)]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test uses a part; a test may fail by a panic"
+)]
 
 use std::cmp::Ordering;
 use std::path::Path;
@@ -83,7 +87,11 @@ pub(crate) fn block(definition: &TableDefinition, rows: &[Vec<Value>]) -> Block 
     Block::new(columns, rows.len())
 }
 
-pub(crate) fn insert(store: &Arc<Store>, table: &Arc<Table>, rows: &[Vec<Value>]) -> base::Result<()> {
+pub(crate) fn insert(
+    store: &Arc<Store>,
+    table: &Arc<Table>,
+    rows: &[Vec<Value>],
+) -> base::Result<()> {
     let mut insert = store.begin_insert();
     insert.write(table, block(&table.definition(), rows))?;
     insert.commit().map(drop)
