@@ -74,11 +74,7 @@ impl Store {
 }
 
 /// The parts of one table that are not replaced by others, by age, with block numbers.
-fn read_table(
-    disk: &Arc<dyn Disk>,
-    uuid: &str,
-    problems: &mut Vec<Problem>,
-) -> Result<Vec<Found>> {
+fn read_table(disk: &Arc<dyn Disk>, uuid: &str, problems: &mut Vec<Problem>) -> Result<Vec<Found>> {
     let folder = parts_folder(uuid);
     let mut found: BTreeMap<(i64, String), Found> = BTreeMap::new();
     for id in disk.list(&folder)? {

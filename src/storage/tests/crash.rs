@@ -183,7 +183,10 @@ fn check_crash(seed: u64) {
         assert!(store.broken_parts().is_empty(), "seed {seed}: {:?}", store.broken_parts());
         assert!(store.check().is_empty(), "seed {seed}: {:?}", store.check());
         // An insert that was not acknowledged is there wholly or not at all.
-        assert!(found == sure || found == may, "seed {seed}: {before:?} {sure:?} {may:?} {found:?}");
+        assert!(
+            found == sure || found == may,
+            "seed {seed}: {before:?} {sure:?} {may:?} {found:?}"
+        );
         let named: BTreeSet<String> =
             table.snapshot().parts.iter().map(|p| p.id().to_owned()).collect();
         let folders: BTreeSet<String> = store
