@@ -1,6 +1,6 @@
 //! Loads a Parquet file into a store and prints times and sizes: `load_parquet FILE FOLDER KEY...`.
 //!
-//! For tuning: the columns keep their types (dates become Date, times in milliseconds DateTime), keys are column names.
+//! For tuning: the columns keep their physical types, keys are column names.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, TimestampMillisecondType, UInt16Type, UInt32Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType as ArrowType, Field, Schema};
 use base::CancelToken;
@@ -35,8 +34,7 @@ fn data_type(arrow: &ArrowType) -> Result<DataType, Failure> {
         ArrowType::Float32 => DataType::Float32,
         ArrowType::Float64 => DataType::Float64,
         ArrowType::Utf8View | ArrowType::BinaryView => DataType::String,
-        ArrowType::Date32 => DataType::Date,
-        ArrowType::Timestamp(..) => DataType::DateTime(None),
+        ArrowType::Date32 => DataType::Date32,
         other => return Err(format!("a column of type {other}").into()),
     })
 }
@@ -44,14 +42,6 @@ fn data_type(arrow: &ArrowType) -> Result<DataType, Failure> {
 fn column(array: &ArrayRef) -> ArrayRef {
     match array.data_type() {
         ArrowType::Utf8View => Arc::new(array.as_string_view().clone().to_binary_view()),
-        ArrowType::Date32 => {
-            let days = array.as_primitive::<Date32Type>();
-            Arc::new(days.unary::<_, UInt16Type>(|day| day as u16))
-        }
-        ArrowType::Timestamp(..) => {
-            let times = array.as_primitive::<TimestampMillisecondType>();
-            Arc::new(times.unary::<_, UInt32Type>(|time| (time / 1000) as u32))
-        }
         _ => array.clone(),
     }
 }

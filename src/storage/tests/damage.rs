@@ -132,26 +132,3 @@ fn a_lost_catalog_is_rebuilt_from_the_parts() {
     insert(&store, &table, &expected[..5]).unwrap();
     assert!(store.check().is_empty());
 }
-
-#[test]
-fn parts_of_format_version_1_can_be_read() {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let folder = tempfile::tempdir().unwrap();
-    if std::env::var_os("WRITE_GOLDEN").is_some() {
-        filled(folder.path());
-        let path = segment(folder.path());
-        let inside = path.strip_prefix(folder.path()).unwrap();
-        fs::create_dir_all(golden.join("part_v1").join(inside).parent().unwrap()).unwrap();
-        fs::copy(&path, golden.join("part_v1").join(inside)).unwrap();
-        return;
-    }
-    let path = segment(&golden.join("part_v1"));
-    let inside = path.strip_prefix(golden.join("part_v1")).unwrap();
-    fs::create_dir_all(folder.path().join(inside).parent().unwrap()).unwrap();
-    fs::copy(&path, folder.path().join(inside)).unwrap();
-    let (store, problems) = recover(folder.path());
-    assert_eq!(problems, 0);
-    let table = store.table("d", "t").unwrap();
-    assert_eq!(read(&table.snapshot()).unwrap(), vec![rows()]);
-    assert!(store.check().is_empty());
-}
