@@ -84,8 +84,8 @@ static FUNCTIONS: &[FunctionDeclaration] = &[
     "SELECT cutWWW('https://www.example.com/')" => "https://example.com/", (1, 1), |_, a| {
         require_text("cutWWW", a, 0)?;
         Ok(write(|url, out| {
-            let start = memchr::memmem::find(url, b"://").map_or(0, |at| at + 3);
-            let www = start > 0 && !protocol(url).is_empty() && url[start..].starts_with(b"www.");
+            let start = host::after_scheme(url);
+            let www = start > 0 && url[start..].starts_with(b"www.");
             out.extend_from_slice(&url[..start]);
             out.extend_from_slice(&url[if www { start + 4 } else { start }..]);
         }))
