@@ -357,7 +357,9 @@ impl Call {
         match (kernel(&arguments, rows), nulls) {
             (Ok(result), nulls) => put_nulls(result, nulls),
             // What stands under NULL may be what the kernel cannot take: only the others count.
-            (Err(_), Some(nulls)) if nulls.null_count() > 0 => self.on_valid_rows(kernel, &arguments, &nulls),
+            (Err(_), Some(nulls)) if nulls.null_count() > 0 => {
+                self.on_valid_rows(kernel, &arguments, &nulls)
+            }
             (Err(error), _) => Err(error),
         }
     }
@@ -370,7 +372,8 @@ impl Call {
         nulls: &NullBuffer,
     ) -> Result<Column> {
         let mask = arrow_array::BooleanArray::new(nulls.inner().clone(), None);
-        let fewer: Vec<Column> = arguments.iter().map(|a| a.filter(&mask)).collect::<Result<_>>()?;
+        let fewer: Vec<Column> =
+            arguments.iter().map(|a| a.filter(&mask)).collect::<Result<_>>()?;
         let rows = nulls.len() - nulls.null_count();
         let values = kernel(&fewer, rows)?;
         let placed = short_circuit::scatter(&values, nulls.inner(), &self.function.return_type)?;

@@ -150,7 +150,11 @@ fn truth(column: &Column) -> Result<BooleanBuffer> {
 }
 
 /// Puts values at the set rows and the default at the others.
-pub(super) fn scatter(values: &Column, rows: &BooleanBuffer, data_type: &DataType) -> Result<Column> {
+pub(super) fn scatter(
+    values: &Column,
+    rows: &BooleanBuffer,
+    data_type: &DataType,
+) -> Result<Column> {
     let values = values.to_flat()?;
     let default = default_array(data_type, 1)?;
     let both = arrow_select::concat::concat(&[values.as_ref(), default.as_ref()])

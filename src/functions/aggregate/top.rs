@@ -59,8 +59,8 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
         description: "About the n values with the greatest sums of weights, with the sums and by how much they may be \
             too high.",
         examples: &[example(
-            "SELECT approx_top_sum(1)(number, number) FROM numbers(10)",
-            "[(9,9,0)]",
+            "SELECT approx_top_sum(1)(x, w) FROM (SELECT 'a' AS x, 2 AS w UNION ALL SELECT 'b', 1)",
+            "[('a',2,0)]",
         )],
         bind: |_, call| bind(call, true, true),
         ..TOPS

@@ -73,7 +73,7 @@ pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Date and time";
         |c, a| by_day(c, a, "toRelativeMonthNum", DataType::UInt32, months), monotonic: true;
     "toRelativeWeekNum" (1, 2) "toRelativeWeekNum(time[, zone])" "Weeks since 1970, beginning on Mondays."
         "SELECT toRelativeWeekNum(toDate('2020-01-01'))" => "2609";
-        |c, a| by_day(c, a, "toRelativeWeekNum", DataType::UInt32, |d| (d + 8).div_euclid(7) - i64::from(d < 0)), monotonic: true;
+        |c, a| by_day(c, a, "toRelativeWeekNum", DataType::UInt32, |d| (d + 7 - (d + 3).rem_euclid(7)).div_euclid(7)), monotonic: true;
     "toRelativeDayNum" (1, 2) "toRelativeDayNum(time[, zone])" "Days since 1970-01-01."
         "SELECT toRelativeDayNum(toDate('2020-01-01'))" => "18262";
         |c, a| by_day(c, a, "toRelativeDayNum", DataType::UInt32, |d| d), monotonic: true;

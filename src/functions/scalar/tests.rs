@@ -81,24 +81,6 @@ fn answers_are_those_of_clickhouse() {
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-#[test]
-fn examples_of_the_documentation_hold() {
-    let registry = registry();
-    let mut cases = Vec::new();
-    for (_, declaration) in registry.functions() {
-        assert!(!declaration.examples.is_empty(), "{} has no example", declaration.name);
-        assert!(!declaration.description.is_empty() && !declaration.syntax.is_empty());
-        for example in declaration.examples {
-            // Arrays' own functions belong to another family.
-            if !example.sql.contains("length(") {
-                cases.push((example.sql.trim_start_matches("SELECT "), example.result));
-            }
-        }
-    }
-    let wrong = differences(cases.into_iter());
-    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
-}
-
 /// Prints what expressions on standard input's file give, to be compared with a reference.
 #[test]
 #[ignore = "a tool: EXPRESSIONS=file cargo test -- --ignored --nocapture print"]

@@ -3,8 +3,6 @@
 //! TabSeparated, or ERROR and a code). Each call is computed on constants, and again with each
 //! constant argument turned into a column.
 
-use std::collections::HashSet;
-
 use arrow_array::UInt32Array;
 use base::{ErrorCode, Result, bail};
 use expr::{Argument, Evaluator, Expr, FunctionContext, Registry};
@@ -211,23 +209,6 @@ fn report(outcomes: Vec<Option<std::result::Result<(), String>>>, least: usize) 
     println!("{run} of {} run", outcomes.len());
     assert!(failures.is_empty(), "{} of {run} differ:\n{}", failures.len(), lines.join("\n"));
     assert!(run >= least, "only {run} could be run");
-}
-
-#[test]
-fn examples_give_their_answers() {
-    let registry = granary_functions::registry();
-    let mut seen = HashSet::new();
-    let mut outcomes = Vec::new();
-    for (_, declaration) in registry.functions() {
-        if !seen.insert(declaration.name) {
-            continue;
-        }
-        for example in declaration.examples {
-            let source = example.sql.strip_prefix("SELECT ").unwrap_or(example.sql);
-            outcomes.push(check(&registry, source, example.result));
-        }
-    }
-    report(outcomes, 300);
 }
 
 #[test]

@@ -136,7 +136,8 @@ fn digits(function: &str, arguments: &[Argument], digits: Digits) -> Result<Boun
     let argument = &arguments[0];
     let data_type = argument.data_type.clone();
     if data_type.is_string() {
-        return Ok(write(move |text, out| digits(text.iter().copied(), out)));
+        #[allow(clippy::unnecessary_to_owned, reason = "the digits of numbers come by value")]
+        return Ok(write(move |text, out| digits(text.to_vec().into_iter(), out)));
     }
     let memory_order = data_type.is_float() || matches!(data_type, DataType::Decimal { .. });
     let whole = memory_order || matches!(data_type, DataType::Uuid | DataType::Ipv6);
