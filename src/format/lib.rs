@@ -28,6 +28,3 @@ pub use input::{
 };
 pub use output::{BlockWriter, Statistics, writer};
 pub use settings::FormatSettings;
-
-#[cfg(test)]
-mod tests;
