@@ -45,6 +45,7 @@ pub(super) fn after_scheme(url: &[u8]) -> usize {
 
 /// The host: after user names up to a port, path, query or fragment; it must have a dot that is
 /// not its end.
+#[allow(clippy::mut_range_bound, reason = "the loop goes over the whole text all the same")]
 pub(super) fn domain(url: &[u8]) -> &[u8] {
     let mut start = after_scheme(url);
     let mut dot = false;
@@ -59,7 +60,6 @@ pub(super) fn domain(url: &[u8]) -> &[u8] {
             }
             b':' | b'/' | b'?' | b'#' => {
                 end = at;
-                #[allow(clippy::mut_range_bound, reason = "the loop ends here")]
                 break;
             }
             b'@' => {
