@@ -19,13 +19,13 @@ use super::heap::SourceHeap;
 use super::{MERGED_LEVEL, Progress};
 use crate::dictionary::table::{NULL, ValueTable, sort_ids};
 use crate::dictionary::{DictionaryWriter, PartDictionary};
+use crate::insert::buffer::dictionary_pays;
 use crate::part::layout::DictionaryEntry;
 use crate::part::segment::SegmentWriter;
 use crate::part::{ColumnChunk, Part};
 
 /// Bytes of values that are gathered at most from sources without a dictionary.
 const MOST_GATHERED: u64 = 256 << 20;
-const MIN_ROWS: u64 = 128;
 
 /// Where the codes of one source come from.
 pub(super) enum CodeSource {
@@ -65,7 +65,7 @@ pub(super) fn merge_dictionaries(
     let rows: u64 = parts.iter().map(|p| p.rows()).sum();
     let plain = chunks.iter().flatten().filter(|c| !c.is_dictionary());
     let gathered: u64 = plain.map(|c| c.uncompressed_bytes()).sum();
-    if rows < MIN_ROWS || gathered > MOST_GATHERED {
+    if gathered > MOST_GATHERED {
         return Ok(None);
     }
     let mut distinct = 0u64;
@@ -103,7 +103,9 @@ pub(super) fn merge_dictionaries(
         streams.push(Stream { values, row: 0, old: 0, codes: vec![0; old], prefix: 0 });
         rows_of.push(ids);
     }
-    if distinct * 2 > rows {
+    // Values of several sources count more than once, so this errs towards no dictionary; where all
+    // sources have one it never does, as each of them passed the same test.
+    if !dictionary_pays(distinct, rows) {
         return Ok(None);
     }
     // A nullable column's default is NULL, which has no code.
