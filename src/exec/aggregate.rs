@@ -7,6 +7,8 @@
 //! 3. Packed keys in a hash table a lane, merged at the end.
 //! 4. Where the first rows of a large input have mostly different keys: rows are cut by hash into
 //!    partitions, and each partition is grouped by one lane, in cache, when all rows are there.
+//!
+//! Groups that do not fit into memory go to a temporary file: see `spilled`.
 
 mod calls;
 mod distinct;
@@ -14,6 +16,7 @@ mod grouped;
 mod keys;
 mod output;
 mod partitioned;
+mod spilled;
 mod table;
 
 use std::sync::Arc;
@@ -32,6 +35,7 @@ use calls::{BoundCall, bind_calls};
 use grouped::Groups;
 use keys::{KeyEncoder, Packed};
 use partitioned::{Partitioned, finish_partitions};
+use spilled::SpilledGroups;
 
 pub(crate) use distinct::{KeyedCounter, distinct};
 
@@ -54,6 +58,8 @@ pub(crate) struct Shared {
     /// Whether the keys' codes are used as group numbers.
     identity: Option<usize>,
     decision: Mutex<Option<bool>>,
+    /// Cuts the keys of all lanes alike.
+    hasher: hashbrown::DefaultHashBuilder,
 }
 
 /// A block's keys and arguments, evaluated.
@@ -70,6 +76,7 @@ struct Lane {
     waiting_rows: usize,
     groups: Groups,
     partitioned: Option<Partitioned>,
+    spilled: Option<SpilledGroups>,
     held: base::Reservation,
 }
 
@@ -90,13 +97,13 @@ pub(crate) fn aggregate(
             waiting_rows: 0,
             groups: Groups::new(&shared.calls, shared.key_types.is_empty(), shared.identity),
             partitioned: None,
+            spilled: None,
             held: context.budget.reservation(),
         });
     }
     let own = shared.clone();
     let lanes = context.scheduler.run(lanes, move |lane: &mut Lane| own.step(lane))?;
-    let blocks = shared.finish(lanes)?;
-    Ok(Box::new(Materialized::new(blocks)))
+    shared.finish(lanes)
 }
 
 fn prepare(
@@ -134,6 +141,7 @@ fn prepare(
         may_partition,
         identity,
         decision: Mutex::new(None),
+        hasher: hashbrown::DefaultHashBuilder::default(),
     })
 }
 
@@ -152,18 +160,56 @@ impl Shared {
         let batch = self.batch(lane, block)?;
         if let Some(partitioned) = &mut lane.partitioned {
             partitioned.add(batch)?;
-            lane.held.resize(partitioned.memory())?;
-        } else if self.may_partition && lane.groups.is_empty() {
+            let bytes = partitioned.memory();
+            if self.must_spill(lane, bytes)? {
+                self.leave_partitions(lane)?;
+            }
+        } else if self.may_partition && lane.groups.is_empty() && lane.spilled.is_none() {
             lane.waiting_rows += batch.rows;
             lane.waiting.push(batch);
             if lane.waiting_rows >= DECIDING_ROWS {
                 self.decide(lane)?;
             }
         } else {
-            lane.groups.add(&batch, &self.calls, self.limit)?;
-            lane.held.resize(lane.groups.memory() + lane.encoder.memory())?;
+            self.add(lane, &batch)?;
         }
         Ok(Step::Again)
+    }
+
+    fn add(&self, lane: &mut Lane, batch: &Batch) -> Result<()> {
+        lane.groups.add(batch, &self.calls, self.limit)?;
+        let bytes = lane.groups.memory() + lane.encoder.memory();
+        if self.must_spill(lane, bytes)? {
+            self.spill(lane)?;
+        }
+        Ok(())
+    }
+
+    /// Grows a lane's reservation, or says that its groups have to go.
+    fn must_spill(&self, lane: &mut Lane, bytes: usize) -> Result<bool> {
+        if self.key_types.is_empty() || self.limit != usize::MAX {
+            lane.held.resize(bytes)?;
+            return Ok(false);
+        }
+        self.context.must_spill(&mut lane.held, bytes, self.context.settings.spill_groups)
+    }
+
+    /// Groups the rows that a lane has gathered for partitions, and spills the groups as needed.
+    fn leave_partitions(&self, lane: &mut Lane) -> Result<()> {
+        let Some(partitioned) = lane.partitioned.take() else { return Ok(()) };
+        let gathered = lane.held.bytes();
+        let most = self.context.settings.spill_groups / self.context.settings.threads.max(1);
+        for batch in partitioned.into_batches() {
+            self.context.cancel.check()?;
+            lane.groups.add(&batch, &self.calls, self.limit)?;
+            // The rows are still held, so groups may only take as much again.
+            if lane.groups.memory() > gathered.min(most) {
+                self.spill(lane)?;
+                lane.held.resize(gathered)?;
+            }
+        }
+        let bytes = lane.groups.memory() + lane.encoder.memory();
+        if self.must_spill(lane, bytes)? { self.spill(lane) } else { Ok(()) }
     }
 
     fn batch(&self, lane: &mut Lane, block: Block) -> Result<Batch> {
@@ -201,7 +247,20 @@ impl Shared {
         Ok(())
     }
 
-    fn finish(self: &Arc<Self>, lanes: Vec<Lane>) -> Result<Vec<Block>> {
+    fn finish(self: &Arc<Self>, lanes: Vec<Lane>) -> Result<Box<dyn Source>> {
+        let spilled = lanes.iter().any(|lane| lane.spilled.is_some());
+        // Bringing tables together may take as much again as they hold.
+        let held: usize = lanes.iter().map(|lane| lane.held.bytes()).sum();
+        let large = held > self.context.settings.spill_groups / 2 && lanes.len() > 1;
+        let can = !self.key_types.is_empty() && self.limit == usize::MAX;
+        if can && (spilled || large) {
+            return self.finish_spilled(lanes);
+        }
+        let blocks = self.finish_in_memory(lanes)?;
+        Ok(Box::new(Materialized::new(blocks)))
+    }
+
+    fn finish_in_memory(self: &Arc<Self>, lanes: Vec<Lane>) -> Result<Vec<Block>> {
         if *self.decision.lock() == Some(true) {
             let mut partitioned = Vec::new();
             for lane in lanes {

@@ -139,6 +139,11 @@ impl Groups {
         Ok(())
     }
 
+    /// The states, and the groups found by the last call of `number`.
+    pub(super) fn states_and_numbers(&mut self) -> (&mut [Box<dyn Accumulator>], &[u32]) {
+        (&mut self.states, &self.groups)
+    }
+
     /// The groups found by the last call of `number`.
     pub(crate) fn numbers(&self) -> &[u32] {
         &self.groups

@@ -56,6 +56,15 @@ impl Partitioned {
         if self.waiting_rows >= CUT_ROWS { self.cut() } else { Ok(()) }
     }
 
+    /// The rows, in no order.
+    pub(super) fn into_batches(self) -> impl Iterator<Item = Batch> {
+        let cuts = self.cuts.into_iter().map(|cut| {
+            let rows = cut.offsets[PARTITIONS] as usize;
+            Batch { keys: cut.keys, arguments: cut.arguments, rows }
+        });
+        self.waiting.into_iter().chain(cuts)
+    }
+
     fn cut(&mut self) -> Result<()> {
         let batches = std::mem::take(&mut self.waiting);
         let rows = std::mem::take(&mut self.waiting_rows);

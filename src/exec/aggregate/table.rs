@@ -28,6 +28,9 @@ impl Key for u128 {
     }
 }
 
+/// Slots up to which a table grows fourfold; above it memory counts for more.
+const FAST_GROWTH: usize = 1 << 20;
+
 /// Groups by key.
 pub(crate) struct GroupTable<K> {
     slots: Vec<(K, u32)>,
@@ -95,7 +98,8 @@ impl<K: Key> GroupTable<K> {
     }
 
     fn grow(&mut self) {
-        let size = self.slots.len() * 4;
+        let size = self.slots.len() * if self.slots.len() < FAST_GROWTH { 4 } else { 2 };
+        self.slots = Vec::new();
         self.slots = vec![(K::default(), 0); size];
         self.mask = size - 1;
         for (group, key) in self.keys.iter().enumerate() {
