@@ -9,6 +9,9 @@
 //!    partitions, and each partition is grouped by one lane, in cache, when all rows are there.
 //!
 //! Groups that do not fit into memory go to a temporary file: see `spilled`.
+//!
+//! An aggregation can be cut in two: its first half gives serialized states out instead of results, its
+//! second takes such states in instead of rows (see [`Stage`]); both go the same ways.
 
 mod calls;
 mod distinct;
@@ -17,6 +20,7 @@ mod keys;
 mod output;
 mod partitioned;
 mod spilled;
+mod states;
 mod table;
 
 use std::sync::Arc;
@@ -24,7 +28,7 @@ use std::sync::Arc;
 use base::Result;
 use expr::{Evaluator, Expr};
 use parking_lot::Mutex;
-use plan::{Aggregation, Plan};
+use plan::{AggregateCall, Aggregation, SortKey};
 use types::{Block, Column, DataType, Dictionary};
 
 use crate::context::ExecContext;
@@ -45,6 +49,26 @@ const DECIDING_ROWS: usize = 65_536;
 /// Inputs smaller than this are never partitioned.
 const PARTITIONED_INPUT: usize = 1_000_000;
 
+/// Which half of an aggregation is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Both: rows in, results out.
+    Whole,
+    /// Rows in, a column of serialized states a call out.
+    Partial,
+    /// Such columns in, results out.
+    Merge,
+}
+
+/// What is computed over the rows of a source.
+pub(crate) struct Grouping {
+    pub(crate) keys: Vec<Expr>,
+    pub(crate) calls: Vec<AggregateCall>,
+    pub(crate) limit: Option<u64>,
+    pub(crate) top: Option<(Vec<SortKey>, u64)>,
+    pub(crate) stage: Stage,
+}
+
 /// What all lanes of an aggregation share.
 pub(crate) struct Shared {
     pub(crate) evaluator: Arc<Evaluator>,
@@ -52,7 +76,8 @@ pub(crate) struct Shared {
     pub(crate) dictionaries: Vec<Option<Arc<dyn Dictionary>>>,
     pub(crate) calls: Vec<BoundCall>,
     pub(crate) limit: usize,
-    pub(crate) aggregation: Aggregation,
+    pub(crate) top: Option<(Vec<SortKey>, u64)>,
+    pub(crate) stage: Stage,
     pub(crate) context: Arc<ExecContext>,
     may_partition: bool,
     /// Whether the keys' codes are used as group numbers.
@@ -62,7 +87,7 @@ pub(crate) struct Shared {
     hasher: hashbrown::DefaultHashBuilder,
 }
 
-/// A block's keys and arguments, evaluated.
+/// A block's keys and arguments, evaluated; when states are merged, the states are the arguments.
 pub(crate) struct Batch {
     pub(crate) keys: Packed,
     pub(crate) arguments: Vec<Column>,
@@ -82,14 +107,23 @@ struct Lane {
 
 /// Runs an aggregation over its input.
 pub(crate) fn aggregate(
-    mut aggregation: Aggregation,
+    aggregation: Aggregation,
     context: &Arc<ExecContext>,
 ) -> Result<Box<dyn Source>> {
-    let input = std::mem::replace(&mut *aggregation.input, Plan::one_row());
-    let source = execute_for(input, true, context)?;
-    let shared = Arc::new(prepare(aggregation, source.as_ref(), context)?);
+    let Aggregation { input, keys, calls, limit, top, .. } = aggregation;
+    let source = execute_for(*input, true, context)?;
+    group(source.as_ref(), Grouping { keys, calls, limit, top, stage: Stage::Whole }, context)
+}
+
+/// Groups the rows of a source.
+pub(crate) fn group(
+    source: &dyn Source,
+    grouping: Grouping,
+    context: &Arc<ExecContext>,
+) -> Result<Box<dyn Source>> {
+    let shared = Arc::new(prepare(grouping, source, context)?);
     let mut lanes = Vec::new();
-    for _ in 0..lane_count(source.as_ref(), context) {
+    for _ in 0..lane_count(source, context) {
         lanes.push(Lane {
             reader: source.reader()?,
             encoder: KeyEncoder::new(&shared.key_types, &shared.dictionaries),
@@ -107,23 +141,30 @@ pub(crate) fn aggregate(
 }
 
 fn prepare(
-    aggregation: Aggregation,
+    grouping: Grouping,
     source: &dyn Source,
     context: &Arc<ExecContext>,
 ) -> Result<Shared> {
+    let Grouping { mut keys, calls, limit, top, stage } = grouping;
+    let key_types: Vec<DataType> =
+        keys.iter().map(|k| k.data_type().without_low_cardinality()).collect();
     let shared_dictionary = |e: &Expr| match e {
         Expr::Column { index, .. } => source.dictionary(*index),
         _ => None,
     };
-    let dictionaries: Vec<_> = aggregation.keys.iter().map(shared_dictionary).collect();
-    let (calls, arguments) = bind_calls(&aggregation.calls, &shared_dictionary, context)?;
-    let mut expressions = aggregation.keys.clone();
+    // Codes mean nothing outside, so states that leave are of values.
+    let codes = |e: &Expr| if stage == Stage::Whole { shared_dictionary(e) } else { None };
+    let (mut calls, mut arguments) = bind_calls(&calls, &codes, context)?;
+    if stage == Stage::Merge {
+        keys = keys.iter().enumerate().map(|(at, k)| Expr::column(at, k.data_type())).collect();
+        arguments = calls::states_as_arguments(&mut calls, keys.len());
+    }
+    let dictionaries: Vec<_> = keys.iter().map(shared_dictionary).collect();
+    let mut expressions = keys;
     expressions.extend(arguments);
-    let key_types: Vec<DataType> =
-        aggregation.keys.iter().map(|k| k.data_type().without_low_cardinality()).collect();
     let encoder = KeyEncoder::new(&key_types, &dictionaries);
     let rows = source.rows().unwrap_or(usize::MAX);
-    let limit = aggregation.limit.map_or(usize::MAX, |l| usize::try_from(l).unwrap_or(usize::MAX));
+    let limit = limit.map_or(usize::MAX, |l| usize::try_from(l).unwrap_or(usize::MAX));
     let identity = encoder.only_dictionary().filter(|size| size / 2 <= rows && limit == usize::MAX);
     let may_partition = !key_types.is_empty()
         && encoder.is_shared()
@@ -136,7 +177,8 @@ fn prepare(
         dictionaries,
         calls,
         limit,
-        aggregation,
+        top,
+        stage,
         context: context.clone(),
         may_partition,
         identity,
@@ -177,7 +219,7 @@ impl Shared {
     }
 
     fn add(&self, lane: &mut Lane, batch: &Batch) -> Result<()> {
-        lane.groups.add(batch, &self.calls, self.limit)?;
+        lane.groups.add(batch, self)?;
         let bytes = lane.groups.memory() + lane.encoder.memory();
         if self.must_spill(lane, bytes)? {
             self.spill(lane)?;
@@ -201,7 +243,7 @@ impl Shared {
         let most = self.context.settings.spill_groups / self.context.settings.threads.max(1);
         for batch in partitioned.into_batches() {
             self.context.cancel.check()?;
-            lane.groups.add(&batch, &self.calls, self.limit)?;
+            lane.groups.add(&batch, self)?;
             // The rows are still held, so groups may only take as much again.
             if lane.groups.memory() > gathered.min(most) {
                 self.spill(lane)?;
@@ -241,7 +283,7 @@ impl Shared {
             lane.partitioned = Some(partitioned);
         } else {
             for batch in waiting {
-                lane.groups.add(&batch, &self.calls, self.limit)?;
+                lane.groups.add(&batch, self)?;
             }
         }
         Ok(())

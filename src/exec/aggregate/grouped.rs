@@ -3,10 +3,10 @@
 use base::{Result, bail};
 use expr::Accumulator;
 
-use super::Batch;
 use super::calls::BoundCall;
 use super::keys::Packed;
 use super::table::{GroupTable, Key};
+use super::{Batch, Shared, Stage};
 
 /// Groups with their states.
 pub(crate) struct Groups {
@@ -75,8 +75,12 @@ impl Groups {
         }
     }
 
-    /// Takes rows in.
-    pub(crate) fn add(&mut self, batch: &Batch, calls: &[BoundCall], limit: usize) -> Result<()> {
+    /// Takes rows in, or states.
+    pub(crate) fn add(&mut self, batch: &Batch, shared: &Shared) -> Result<()> {
+        let (calls, limit) = (&shared.calls, shared.limit);
+        if shared.stage == Stage::Merge {
+            return self.add_states(batch, limit);
+        }
         if let Table::One { .. } = self.table {
             self.ensure_one();
             for (state, call) in self.states.iter_mut().zip(calls) {
@@ -137,6 +141,17 @@ impl Groups {
         };
         self.states.iter_mut().for_each(|s| s.resize(count));
         Ok(())
+    }
+
+    /// Puts so many rows into the only group of an aggregation without keys; false where there are keys.
+    pub(super) fn number_one(&mut self, rows: usize) -> bool {
+        if !matches!(self.table, Table::One { .. }) {
+            return false;
+        }
+        self.ensure_one();
+        self.groups.clear();
+        self.groups.resize(rows, 0);
+        true
     }
 
     /// The states, and the groups found by the last call of `number`.
