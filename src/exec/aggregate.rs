@@ -140,11 +140,7 @@ pub(crate) fn group(
     shared.finish(lanes)
 }
 
-fn prepare(
-    grouping: Grouping,
-    source: &dyn Source,
-    context: &Arc<ExecContext>,
-) -> Result<Shared> {
+fn prepare(grouping: Grouping, source: &dyn Source, context: &Arc<ExecContext>) -> Result<Shared> {
     let Grouping { mut keys, calls, limit, top, stage } = grouping;
     let key_types: Vec<DataType> =
         keys.iter().map(|k| k.data_type().without_low_cardinality()).collect();

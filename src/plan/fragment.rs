@@ -15,7 +15,7 @@ use base::{Result, bail, error};
 use expr::{Expr, FunctionContext};
 use serde::{Deserialize, Serialize};
 use storage::TableSnapshot;
-use types::{DataType, Value};
+use types::{DataType, Value, array_from_values};
 
 use crate::{AggregateCall, Plan, Scan, Source};
 
@@ -175,9 +175,8 @@ impl Fragment {
             );
         }
         let config = bincode::config::standard().with_limit::<WIDEST_FRAGMENT>();
-        let (fragment, length): (Fragment, usize) =
-            bincode::serde::decode_from_slice(rest, config)
-                .map_err(|e| error!(IncorrectData, "A fragment cannot be read: {e}"))?;
+        let (fragment, length): (Fragment, usize) = bincode::serde::decode_from_slice(rest, config)
+            .map_err(|e| error!(IncorrectData, "A fragment cannot be read: {e}"))?;
         if length != rest.len() {
             bail!(IncorrectData, "{} bytes are left behind a fragment", rest.len() - length);
         }
@@ -185,8 +184,16 @@ impl Fragment {
         Ok(fragment)
     }
 
-    /// Fails unless all columns that expressions name exist and have the types that they say.
+    /// Fails unless all columns that expressions name exist and have the types that they say, and defaults theirs.
     fn check(&self) -> Result<()> {
+        for ReadColumn { name, data_type, default, .. } in &self.scan.columns {
+            array_from_values(data_type, std::slice::from_ref(default)).map_err(|_| {
+                error!(
+                    IncorrectData,
+                    "The default of column {name} of a fragment is no {data_type}"
+                )
+            })?;
+        }
         let mut types = self.scan.types();
         check_columns("condition", &self.scan.filter, &types)?;
         if self.scan.visible > types.len() {

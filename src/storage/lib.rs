@@ -31,9 +31,7 @@ pub use dictionary::PartDictionary;
 pub use insert::{Insert, Written};
 pub use merge::MergeInfo;
 pub use part::new::new_uuid;
-pub use part::{
-    ColumnBytes, ColumnChunk, FileRecord, Part, PartAddress, PartReader, PartRecord,
-};
+pub use part::{ColumnBytes, ColumnChunk, FileRecord, Part, PartAddress, PartReader, PartRecord};
 pub use store::{FullName, Problem, Store, StoreOptions};
 pub use table::{Table, TableSnapshot};
 pub use zone::{Extremes, Prefix16, ZoneMap};

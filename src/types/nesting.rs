@@ -19,7 +19,9 @@ thread_local! {
 pub fn nested<'de, D: Deserializer<'de>, T: Deserialize<'de>>(source: D) -> Result<T, D::Error> {
     let level = LEVELS.get();
     if level >= NESTING_LIMIT {
-        return Err(D::Error::custom(format!("a value is nested deeper than {NESTING_LIMIT} levels")));
+        return Err(D::Error::custom(format!(
+            "a value is nested deeper than {NESTING_LIMIT} levels"
+        )));
     }
     LEVELS.set(level + 1);
     let value = T::deserialize(source);

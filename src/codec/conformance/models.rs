@@ -43,7 +43,8 @@ fn codecs() -> impl Strategy<Value = CodecChoice> {
 
 /// Ascending rows, some of them twice, of so many.
 fn selection(rows: usize, picks: &[u16]) -> Vec<u16> {
-    let mut chosen: Vec<u16> = picks.iter().map(|p| (usize::from(*p) % rows.max(1)) as u16).collect();
+    let mut chosen: Vec<u16> =
+        picks.iter().map(|p| (usize::from(*p) % rows.max(1)) as u16).collect();
     chosen.sort_unstable();
     if rows == 0 { Vec::new() } else { chosen }
 }
@@ -55,12 +56,12 @@ fn integers(bits: u32) -> impl Strategy<Value = Vec<i128>> {
     let stretch = prop_oneof![
         (any::<i128>(), 1..200_usize).prop_map(move |(v, count)| vec![fit(v); count]),
         (any::<i128>(), any::<i64>(), 1..300_i128).prop_map(move |(start, step, count)| {
-            (0..count)
-                .map(|n| fit(start.wrapping_add(i128::from(step).wrapping_mul(n))))
-                .collect()
+            (0..count).map(|n| fit(start.wrapping_add(i128::from(step).wrapping_mul(n)))).collect()
         }),
-        (any::<i128>(), vec(0..300_i128, 1..300))
-            .prop_map(move |(base, near)| near.iter().map(|n| fit(base.wrapping_add(*n))).collect()),
+        (any::<i128>(), vec(0..300_i128, 1..300)).prop_map(move |(base, near)| near
+            .iter()
+            .map(|n| fit(base.wrapping_add(*n)))
+            .collect()),
         vec(any::<i128>().prop_map(fit), 1..80),
         vec(prop_oneof![12 => Just(0), 1 => any::<i128>().prop_map(fit)], 1..400),
     ];
@@ -133,9 +134,7 @@ fn texts() -> BoxedStrategy<Vec<u8>> {
 /// Values of a type, nested ones included.
 fn value(data_type: &DataType) -> BoxedStrategy<Value> {
     match data_type {
-        DataType::Nullable(inner) => {
-            prop_oneof![1 => Just(Value::Null), 2 => value(inner)].boxed()
-        }
+        DataType::Nullable(inner) => prop_oneof![1 => Just(Value::Null), 2 => value(inner)].boxed(),
         DataType::LowCardinality(inner) => value(inner),
         DataType::String => texts().prop_map(|text| Value::Bytes(text.into())).boxed(),
         DataType::FixedString(length) => {
@@ -148,7 +147,8 @@ fn value(data_type: &DataType) -> BoxedStrategy<Value> {
             vec(value(item), 0..5).prop_map(|items| Value::Array(items.into())).boxed()
         }
         DataType::Map(pair) => {
-            let item = (value(&pair.0), value(&pair.1)).prop_map(|(k, v)| Value::Tuple([k, v].into()));
+            let item =
+                (value(&pair.0), value(&pair.1)).prop_map(|(k, v)| Value::Tuple([k, v].into()));
             vec(item, 0..4).prop_map(|items| Value::Array(items.into())).boxed()
         }
         DataType::Tuple(fields) => {

@@ -51,7 +51,12 @@ impl Groups {
         for (state, column) in states.iter_mut().zip(columns) {
             let column: ArrayRef = column.to_flat()?;
             if *column.data_type() != DataType::BinaryView || column.len() != groups.len() {
-                bail!(IncorrectData, "{} rows of {} are no states", column.len(), column.data_type());
+                bail!(
+                    IncorrectData,
+                    "{} rows of {} are no states",
+                    column.len(),
+                    column.data_type()
+                );
             }
             let bytes = column.as_binary_view();
             for (row, group) in groups.iter().enumerate().filter(|(_, group)| **group != u32::MAX) {

@@ -21,7 +21,9 @@ use base::disk::LocalDisk;
 use granary_storage::{
     ColumnDefinition, PartReader, Store, StoreOptions, TableDefinition, TableSnapshot,
 };
-use harness::{Rows, all_sorted, create, definition, insert, int, open, options, read, sort_all, text};
+use harness::{
+    Rows, all_sorted, create, definition, insert, int, open, options, read, sort_all, text,
+};
 use types::{DataType, Value};
 
 /// Every type, with encodings of every kind: constants, runs, few and many values, slopes, noise, long texts.
@@ -88,7 +90,7 @@ const CODECS: &[(&str, &[(&str, &[i64])])] = &[
 /// Added when two of the parts were there already.
 const LATE: (&str, &str) = ("late", "Nullable(String)");
 
-const ROWS: i128 = 300;
+const ROWS: i128 = 240;
 const INSERTS: i128 = 3;
 
 fn folder() -> PathBuf {
@@ -97,7 +99,8 @@ fn folder() -> PathBuf {
 
 /// A number that looks random.
 fn noise(n: i128, salt: u64) -> u64 {
-    let mut z = (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ salt.wrapping_mul(0xff51_afd7_ed55_8ccd);
+    let mut z =
+        (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ salt.wrapping_mul(0xff51_afd7_ed55_8ccd);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
@@ -134,7 +137,7 @@ fn value(column: &str, n: i128) -> Value {
         "time" => int(1_700_000_000 + n),
         "time64" => int(1_700_000_000_000 + n * 12_345),
         "e8" => int(if n % 4 == 0 { -1 } else { 2 }),
-        "e16" => int(if n < 500 { 1000 } else { 2000 }),
+        "e16" => int(if n < 400 { 1000 } else { 2000 }),
         "ns" => maybe(n % 3 != 0, text(&format!("s{}", n % 7))),
         "nf" => maybe(n % 5 != 1, Value::Float(n as f64 * 0.1)),
         "nu" => maybe(n % 2 == 0, int(wide(9))),

@@ -86,7 +86,8 @@ fn a_limit_stops_every_fragment() {
     assert_eq!(fragment.scan.limit, Some(2000));
     fragment.scan.limit = Some(5);
     let some = planner.remote(&fragment, &[DataType::UInt64]);
-    assert!(some.len() >= 20 && some.len() < 2000, "{} rows", some.len());
+    let all = 4 * ROWS as usize / 3;
+    assert!(some.len() >= 20 && some.len() < all, "{} of {all} rows", some.len());
 }
 
 #[test]
@@ -124,6 +125,7 @@ fn columns_that_do_not_exist_and_endless_nesting_are_refused() {
         assert_eq!(error.code(), ErrorCode::IncorrectData, "{error}");
     };
     refused(&|f| f.scan.visible = 3);
+    refused(&|f| f.scan.columns[0].default = Value::from("text"));
     refused(&|f| f.projection = Some(vec![Expr::column(2, DataType::UInt64)]));
     refused(&|f| f.scan.filter = vec![Expr::column(1, DataType::UInt8)]);
     let nested = |levels: usize| {
@@ -153,6 +155,7 @@ fn parts_that_are_not_there_or_of_another_type_are_errors() {
     };
     run(&fragment, &part).unwrap();
     fragment.scan.columns[1].data_type = DataType::UInt64;
+    fragment.scan.columns[1].default = Value::Int(0);
     assert_eq!(run(&fragment, &part).unwrap_err().code(), ErrorCode::IncorrectData);
     part.id = "00000000-0000".to_owned();
     assert_eq!(run(&fragment, &part).unwrap_err().code(), ErrorCode::CorruptedData);
