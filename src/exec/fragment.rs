@@ -7,11 +7,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use base::{CancelToken, MemoryBudget, Result};
+use arrow_array::Array;
+use base::{CancelToken, MemoryBudget, Result, bail};
 use expr::Registry;
 use plan::{Fragment, PartialAggregation};
 use storage::{Part, PartAddress, PartReader};
-use types::Block;
+use types::{Block, Column, Physical};
 
 use crate::aggregate::{self, Grouping, Stage};
 use crate::context::{Counters, ExecContext, ExecSettings};
@@ -96,10 +97,35 @@ pub fn merge_partials(
     partials: Vec<Block>,
     context: &Arc<ExecContext>,
 ) -> Result<Vec<Block>> {
-    let blocks = partials.into_iter().filter(|block| block.rows() > 0).collect();
+    let blocks: Vec<Block> = partials.into_iter().filter(|block| block.rows() > 0).collect();
+    for block in &blocks {
+        check_partial(aggregation, block)?;
+    }
     let partials = Materialized::new(blocks);
     let merged = aggregate::group(&partials, half(aggregation, Stage::Merge), context)?;
     gather(merged.as_ref(), context)
+}
+
+/// Fails for a block that is no partial groups of an aggregation; its states are looked at when they are read.
+fn check_partial(aggregation: &PartialAggregation, block: &Block) -> Result<()> {
+    let PartialAggregation { keys, calls } = aggregation;
+    if block.columns().len() != keys.len() + calls.len() {
+        let count = block.columns().len();
+        bail!(IncorrectData, "{count} columns for {} keys and {} calls", keys.len(), calls.len());
+    }
+    for (column, key) in block.columns().iter().zip(keys) {
+        let data_type = key.data_type();
+        let fits = match column {
+            Column::Flat(array) | Column::Constant { value: array, .. } => {
+                *array.data_type() == data_type.arrow_type()
+            }
+            Column::Dictionary(_) => data_type.physical() == Physical::Bytes,
+        };
+        if !fits {
+            bail!(IncorrectData, "A key of partial groups is no {data_type}");
+        }
+    }
+    Ok(())
 }
 
 fn half(aggregation: &PartialAggregation, stage: Stage) -> Grouping {

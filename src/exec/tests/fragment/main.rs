@@ -176,6 +176,10 @@ fn states_that_are_none_are_errors() {
         let error = merge(vec![text("a"), text(bad), text(bad)]).unwrap_err();
         assert_eq!(error.code(), ErrorCode::IncorrectData, "{bad:?}: {error}");
     }
+    let number = Column::constant(&DataType::UInt64, &Value::Int(1), 2).unwrap();
+    for bad in [vec![text("a"), text("")], vec![number, text(""), text("")]] {
+        assert_eq!(merge(bad).unwrap_err().code(), ErrorCode::IncorrectData);
+    }
     let nothing = merge_partials(&aggregation, Vec::new(), &planner.context()).unwrap();
     assert!(rows(&nothing, &[]).is_empty());
 }
