@@ -59,6 +59,12 @@ fn rows_are_read_as_by_clickhouse() {
         "1\tx\"y\n2\tz z\n3\t\n",
     );
     check("CSV", "1\r\n2\r\n", "a Int8", "1\n2\n");
+    check(
+        "CSV",
+        "\\N,\"a\",5\n,b,6\n1.5,,7\n",
+        "t Tuple(x Nullable(Float64), y String), c Int8",
+        "(NULL,'a')\t5\n(NULL,'b')\t6\n(1.5,'')\t7\n",
+    );
     check("CSV", "\\N,\n", "a Nullable(Int8), b Nullable(String)", "\\N\t\\N\n");
     check("TSKV", "a=1\tb=x\\=y\nb=2\n", "a Int8, b String", "1\tx=y\n0\t2\n");
     check(
