@@ -17,7 +17,7 @@ mod keys;
 mod output;
 mod partitioned;
 mod spilled;
-mod table;
+mod two_steps;
 
 use std::sync::Arc;
 
@@ -86,7 +86,18 @@ pub(crate) fn aggregate(
     context: &Arc<ExecContext>,
 ) -> Result<Box<dyn Source>> {
     let input = std::mem::replace(&mut *aggregation.input, Plan::one_row());
-    let source = execute_for(input, true, context)?;
+    aggregate_rows(execute_for(input, true, context)?, aggregation, context)
+}
+
+/// Runs an aggregation over the rows of a source; its own input does not matter.
+fn aggregate_rows(
+    source: Box<dyn Source>,
+    aggregation: Aggregation,
+    context: &Arc<ExecContext>,
+) -> Result<Box<dyn Source>> {
+    if let Some((first, second)) = two_steps::split(&aggregation, source.as_ref()) {
+        return aggregate_rows(aggregate_rows(source, first, context)?, second, context);
+    }
     let shared = Arc::new(prepare(aggregation, source.as_ref(), context)?);
     let mut lanes = Vec::new();
     for _ in 0..lane_count(source.as_ref(), context) {
@@ -143,6 +154,30 @@ fn prepare(
         decision: Mutex::new(None),
         hasher: hashbrown::DefaultHashBuilder::default(),
     })
+}
+
+/// Groups whose keys are codes of the dictionaries that the input had.
+struct InMemory {
+    blocks: Materialized,
+    dictionaries: Vec<Option<Arc<dyn Dictionary>>>,
+}
+
+impl Source for InMemory {
+    fn reader(&self) -> Result<Box<dyn BlockReader>> {
+        self.blocks.reader()
+    }
+
+    fn lanes(&self) -> usize {
+        self.blocks.lanes()
+    }
+
+    fn rows(&self) -> Option<usize> {
+        self.blocks.rows()
+    }
+
+    fn dictionary(&self, column: usize) -> Option<Arc<dyn Dictionary>> {
+        self.dictionaries.get(column).cloned().flatten()
+    }
 }
 
 impl Shared {
@@ -215,11 +250,16 @@ impl Shared {
     fn batch(&self, lane: &mut Lane, block: Block) -> Result<Batch> {
         let mut columns = self.evaluator.evaluate(&block)?;
         let arguments = columns.split_off(self.key_types.len());
-        let keys = if columns.is_empty() {
+        let mut keys = if columns.is_empty() {
             Packed::Narrow(Vec::new())
         } else {
             lane.encoder.encode(&columns, block.rows())?
         };
+        if self.calls.is_empty() && !columns.is_empty() {
+            // Only the keys matter: runs collapse.
+            let rows = keys.dedup();
+            return Ok(Batch { keys, arguments: Vec::new(), rows });
+        }
         let arguments = calls::prepare_arguments(&self.calls, arguments)?;
         Ok(Batch { keys, arguments, rows: block.rows() })
     }
@@ -257,7 +297,8 @@ impl Shared {
             return self.finish_spilled(lanes);
         }
         let blocks = self.finish_in_memory(lanes)?;
-        Ok(Box::new(Materialized::new(blocks)))
+        let dictionaries = self.dictionaries.clone();
+        Ok(Box::new(InMemory { blocks: Materialized::new(blocks), dictionaries }))
     }
 
     fn finish_in_memory(self: &Arc<Self>, lanes: Vec<Lane>) -> Result<Vec<Block>> {

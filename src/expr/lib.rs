@@ -8,6 +8,7 @@ mod context;
 mod evaluate;
 mod expression;
 mod function;
+mod key_table;
 mod registry;
 mod set;
 
@@ -17,6 +18,7 @@ pub use aggregate::{
 pub use context::FunctionContext;
 pub use evaluate::Evaluator;
 pub use expression::Expr;
+pub use key_table::{KeyTable, TableKey};
 pub use function::{
     Argument, Bound, Determinism, Example, FunctionDeclaration, HigherOrderKernel, Kernel,
     LambdaCall, LambdaParameters, Nulls, PlainKernel,
