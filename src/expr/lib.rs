@@ -18,10 +18,10 @@ pub use aggregate::{
 pub use context::FunctionContext;
 pub use evaluate::Evaluator;
 pub use expression::Expr;
-pub use key_table::{KeyTable, TableKey};
 pub use function::{
     Argument, Bound, Determinism, Example, FunctionDeclaration, HigherOrderKernel, Kernel,
     LambdaCall, LambdaParameters, Nulls, PlainKernel,
 };
+pub use key_table::{KeyTable, TableKey};
 pub use registry::{BoundFunction, Registry};
 pub use set::Set;
