@@ -14,6 +14,10 @@ use engine::{Engine, EngineOptions, Head, Output, Request};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// The demo's tables and queries.
+const DEMO_SCHEMA: &str = include_str!("../sql/demo_schema.sql");
+const DEMO_QUERIES: &str = include_str!("../sql/demo.sql");
+
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Server(arguments) => serve(&arguments),
