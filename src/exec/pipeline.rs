@@ -29,6 +29,11 @@ pub trait Source: Send + Sync {
     /// How many rows there will be, at most, if that is known.
     fn rows(&self) -> Option<usize>;
 
+    /// How many rows there will be, about, judged by what was read so far; 0 where nothing is known.
+    fn expected_rows(&self) -> usize {
+        self.rows().unwrap_or(0)
+    }
+
     /// The dictionary of a column, if all blocks hold codes of that one.
     fn dictionary(&self, _column: usize) -> Option<Arc<dyn Dictionary>> {
         None
@@ -308,6 +313,10 @@ impl Source for Filtered {
         self.input.rows()
     }
 
+    fn expected_rows(&self) -> usize {
+        self.input.expected_rows()
+    }
+
     fn dictionary(&self, column: usize) -> Option<Arc<dyn Dictionary>> {
         self.input.dictionary(column)
     }
@@ -381,6 +390,7 @@ struct ProjectedReader {
 
 impl Source for Projected {
     fn reader(&self) -> Result<Box<dyn BlockReader>> {
+        self.evaluator.expect_rows(self.input.expected_rows());
         Ok(Box::new(ProjectedReader {
             input: self.input.reader()?,
             evaluator: self.evaluator.clone(),
@@ -393,6 +403,10 @@ impl Source for Projected {
 
     fn rows(&self) -> Option<usize> {
         self.input.rows()
+    }
+
+    fn expected_rows(&self) -> usize {
+        self.input.expected_rows()
     }
 
     fn dictionary(&self, column: usize) -> Option<Arc<dyn Dictionary>> {
@@ -436,6 +450,10 @@ impl Source for Picked {
 
     fn rows(&self) -> Option<usize> {
         self.input.rows()
+    }
+
+    fn expected_rows(&self) -> usize {
+        self.input.expected_rows()
     }
 
     fn dictionary(&self, column: usize) -> Option<Arc<dyn Dictionary>> {
