@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use base::{CancelToken, MemoryBudget};
+use base::{CancelToken, MemoryBudget, Reservation, Result};
 use expr::{FunctionContext, Registry};
 
 use crate::scan::Translations;
 use crate::scheduler::Scheduler;
+use crate::spill::Spill;
 
 /// What all operators of a query share.
 pub struct ExecContext {
@@ -27,6 +28,31 @@ pub struct ExecContext {
     pub settings: ExecSettings,
     /// Codes of several parts brought together, kept between queries.
     pub translations: Arc<Translations>,
+    /// Where what does not fit into the budget goes.
+    pub spill: Spill,
+}
+
+/// Where a lane holds less than this, spilling is no help against a refusal.
+const LEAST_SPILLED: usize = 1 << 20;
+
+impl ExecContext {
+    /// Grows a lane's reservation to `bytes` in all, or says that what it holds has to go to the temporary
+    /// file: beyond `most` bytes of all lanes together, or when the budget refuses.
+    ///
+    /// # Errors
+    /// MEMORY_LIMIT_EXCEEDED where spilling would free next to nothing.
+    pub(crate) fn must_spill(
+        &self,
+        held: &mut Reservation,
+        bytes: usize,
+        most: usize,
+    ) -> Result<bool> {
+        match held.resize(bytes) {
+            Ok(()) => Ok(bytes > most / self.settings.threads.max(1)),
+            Err(error) if bytes < LEAST_SPILLED => Err(error),
+            Err(_) => Ok(true),
+        }
+    }
 }
 
 /// How a query is to be run.
@@ -48,6 +74,10 @@ pub struct ExecSettings {
     pub max_rows_in_join: u64,
     /// Bytes that the right side of a join may have; 0 is any number.
     pub max_bytes_in_join: u64,
+    /// Bytes that all lanes of a sort hold before they spill.
+    pub spill_sort: usize,
+    /// Bytes that all lanes of an aggregation hold before they spill.
+    pub spill_groups: usize,
 }
 
 impl Default for ExecSettings {
@@ -61,6 +91,8 @@ impl Default for ExecSettings {
             max_bytes_to_read: 0,
             max_rows_in_join: 0,
             max_bytes_in_join: 0,
+            spill_sort: usize::MAX,
+            spill_groups: usize::MAX,
         }
     }
 }

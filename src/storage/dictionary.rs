@@ -21,6 +21,7 @@ mod writer;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::builder::BinaryViewBuilder;
 use arrow_array::cast::AsArray;
@@ -45,6 +46,8 @@ pub struct PartDictionary {
     blocks: Vec<BlockEntry>,
     file: Arc<dyn FileView>,
     cache: Arc<DictionaryCache>,
+    /// Blocks that were decoded one by one so far.
+    read_singly: AtomicU64,
 }
 
 impl fmt::Debug for PartDictionary {
@@ -78,6 +81,7 @@ impl PartDictionary {
             blocks,
             file,
             cache,
+            read_singly: AtomicU64::new(0),
         })
     }
 
@@ -96,11 +100,31 @@ impl PartDictionary {
         self.blocks.get(block).map_or(0..0, |b| b.first_code..b.first_code + b.count)
     }
 
-    /// The values of one block, read and decoded without the cache.
+    /// The values of one block, as part of the whole if that is decoded. Whoever comes back to the blocks
+    /// of a dictionary that were all read before finds the whole decoded, if the cache can hold it.
     ///
     /// # Errors
     /// CHECKSUM_DOESNT_MATCH, CORRUPTED_DATA
     pub fn block_values(&self, block: usize) -> Result<ArrayRef> {
+        let whole = match self.cache.get(self.id) {
+            Some(values) => values,
+            None => {
+                let read = self.read_singly.fetch_add(1, Ordering::Relaxed);
+                if read < self.blocks.len() as u64 || self.decoded_bytes() > self.cache.limit() {
+                    return self.read_block(block);
+                }
+                self.values()?
+            }
+        };
+        let entry = self.entry(block)?;
+        Ok(whole.slice(entry.first_code as usize, entry.count as usize))
+    }
+
+    /// Reads and decodes one block, without the cache.
+    ///
+    /// # Errors
+    /// CHECKSUM_DOESNT_MATCH, CORRUPTED_DATA
+    pub(crate) fn read_block(&self, block: usize) -> Result<ArrayRef> {
         let entry = self.entry(block)?;
         let raw = Buffer::from_vec(entry.load(self.file.as_ref())?);
         let mut views = Vec::with_capacity(entry.count as usize);
@@ -128,7 +152,7 @@ impl PartDictionary {
 
     /// Checks every block.
     pub(crate) fn check(&self) -> Result<()> {
-        (0..self.blocks.len()).try_for_each(|block| self.block_values(block).map(drop))
+        (0..self.blocks.len()).try_for_each(|block| self.read_block(block).map(drop))
     }
 
     fn entry(&self, block: usize) -> Result<&BlockEntry> {
@@ -142,6 +166,33 @@ impl PartDictionary {
             bail!(CorruptedData, "code {code} is past the {} of its dictionary", self.entries);
         }
         Ok(self.blocks.partition_point(|b| b.first_code <= code) - 1)
+    }
+
+    /// Bytes of memory that the decoded whole takes, about.
+    fn decoded_bytes(&self) -> usize {
+        let raw: u64 = self.blocks.iter().map(|b| u64::from(b.raw)).sum();
+        raw as usize + self.entries as usize * size_of::<u128>()
+    }
+
+    /// The values of codes in ascending order with their places among `len` rows, from single blocks.
+    fn lookup_singly(&self, len: usize, order: &[(u32, u32)]) -> Result<ArrayRef> {
+        let mut found: Vec<(usize, usize)> = vec![(0, 0); len];
+        let mut loaded: Vec<ArrayRef> = Vec::new();
+        let mut open = None;
+        for (code, row) in order {
+            let block = self.block_of(*code)?;
+            if open != Some(block) {
+                loaded.push(self.read_block(block)?);
+                open = Some(block);
+            }
+            let within = code - self.blocks[block].first_code;
+            found[*row as usize] = (loaded.len() - 1, within as usize);
+        }
+        let mut out = BinaryViewBuilder::with_capacity(len);
+        for (array, row) in found {
+            out.append_value(loaded[array].as_binary_view().value(row));
+        }
+        Ok(Arc::new(out.finish()))
     }
 
     /// Decodes everything into few large buffers.
@@ -209,42 +260,28 @@ impl Dictionary for PartDictionary {
     }
 
     fn lookup(&self, codes: &[u32]) -> Result<ArrayRef> {
-        let many = codes.len() * 4 >= self.blocks.len();
         if let Some(values) = self.cache.get(self.id) {
             return take(&values, codes);
         }
         let mut order: Vec<(u32, u32)> =
             codes.iter().enumerate().map(|(row, code)| (*code, row as u32)).collect();
         order.sort_unstable();
-        if many {
-            let mut touched = 0;
-            let mut last = None;
-            for (code, _) in &order {
-                let block = self.block_of(*code)?;
-                touched += usize::from(last != Some(block));
-                last = Some(block);
-            }
-            if touched * 2 > self.blocks.len() {
-                return take(&self.values()?, codes);
+        let mut touched: u64 = 0;
+        let mut next_code = 0;
+        for (code, _) in &order {
+            if *code >= next_code {
+                let block = &self.blocks[self.block_of(*code)?];
+                next_code = block.first_code + block.count;
+                touched += 1;
             }
         }
-        let mut found: Vec<(usize, usize)> = vec![(0, 0); codes.len()];
-        let mut loaded: Vec<ArrayRef> = Vec::new();
-        let mut open = None;
-        for (code, row) in order {
-            let block = self.block_of(code)?;
-            if open != Some(block) {
-                loaded.push(self.block_values(block)?);
-                open = Some(block);
-            }
-            let within = code - self.blocks[block].first_code;
-            found[row as usize] = (loaded.len() - 1, within as usize);
+        // As in ski rental: once single reads have cost as much as decoding the whole, the whole is decoded,
+        // so that all reads together cost at most twice what was needed.
+        let read = self.read_singly.fetch_add(touched, Ordering::Relaxed) + touched;
+        if read * 2 > self.blocks.len() as u64 && self.decoded_bytes() <= self.cache.limit() {
+            return take(&self.values()?, codes);
         }
-        let mut out = BinaryViewBuilder::with_capacity(codes.len());
-        for (array, row) in found {
-            out.append_value(loaded[array].as_binary_view().value(row));
-        }
-        Ok(Arc::new(out.finish()))
+        self.lookup_singly(codes.len(), &order)
     }
 }
 

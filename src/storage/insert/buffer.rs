@@ -13,11 +13,16 @@ use crate::dictionary::table::{NULL, ValueTable, values_of};
 use crate::key::{Ordinals, rank_values};
 
 /// Below so many rows a dictionary costs more than it saves.
-const MIN_DICTIONARY_ROWS: usize = 128;
+const MIN_DICTIONARY_ROWS: u64 = 128;
 
 /// Whether a column's values are kept in a dictionary.
 pub(crate) fn can_have_dictionary(data_type: &DataType) -> bool {
     matches!(data_type.inner(), DataType::String)
+}
+
+/// Whether a dictionary of so many values is worth its while for so many rows.
+pub(crate) fn dictionary_pays(distinct: u64, rows: u64) -> bool {
+    rows >= MIN_DICTIONARY_ROWS && distinct * 10 <= rows * 7
 }
 
 /// A column that is growing.
@@ -94,8 +99,7 @@ impl ColumnBuffer {
                 let uncompressed = table.uncompressed();
                 let parts = table.finish()?;
                 let rows = parts.ids.len();
-                let pays = rows >= MIN_DICTIONARY_ROWS && parts.values.len() * 10 <= rows * 7;
-                if !parts.distinct || !pays {
+                if !parts.distinct || !dictionary_pays(parts.values.len() as u64, rows as u64) {
                     return Ok(FullColumn::Values { ids: parts.ids, values: parts.values });
                 }
                 let order = sort_ids(&parts.values);

@@ -20,13 +20,13 @@ use super::{MERGED_LEVEL, Progress};
 use crate::dictionary::order::sort_ids;
 use crate::dictionary::table::{NULL, ValueTable};
 use crate::dictionary::{DictionaryWriter, PartDictionary};
+use crate::insert::buffer::dictionary_pays;
 use crate::part::layout::DictionaryEntry;
 use crate::part::segment::SegmentWriter;
 use crate::part::{ColumnChunk, Part};
 
 /// Bytes of values that are gathered at most from sources without a dictionary.
 const MOST_GATHERED: u64 = 256 << 20;
-const MIN_ROWS: u64 = 128;
 
 /// Where the codes of one source come from.
 pub(super) enum CodeSource {
@@ -66,7 +66,7 @@ pub(super) fn merge_dictionaries(
     let rows: u64 = parts.iter().map(|p| p.rows()).sum();
     let plain = chunks.iter().flatten().filter(|c| !c.is_dictionary());
     let gathered: u64 = plain.map(|c| c.uncompressed_bytes()).sum();
-    if rows < MIN_ROWS || gathered > MOST_GATHERED {
+    if gathered > MOST_GATHERED {
         return Ok(None);
     }
     let mut distinct = 0u64;
@@ -104,7 +104,9 @@ pub(super) fn merge_dictionaries(
         streams.push(Stream { values, row: 0, old: 0, codes: vec![0; old], prefix: 0 });
         rows_of.push(ids);
     }
-    if distinct * 2 > rows {
+    // Values of several sources count more than once, so this errs towards no dictionary; where all
+    // sources have one it never does, as each of them passed the same test.
+    if !dictionary_pays(distinct, rows) {
         return Ok(None);
     }
     // A nullable column's default is NULL, which has no code.
@@ -183,7 +185,7 @@ impl Stream {
         let present = match &mut self.values {
             Values::Dictionary { dictionary, array, .. } => {
                 if dictionary.blocks() > 0 {
-                    *array = dictionary.block_values(0)?;
+                    *array = dictionary.read_block(0)?;
                 }
                 !array.is_empty()
             }
@@ -210,7 +212,7 @@ impl Stream {
                     if *block == dictionary.blocks() {
                         return Ok(false);
                     }
-                    *array = dictionary.block_values(*block)?;
+                    *array = dictionary.read_block(*block)?;
                     self.row = 0;
                 }
             }
