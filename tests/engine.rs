@@ -85,6 +85,21 @@ fn flushing_waits_for_asynchronous_inserts() {
 }
 
 #[test]
+fn long_answers_break_off() {
+    let engine = open();
+    let query = |limits: &str| {
+        let query =
+            "SELECT number FROM numbers(10000000) SETTINGS result_overflow_mode = 'break', ";
+        ask(&engine, &format!("{query}{limits}")).lines().count()
+    };
+    let rows = query("max_result_rows = 10");
+    assert!((10..1_000_000).contains(&rows), "{rows} rows");
+    let rows = query("max_result_bytes = 1000");
+    assert!((100..1_000_000).contains(&rows), "{rows} rows");
+    assert_eq!(query("max_result_rows = 10000000"), 10_000_000);
+}
+
+#[test]
 fn a_user_may_run_so_many_queries_at_once() {
     let engine = open();
     let busy = Arc::clone(&engine);
