@@ -193,6 +193,10 @@ impl TableReader {
         if limit > 0 && self.context.counters.read_rows.load(Ordering::Relaxed) > limit {
             bail!(TooManyRows, "Limit for rows to read exceeded: max_rows_to_read is {limit}");
         }
+        let limit = self.context.settings.max_bytes_to_read;
+        if limit > 0 && self.context.counters.read_bytes.load(Ordering::Relaxed) > limit {
+            bail!(TooManyBytes, "Limit for bytes to read exceeded: max_bytes_to_read is {limit}");
+        }
         Ok(Some(block))
     }
 }
