@@ -42,6 +42,9 @@ pub(crate) use distinct::{KeyedCounter, distinct};
 /// Rows of a lane by which it is decided whether to partition.
 const DECIDING_ROWS: usize = 65_536;
 
+/// Blocks of a lane after which no more is learned of how many will come.
+const GUIDED_BLOCKS: usize = 8;
+
 /// Inputs smaller than this are never partitioned.
 const PARTITIONED_INPUT: usize = 1_000_000;
 
@@ -58,6 +61,7 @@ pub(crate) struct Shared {
     /// Whether the keys' codes are used as group numbers.
     identity: Option<usize>,
     decision: Mutex<Option<bool>>,
+    source: Arc<dyn Source>,
     /// Cuts the keys of all lanes alike.
     hasher: hashbrown::DefaultHashBuilder,
 }
@@ -71,6 +75,8 @@ pub(crate) struct Batch {
 
 struct Lane {
     reader: Box<dyn BlockReader>,
+    /// The first blocks, as they were counted.
+    blocks: usize,
     encoder: KeyEncoder,
     waiting: Vec<Batch>,
     waiting_rows: usize,
@@ -98,11 +104,13 @@ fn aggregate_rows(
     if let Some((first, second)) = two_steps::split(&aggregation, source.as_ref()) {
         return aggregate_rows(aggregate_rows(source, first, context)?, second, context);
     }
-    let shared = Arc::new(prepare(aggregation, source.as_ref(), context)?);
+    let source: Arc<dyn Source> = source.into();
+    let shared = Arc::new(prepare(aggregation, source.clone(), context)?);
     let mut lanes = Vec::new();
     for _ in 0..lane_count(source.as_ref(), context) {
         lanes.push(Lane {
             reader: source.reader()?,
+            blocks: 0,
             encoder: KeyEncoder::new(&shared.key_types, &shared.dictionaries),
             waiting: Vec::new(),
             waiting_rows: 0,
@@ -119,7 +127,7 @@ fn aggregate_rows(
 
 fn prepare(
     aggregation: Aggregation,
-    source: &dyn Source,
+    source: Arc<dyn Source>,
     context: &Arc<ExecContext>,
 ) -> Result<Shared> {
     let shared_dictionary = |e: &Expr| match e {
@@ -152,6 +160,7 @@ fn prepare(
         may_partition,
         identity,
         decision: Mutex::new(None),
+        source,
         hasher: hashbrown::DefaultHashBuilder::default(),
     })
 }
@@ -191,6 +200,10 @@ impl Shared {
         };
         if block.rows() == 0 {
             return Ok(Step::Again);
+        }
+        if lane.blocks < GUIDED_BLOCKS {
+            self.evaluator.expect_rows(self.source.expected_rows());
+            lane.blocks += 1;
         }
         let batch = self.batch(lane, block)?;
         if let Some(partitioned) = &mut lane.partitioned {

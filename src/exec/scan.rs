@@ -157,6 +157,16 @@ impl Source for TableScan {
         Some(rows.min(self.limit))
     }
 
+    fn expected_rows(&self) -> usize {
+        let rows = self.rows().unwrap_or(0);
+        if !self.prepared.is_filtered() {
+            return rows;
+        }
+        let taken = self.next.load(Ordering::Relaxed).min(self.morsels.len());
+        let given = self.given.load(Ordering::Relaxed);
+        (given * self.morsels.len()).checked_div(taken).unwrap_or(0).min(rows)
+    }
+
     fn dictionary(&self, column: usize) -> Option<Arc<dyn Dictionary>> {
         self.prepared.dictionary(column)
     }
