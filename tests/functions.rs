@@ -13,8 +13,9 @@ use sql::ast::{Expression, FunctionCall, Query, Statement};
 const NOT_OF_VALUES: &[&str] =
     &["isConstant", "runningDifferenceStartingWithFirstValue", "toColumnTypeName"];
 
-/// How often a column may be refused where the example has a constant. It may only shrink.
-const MOST_REFUSED: usize = 9999;
+/// How often a column may be refused where the example has a constant: ClickHouse refuses them too, but
+/// for `map...Like` and the zone of `fromUnixTimestamp`. It may only shrink.
+const MOST_REFUSED: usize = 179;
 
 fn open() -> Arc<Engine> {
     Engine::open(EngineOptions { background: false, ..EngineOptions::default() }).unwrap()
@@ -157,10 +158,6 @@ fn columns_give_what_constants_give() {
     }
     assert!(run > 1000, "only {run} queries could be made");
     report(&wrong);
-    println!("{} of {run} refused", refused.len());
-    for line in &refused {
-        println!("REFUSED {line}");
-    }
     assert!(
         refused.len() <= MOST_REFUSED,
         "{} of {run} refused:\n{}",

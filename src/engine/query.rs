@@ -10,7 +10,7 @@ use exec::{Counters, ExecContext, ExecSettings, Spill};
 use expr::{FunctionContext, Registry};
 use format::{BlockWriter, Statistics};
 use plan::{Environment, Plan, Relation, optimize, plan_query};
-use sql::ast::{Expression, SettingValue, Statement, TableName};
+use sql::ast::{Expression, InsertSource, SettingValue, Statement, TableName};
 use types::{Block, Field, Schema};
 
 use crate::engine::{Engine, VERSION};
@@ -94,6 +94,9 @@ impl<'s> Query<'s> {
         }
         if let Statement::Insert(insert) = &parsed.statement {
             self.apply(&insert.settings)?;
+            if let InsertSource::Query(query) = &insert.source {
+                self.apply(&query.last_select().settings)?;
+            }
         }
         self.refresh()?;
         self.check_readonly(&parsed.statement)?;
