@@ -21,6 +21,7 @@ mod two_steps;
 
 use std::sync::Arc;
 
+use arrow_array::{Array, ArrayRef, UInt32Array};
 use base::Result;
 use expr::{Evaluator, Expr};
 use parking_lot::Mutex;
@@ -58,6 +59,8 @@ pub(crate) struct Shared {
     pub(crate) aggregation: Aggregation,
     pub(crate) context: Arc<ExecContext>,
     may_partition: bool,
+    /// Only rows are counted, if anything: runs of equal keys collapse, and their lengths are summed.
+    runs: bool,
     /// Whether the keys' codes are used as group numbers.
     identity: Option<usize>,
     decision: Mutex<Option<bool>>,
@@ -135,7 +138,7 @@ fn prepare(
         _ => None,
     };
     let dictionaries: Vec<_> = aggregation.keys.iter().map(shared_dictionary).collect();
-    let (calls, arguments) = bind_calls(&aggregation.calls, &shared_dictionary, context)?;
+    let (mut calls, arguments) = bind_calls(&aggregation.calls, &shared_dictionary, context)?;
     let mut expressions = aggregation.keys.clone();
     expressions.extend(arguments);
     let key_types: Vec<DataType> =
@@ -144,6 +147,11 @@ fn prepare(
     let rows = source.rows().unwrap_or(usize::MAX);
     let limit = aggregation.limit.map_or(usize::MAX, |l| usize::try_from(l).unwrap_or(usize::MAX));
     let identity = encoder.only_dictionary().filter(|size| size / 2 <= rows && limit == usize::MAX);
+    let runs =
+        !key_types.is_empty() && identity.is_none() && calls.iter().all(BoundCall::counts_rows);
+    if runs {
+        calls = calls::sums_of_lengths(calls.len(), context)?;
+    }
     let may_partition = !key_types.is_empty()
         && encoder.is_shared()
         && identity.is_none()
@@ -158,6 +166,7 @@ fn prepare(
         aggregation,
         context: context.clone(),
         may_partition,
+        runs,
         identity,
         decision: Mutex::new(None),
         source,
@@ -268,10 +277,11 @@ impl Shared {
         } else {
             lane.encoder.encode(&columns, block.rows())?
         };
-        if self.calls.is_empty() && !columns.is_empty() {
-            // Only the keys matter: runs collapse.
-            let rows = keys.dedup();
-            return Ok(Batch { keys, arguments: Vec::new(), rows });
+        if self.runs && !columns.is_empty() {
+            let lengths: ArrayRef = Arc::new(UInt32Array::from(keys.collapse()));
+            let rows = lengths.len();
+            let arguments = vec![Column::Flat(lengths); self.calls.len()];
+            return Ok(Batch { keys, arguments, rows });
         }
         let arguments = calls::prepare_arguments(&self.calls, arguments)?;
         Ok(Batch { keys, arguments, rows: block.rows() })

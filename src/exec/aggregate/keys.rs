@@ -191,17 +191,25 @@ pub(crate) enum Packed {
 }
 
 impl Packed {
-    /// Drops keys that equal the one before; how many are left.
-    pub(crate) fn dedup(&mut self) -> usize {
+    /// Drops keys that equal the one before; how many rows each of those that are left stands for.
+    pub(crate) fn collapse(&mut self) -> Vec<u32> {
+        fn runs<K: Copy + PartialEq>(keys: &mut Vec<K>) -> Vec<u32> {
+            let mut lengths = Vec::with_capacity(keys.len());
+            let (mut kept, mut start) = (0, 0);
+            for row in 1..=keys.len() {
+                if row == keys.len() || keys[row] != keys[start] {
+                    keys[kept] = keys[start];
+                    kept += 1;
+                    lengths.push((row - start) as u32);
+                    start = row;
+                }
+            }
+            keys.truncate(kept);
+            lengths
+        }
         match self {
-            Packed::Narrow(keys) => {
-                keys.dedup();
-                keys.len()
-            }
-            Packed::Wide(keys) => {
-                keys.dedup();
-                keys.len()
-            }
+            Packed::Narrow(keys) => runs(keys),
+            Packed::Wide(keys) => runs(keys),
         }
     }
 }
