@@ -5,6 +5,7 @@
 
 mod golden;
 mod integers;
+mod models;
 mod others;
 mod random;
 

@@ -9,6 +9,9 @@
 //!    partitions, and each partition is grouped by one lane, in cache, when all rows are there.
 //!
 //! Groups that do not fit into memory go to a temporary file: see `spilled`.
+//!
+//! An aggregation can be cut in two: its first half gives serialized states out instead of results, its
+//! second takes such states in instead of rows (see [`Stage`]); both go the same ways.
 
 mod calls;
 mod distinct;
@@ -17,6 +20,7 @@ mod keys;
 mod output;
 mod partitioned;
 mod spilled;
+mod states;
 mod two_steps;
 
 use std::sync::Arc;
@@ -25,7 +29,7 @@ use arrow_array::{Array, ArrayRef, UInt32Array};
 use base::Result;
 use expr::{Evaluator, Expr};
 use parking_lot::Mutex;
-use plan::{Aggregation, Plan};
+use plan::{AggregateCall, Aggregation, SortKey};
 use types::{Block, Column, DataType, Dictionary};
 
 use crate::context::ExecContext;
@@ -49,6 +53,26 @@ const GUIDED_BLOCKS: usize = 8;
 /// Inputs smaller than this are never partitioned.
 const PARTITIONED_INPUT: usize = 1_000_000;
 
+/// Which half of an aggregation is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Both: rows in, results out.
+    Whole,
+    /// Rows in, a column of serialized states a call out.
+    Partial,
+    /// Such columns in, results out.
+    Merge,
+}
+
+/// What is computed over the rows of a source.
+pub(crate) struct Grouping {
+    pub(crate) keys: Vec<Expr>,
+    pub(crate) calls: Vec<AggregateCall>,
+    pub(crate) limit: Option<u64>,
+    pub(crate) top: Option<(Vec<SortKey>, u64)>,
+    pub(crate) stage: Stage,
+}
+
 /// What all lanes of an aggregation share.
 pub(crate) struct Shared {
     pub(crate) evaluator: Arc<Evaluator>,
@@ -56,7 +80,8 @@ pub(crate) struct Shared {
     pub(crate) dictionaries: Vec<Option<Arc<dyn Dictionary>>>,
     pub(crate) calls: Vec<BoundCall>,
     pub(crate) limit: usize,
-    pub(crate) aggregation: Aggregation,
+    pub(crate) top: Option<(Vec<SortKey>, u64)>,
+    pub(crate) stage: Stage,
     pub(crate) context: Arc<ExecContext>,
     may_partition: bool,
     /// Only rows are counted, if anything: runs of equal keys collapse, and their lengths are summed.
@@ -69,7 +94,7 @@ pub(crate) struct Shared {
     hasher: hashbrown::DefaultHashBuilder,
 }
 
-/// A block's keys and arguments, evaluated.
+/// A block's keys and arguments, evaluated; when states are merged, the states are the arguments.
 pub(crate) struct Batch {
     pub(crate) keys: Packed,
     pub(crate) arguments: Vec<Column>,
@@ -91,24 +116,24 @@ struct Lane {
 
 /// Runs an aggregation over its input.
 pub(crate) fn aggregate(
-    mut aggregation: Aggregation,
-    context: &Arc<ExecContext>,
-) -> Result<Box<dyn Source>> {
-    let input = std::mem::replace(&mut *aggregation.input, Plan::one_row());
-    aggregate_rows(execute_for(input, true, context)?, aggregation, context)
-}
-
-/// Runs an aggregation over the rows of a source; its own input does not matter.
-fn aggregate_rows(
-    source: Box<dyn Source>,
     aggregation: Aggregation,
     context: &Arc<ExecContext>,
 ) -> Result<Box<dyn Source>> {
-    if let Some((first, second)) = two_steps::split(&aggregation, source.as_ref()) {
-        return aggregate_rows(aggregate_rows(source, first, context)?, second, context);
+    let Aggregation { input, keys, calls, limit, top, .. } = aggregation;
+    let source = execute_for(*input, true, context)?;
+    group(source.into(), Grouping { keys, calls, limit, top, stage: Stage::Whole }, context)
+}
+
+/// Groups the rows of a source.
+pub(crate) fn group(
+    source: Arc<dyn Source>,
+    grouping: Grouping,
+    context: &Arc<ExecContext>,
+) -> Result<Box<dyn Source>> {
+    if let Some((first, second)) = two_steps::split(&grouping, source.as_ref()) {
+        return group(group(source, first, context)?.into(), second, context);
     }
-    let source: Arc<dyn Source> = source.into();
-    let shared = Arc::new(prepare(aggregation, source.clone(), context)?);
+    let shared = Arc::new(prepare(grouping, source.clone(), context)?);
     let mut lanes = Vec::new();
     for _ in 0..lane_count(source.as_ref(), context) {
         lanes.push(Lane {
@@ -129,26 +154,35 @@ fn aggregate_rows(
 }
 
 fn prepare(
-    aggregation: Aggregation,
+    grouping: Grouping,
     source: Arc<dyn Source>,
     context: &Arc<ExecContext>,
 ) -> Result<Shared> {
+    let Grouping { mut keys, calls, limit, top, stage } = grouping;
+    let key_types: Vec<DataType> =
+        keys.iter().map(|k| k.data_type().without_low_cardinality()).collect();
     let shared_dictionary = |e: &Expr| match e {
         Expr::Column { index, .. } => source.dictionary(*index),
         _ => None,
     };
-    let dictionaries: Vec<_> = aggregation.keys.iter().map(shared_dictionary).collect();
-    let (mut calls, arguments) = bind_calls(&aggregation.calls, &shared_dictionary, context)?;
-    let mut expressions = aggregation.keys.clone();
+    // Codes mean nothing outside, so states that leave are of values.
+    let codes = |e: &Expr| if stage == Stage::Whole { shared_dictionary(e) } else { None };
+    let (mut calls, mut arguments) = bind_calls(&calls, &codes, context)?;
+    if stage == Stage::Merge {
+        keys = keys.iter().enumerate().map(|(at, k)| Expr::column(at, k.data_type())).collect();
+        arguments = calls::states_as_arguments(&mut calls, keys.len());
+    }
+    let dictionaries: Vec<_> = keys.iter().map(shared_dictionary).collect();
+    let mut expressions = keys;
     expressions.extend(arguments);
-    let key_types: Vec<DataType> =
-        aggregation.keys.iter().map(|k| k.data_type().without_low_cardinality()).collect();
     let encoder = KeyEncoder::new(&key_types, &dictionaries);
     let rows = source.rows().unwrap_or(usize::MAX);
-    let limit = aggregation.limit.map_or(usize::MAX, |l| usize::try_from(l).unwrap_or(usize::MAX));
+    let limit = limit.map_or(usize::MAX, |l| usize::try_from(l).unwrap_or(usize::MAX));
     let identity = encoder.only_dictionary().filter(|size| size / 2 <= rows && limit == usize::MAX);
-    let runs =
-        !key_types.is_empty() && identity.is_none() && calls.iter().all(BoundCall::counts_rows);
+    let runs = stage == Stage::Whole
+        && !key_types.is_empty()
+        && identity.is_none()
+        && calls.iter().all(BoundCall::counts_rows);
     if runs {
         calls = calls::sums_of_lengths(calls.len(), context)?;
     }
@@ -163,7 +197,8 @@ fn prepare(
         dictionaries,
         calls,
         limit,
-        aggregation,
+        top,
+        stage,
         context: context.clone(),
         may_partition,
         runs,
@@ -234,7 +269,7 @@ impl Shared {
     }
 
     fn add(&self, lane: &mut Lane, batch: &Batch) -> Result<()> {
-        lane.groups.add(batch, &self.calls, self.limit)?;
+        lane.groups.add(batch, self)?;
         let bytes = lane.groups.memory() + lane.encoder.memory();
         if self.must_spill(lane, bytes)? {
             self.spill(lane)?;
@@ -258,7 +293,7 @@ impl Shared {
         let most = self.context.settings.spill_groups / self.context.settings.threads.max(1);
         for batch in partitioned.into_batches() {
             self.context.cancel.check()?;
-            lane.groups.add(&batch, &self.calls, self.limit)?;
+            lane.groups.add(&batch, self)?;
             // The rows are still held, so groups may only take as much again.
             if lane.groups.memory() > gathered.min(most) {
                 self.spill(lane)?;
@@ -304,7 +339,7 @@ impl Shared {
             lane.partitioned = Some(partitioned);
         } else {
             for batch in waiting {
-                lane.groups.add(&batch, &self.calls, self.limit)?;
+                lane.groups.add(&batch, self)?;
             }
         }
         Ok(())

@@ -9,11 +9,13 @@
 
 mod aggregate;
 mod context;
+mod fragment;
 mod join;
 mod limit;
 mod metadata;
 mod order;
 mod pipeline;
+mod project;
 mod rows;
 mod scan;
 mod scheduler;
@@ -22,6 +24,7 @@ mod spill;
 mod top_scan;
 
 pub use context::{Counters, ExecContext, ExecSettings};
+pub use fragment::{Worker, merge_partials, run_fragment};
 pub use pipeline::{BlockReader, Source, collect, execute, stream};
 pub use scan::{ScanReport, Translations, explain_scan};
 pub use scheduler::Scheduler;

@@ -47,11 +47,11 @@ pub(crate) fn answer(
         return Ok(None);
     }
     let Some((scan, picked)) = scan_below(&aggregation.input) else { return Ok(None) };
-    let plan::Source::Table(snapshot) = &scan.source else { return Ok(None) };
+    let Some((scan, snapshot)) = scan.of_parts()? else { return Ok(None) };
     if !snapshot.memory.is_empty() || scan.limit.is_some() {
         return Ok(None);
     }
-    let types: Vec<DataType> = scan.schema.fields().iter().map(|f| f.data_type.clone()).collect();
+    let types = scan.types();
     let facts: Option<Vec<Fact>> =
         aggregation.calls.iter().map(|call| fact(call, &picked, &types)).collect();
     let Some(facts) = facts else { return Ok(None) };
@@ -63,7 +63,7 @@ pub(crate) fn answer(
     }
     let mut known = vec![Known { rows: 0, sum: 0, min: i128::MAX, max: i128::MIN }; types.len()];
     let mut rows = 0u64;
-    let prepared = Arc::new(PreparedScan::new(scan.clone(), context)?);
+    let prepared = Arc::new(PreparedScan::new(&scan, &snapshot.parts, context)?);
     let mut reader = GranuleReader::new(prepared.clone());
     let wanted: Vec<usize> = facts.iter().filter_map(|f| f.column()).collect();
     let mut unknown = Vec::new();

@@ -16,9 +16,10 @@ use types::{Block, Column, Dictionary};
 
 use crate::context::ExecContext;
 use crate::scheduler::Step;
-use crate::{aggregate, join, limit, metadata, scan, sort, top_scan};
+use crate::{aggregate, join, limit, metadata, project, scan, sort, top_scan};
 
 pub use stream::stream;
+pub(crate) use stream::stream_source;
 
 /// Rows that lanes can read side by side.
 pub trait Source: Send + Sync {
@@ -70,14 +71,7 @@ pub(crate) fn execute_for(
             context: context.clone(),
         }),
         Plan::Project { input, expressions, .. } => {
-            let input = execute_for(*input, codes, context)?;
-            if expressions.iter().all(|e| matches!(e, Expr::Column { .. })) {
-                let columns = expressions.iter().flat_map(Expr::columns).collect();
-                Box::new(Picked { input, columns })
-            } else {
-                let evaluator = evaluator(&expressions, context)?;
-                Box::new(Projected { input, expressions, evaluator })
-            }
+            project::project(execute_for(*input, codes, context)?, expressions, context)?
         }
         Plan::Aggregate(aggregation) => match metadata::answer(&aggregation, context)? {
             Some(block) => Box::new(Materialized::new(vec![block])),
@@ -291,102 +285,6 @@ pub(crate) fn truth(condition: &ArrayRef) -> Result<BooleanBuffer> {
         Some(nulls) => &set & nulls.inner(),
         None => set,
     })
-}
-
-/// Expressions over each block.
-struct Projected {
-    input: Box<dyn Source>,
-    expressions: Vec<Expr>,
-    evaluator: Arc<Evaluator>,
-}
-
-struct ProjectedReader {
-    input: Box<dyn BlockReader>,
-    evaluator: Arc<Evaluator>,
-}
-
-impl Source for Projected {
-    fn reader(&self) -> Result<Box<dyn BlockReader>> {
-        self.evaluator.expect_rows(self.input.expected_rows());
-        Ok(Box::new(ProjectedReader {
-            input: self.input.reader()?,
-            evaluator: self.evaluator.clone(),
-        }))
-    }
-
-    fn lanes(&self) -> usize {
-        self.input.lanes()
-    }
-
-    fn rows(&self) -> Option<usize> {
-        self.input.rows()
-    }
-
-    fn expected_rows(&self) -> usize {
-        self.input.expected_rows()
-    }
-
-    fn dictionary(&self, column: usize) -> Option<Arc<dyn Dictionary>> {
-        match self.expressions.get(column) {
-            Some(Expr::Column { index, .. }) => self.input.dictionary(*index),
-            _ => None,
-        }
-    }
-}
-
-impl BlockReader for ProjectedReader {
-    fn next(&mut self) -> Result<Option<Block>> {
-        let Some(block) = self.input.next()? else { return Ok(None) };
-        if block.rows() == 0 {
-            return Ok(Some(block));
-        }
-        let columns = self.evaluator.evaluate(&block)?;
-        Ok(Some(Block::new(columns, block.rows())))
-    }
-}
-
-/// Columns in another order.
-struct Picked {
-    input: Box<dyn Source>,
-    columns: Vec<usize>,
-}
-
-struct PickedReader {
-    input: Box<dyn BlockReader>,
-    columns: Vec<usize>,
-}
-
-impl Source for Picked {
-    fn reader(&self) -> Result<Box<dyn BlockReader>> {
-        Ok(Box::new(PickedReader { input: self.input.reader()?, columns: self.columns.clone() }))
-    }
-
-    fn lanes(&self) -> usize {
-        self.input.lanes()
-    }
-
-    fn rows(&self) -> Option<usize> {
-        self.input.rows()
-    }
-
-    fn expected_rows(&self) -> usize {
-        self.input.expected_rows()
-    }
-
-    fn dictionary(&self, column: usize) -> Option<Arc<dyn Dictionary>> {
-        self.input.dictionary(*self.columns.get(column)?)
-    }
-}
-
-impl BlockReader for PickedReader {
-    fn next(&mut self) -> Result<Option<Block>> {
-        let Some(block) = self.input.next()? else { return Ok(None) };
-        if block.rows() == 0 {
-            return Ok(Some(block));
-        }
-        let columns = self.columns.iter().map(|c| block.column(*c).clone()).collect();
-        Ok(Some(Block::new(columns, block.rows())))
-    }
 }
 
 /// The inputs of a union, one after another.

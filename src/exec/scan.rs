@@ -21,7 +21,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base::{Result, bail};
-use plan::Scan;
+use plan::{PartScan, Scan};
+use storage::Part;
 use types::{Block, Dictionary};
 
 use crate::context::ExecContext;
@@ -45,27 +46,34 @@ pub(crate) fn source(
     codes: bool,
     context: &Arc<ExecContext>,
 ) -> Result<Box<dyn Source>> {
-    match &scan.source {
-        plan::Source::Blocks(_) => blocks::source(scan, context),
-        plan::Source::Table(snapshot) => {
-            if !snapshot.memory.is_empty() || snapshot.parts.is_empty() {
-                return blocks::memory(scan, context);
-            }
-            let limit = scan.limit;
-            let prepared = Arc::new(PreparedScan::new(scan, context)?);
-            if codes {
-                prepared.unify(context)?;
-            }
-            Ok(Box::new(TableScan {
-                morsels: Arc::new(morsels(&prepared)),
-                prepared,
-                next: Arc::new(AtomicUsize::new(0)),
-                given: Arc::new(AtomicUsize::new(0)),
-                limit: limit.map_or(usize::MAX, |l| usize::try_from(l).unwrap_or(usize::MAX)),
-                context: context.clone(),
-            }))
+    match scan.of_parts()? {
+        None => blocks::source(scan, context),
+        Some((_, snapshot)) if !snapshot.memory.is_empty() || snapshot.parts.is_empty() => {
+            blocks::memory(scan, context)
         }
+        Some((plain, snapshot)) => of_parts(&plain, &snapshot.parts, codes, context),
     }
+}
+
+/// Rows of parts.
+pub(crate) fn of_parts(
+    scan: &PartScan,
+    parts: &[Arc<Part>],
+    codes: bool,
+    context: &Arc<ExecContext>,
+) -> Result<Box<dyn Source>> {
+    let prepared = Arc::new(PreparedScan::new(scan, parts, context)?);
+    if codes {
+        prepared.unify(context)?;
+    }
+    Ok(Box::new(TableScan {
+        morsels: Arc::new(morsels(&prepared)),
+        prepared,
+        next: Arc::new(AtomicUsize::new(0)),
+        given: Arc::new(AtomicUsize::new(0)),
+        limit: scan.limit.map_or(usize::MAX, |l| usize::try_from(l).unwrap_or(usize::MAX)),
+        context: context.clone(),
+    }))
 }
 
 /// How many parts and granules a scan reads, for EXPLAIN.
@@ -87,8 +95,8 @@ pub struct ScanReport {
 
 /// What a scan would read.
 pub fn explain_scan(scan: &Scan, context: &Arc<ExecContext>) -> Result<Option<ScanReport>> {
-    let plan::Source::Table(snapshot) = &scan.source else { return Ok(None) };
-    let prepared = PreparedScan::new(scan.clone(), context)?;
+    let Some((plain, snapshot)) = scan.of_parts()? else { return Ok(None) };
+    let prepared = PreparedScan::new(&plain, &snapshot.parts, context)?;
     let ranges = prepared.range_columns();
     Ok(Some(ScanReport {
         parts: snapshot.parts.len(),

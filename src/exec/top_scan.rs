@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use base::Result;
 use expr::{Evaluator, Expr};
 use parking_lot::Mutex;
-use plan::{Plan, Scan, SortKey};
+use plan::{Plan, SortKey};
 use storage::Extremes;
 use types::{Block, Column, DataType};
 
@@ -76,7 +76,7 @@ pub(crate) fn try_top(
         },
         _ => return Ok(Tried::Not(input, keys)),
     };
-    let plan::Source::Table(snapshot) = &scan.source else { return Ok(Tried::Not(input, keys)) };
+    let Some((scan, snapshot)) = scan.of_parts()? else { return Ok(Tried::Not(input, keys)) };
     if !snapshot.memory.is_empty() || snapshot.parts.is_empty() || scan.limit.is_some() {
         return Ok(Tried::Not(input, keys));
     }
@@ -92,8 +92,9 @@ pub(crate) fn try_top(
             None => k.expression.clone(),
         })
         .collect();
+    let prepared = Arc::new(PreparedScan::new(&scan, &snapshot.parts, context)?);
     let expressions = expressions.cloned();
-    let rows = first_rows(scan.clone(), &over_scan, &keys, limit as usize, context)?;
+    let rows = first_rows(prepared, &over_scan, &keys, limit as usize, context)?;
     let block = match (expressions, rows.rows()) {
         (_, 0) => return Ok(Tried::Done(Box::new(Materialized::new(Vec::new())))),
         (Some(expressions), count) => {
@@ -106,13 +107,12 @@ pub(crate) fn try_top(
 }
 
 fn first_rows(
-    scan: Scan,
+    prepared: Arc<PreparedScan>,
     over_scan: &[Expr],
     keys: &[SortKey],
     limit: usize,
     context: &Arc<ExecContext>,
 ) -> Result<Block> {
-    let prepared = Arc::new(PreparedScan::new(scan, context)?);
     prepared.unify(context)?;
     let mut needed: Vec<usize> = over_scan.iter().flat_map(Expr::columns).collect();
     needed.sort_unstable();

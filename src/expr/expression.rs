@@ -29,6 +29,7 @@ pub enum Expr {
         /// The function's canonical name.
         function: String,
         /// Its arguments.
+        #[serde(deserialize_with = "types::nested")]
         arguments: Vec<Expr>,
         /// What it returns.
         data_type: DataType,
@@ -36,6 +37,7 @@ pub enum Expr {
     /// Whether a value is in a set (a tuple for several columns).
     In {
         /// The value that is looked up.
+        #[serde(deserialize_with = "types::nested")]
         argument: Box<Expr>,
         /// Where it is looked up.
         set: Arc<Set>,
@@ -47,6 +49,7 @@ pub enum Expr {
         /// Its parameters' ids and types.
         parameters: Vec<(u32, DataType)>,
         /// What it returns.
+        #[serde(deserialize_with = "types::nested")]
         body: Box<Expr>,
     },
     /// A parameter of an enclosing lambda.

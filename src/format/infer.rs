@@ -231,20 +231,20 @@ fn text_fields(
         RowKind::Csv => settings.format_csv_null_representation.as_bytes(),
         _ => settings.format_tsv_null_representation.as_bytes(),
     };
-    // Unescaping makes an N of the NULL of TabSeparated, so that is looked for in the row.
-    let nulls: Vec<bool> = row
-        .split(|b| *b == if kind == RowKind::Csv { settings.format_csv_delimiter } else { b'\t' })
-        .map(|raw| raw.trim_ascii_end() == null)
-        .collect();
-    let quoted = kind == RowKind::Csv && row.contains(&b'"');
+    // Unescaping takes quotes off and makes an N of the NULL of TabSeparated, so both are looked for in the row.
+    let written = match kind {
+        RowKind::Csv => csv_fields_as_written(row, settings.format_csv_delimiter),
+        _ => row.split(|b| *b == b'\t').collect(),
+    };
     Ok(fields
         .into_iter()
         .enumerate()
         .map(|(at, text)| {
-            let null = nulls.get(at).copied().unwrap_or(false);
-            let guess = if null || text.is_empty() {
+            let raw = written.get(at).map_or(&b""[..], |raw| raw.trim_ascii());
+            let quoted = kind == RowKind::Csv && raw.starts_with(b"\"");
+            let guess = if raw == null || text.is_empty() {
                 Guess::Unknown
-            } else if quoted && in_quotes(row, &text) && !text.starts_with(b"[") {
+            } else if quoted && !text.starts_with(b"[") {
                 date_guess(&text, settings).unwrap_or(Guess::Type(DataType::String))
             } else {
                 text_guess(&text, settings)
@@ -254,10 +254,22 @@ fn text_fields(
         .collect())
 }
 
-/// Whether a text stands in double quotes in its row.
-fn in_quotes(row: &[u8], text: &[u8]) -> bool {
-    let quoted = [b"\"", text, b"\""].concat();
-    memchr::memmem::find(row, &quoted).is_some()
+/// The fields of a row of CSV with their quotes.
+fn csv_fields_as_written(row: &[u8], delimiter: u8) -> Vec<&[u8]> {
+    let (mut fields, mut start, mut quoted) = (Vec::new(), 0, false);
+    for (at, byte) in row.iter().enumerate() {
+        // A quote within bare text is text.
+        if *byte == b'"' && (quoted || row[start..at].trim_ascii().is_empty()) {
+            quoted = !quoted;
+        } else if *byte == b'"' && row[start..at].trim_ascii_start().starts_with(b"\"") {
+            quoted = true;
+        } else if *byte == delimiter && !quoted {
+            fields.push(&row[start..at]);
+            start = at + 1;
+        }
+    }
+    fields.push(&row[start..]);
+    fields
 }
 
 fn key_values(bytes: &[u8], settings: &FormatSettings) -> Result<Columns> {

@@ -12,6 +12,8 @@
 
 mod arrow_layout;
 mod binary;
+#[cfg(test)]
+mod conformance;
 mod convert;
 mod declaration;
 mod guess;

@@ -7,6 +7,7 @@
 mod analyze;
 mod environment;
 mod explain;
+mod fragment;
 mod logical;
 mod optimize;
 
@@ -15,6 +16,9 @@ pub use environment::{
     BlockSource, BlockStream, ColumnKind, Environment, Relation, RelationColumn, RelationSource,
 };
 pub use explain::explain;
+pub use fragment::{
+    FRAGMENT_VERSION, Fragment, PartScan, PartialAggregation, ReadColumn, WIDEST_FRAGMENT,
+};
 pub use logical::{
     AggregateCall, Aggregation, ArrayJoin, Join, JoinKind, JoinStrictness, Plan, Scan, SortKey,
     Source,

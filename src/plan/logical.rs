@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use expr::Expr;
+use serde::{Deserialize, Serialize};
 use types::{Block, DataType, Field, Schema, Value};
 
 use crate::environment::BlockSource;
@@ -138,7 +139,7 @@ pub struct Aggregation {
 }
 
 /// An aggregate function with its arguments.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AggregateCall {
     /// Its name, combinators included.
     pub function: String,

@@ -7,6 +7,7 @@
 //! A [`Store`] is an opened data folder. Rows come in by an [`Insert`], which makes [`Part`]s visible
 //! in one transaction of the catalog; they are read from a [`TableSnapshot`], part by part,
 //! [`ColumnChunk`] by column, granule by granule. Background merges keep the parts few.
+//! A [`PartReader`] opens parts on a disk without a store: they describe themselves.
 
 mod catalog;
 mod definition;
@@ -30,7 +31,7 @@ pub use dictionary::PartDictionary;
 pub use insert::{Insert, Written};
 pub use merge::{MergeInfo, MergeTotals};
 pub use part::new::new_uuid;
-pub use part::{ColumnBytes, ColumnChunk, FileRecord, Part, PartRecord};
+pub use part::{ColumnBytes, ColumnChunk, FileRecord, Part, PartAddress, PartReader, PartRecord};
 pub use store::{FullName, Problem, Store, StoreOptions};
 pub use table::{Table, TableSnapshot};
 pub use zone::{Extremes, Prefix16, ZoneMap};

@@ -9,6 +9,7 @@
 mod chunk;
 pub(crate) mod layout;
 pub(crate) mod new;
+mod reader;
 mod record;
 pub(crate) mod segment;
 
@@ -25,12 +26,14 @@ use parking_lot::Mutex;
 use types::DataType;
 
 pub use chunk::ColumnChunk;
+pub(crate) use reader::describe;
+pub use reader::{PartAddress, PartReader};
 pub use record::{FileRecord, PartRecord};
 pub(crate) use record::{parts_folder, table_folder};
 
 use crate::dictionary::cache::DictionaryCache;
 use crate::wire::{Reader, put, put_bytes};
-use layout::{BlobReference, Directory};
+use layout::Directory;
 
 /// What all parts of a store share.
 #[derive(Debug)]
@@ -127,7 +130,12 @@ impl Part {
 
     /// Where it lies, below the disk's root.
     pub fn folder(&self) -> String {
-        format!("{}/{}", parts_folder(&self.record.table), self.record.id)
+        self.address().folder()
+    }
+
+    /// Names it for whoever reaches the disk but not the catalog.
+    pub fn address(&self) -> PartAddress {
+        PartAddress { table: self.record.table.clone(), id: self.record.id.clone() }
     }
 
     /// A column's data; `None` where the part is older than the column.
@@ -194,7 +202,7 @@ impl Part {
             checksum = crc32c::crc32c_append(checksum, &bytes);
             at += length as u64;
         }
-        let recorded = self.record.files.first().map_or(0, |f| f.checksum);
+        let recorded = self.record.files.first().and_then(|f| f.checksum);
         // The parts are checked before the whole, to name what is damaged.
         for entry in &self.directory()?.columns {
             if let Some(column) = self.column(entry.id)? {
@@ -202,7 +210,7 @@ impl Part {
             }
         }
         self.key_at()?;
-        if checksum != recorded {
+        if let Some(recorded) = recorded.filter(|recorded| *recorded != checksum) {
             return Err(self.blame(error!(
                 ChecksumDoesntMatch,
                 "checksum of the whole file is {checksum:08x}, the catalog has {recorded:08x}"
@@ -291,13 +299,4 @@ fn decode_primary_index(bytes: &bytes::Bytes, rows: usize) -> Result<Vec<ArrayRe
         keys.push(array);
     }
     Ok(keys)
-}
-
-/// Reads the description at a part's end, to rebuild a lost catalog.
-pub(crate) fn read_description(file: &dyn FileView) -> Result<(Directory, layout::Description)> {
-    let (directory, reference): (Directory, BlobReference) = Directory::read(file)?;
-    let json = reference.read(file)?;
-    let description = serde_json::from_slice(&json)
-        .map_err(|e| error!(CorruptedData, "the part's description cannot be read: {e}"))?;
-    Ok((directory, description))
 }

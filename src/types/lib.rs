@@ -25,6 +25,7 @@ mod block;
 mod column;
 mod data_type;
 mod dictionary;
+mod nesting;
 mod parse;
 mod physical;
 mod supertype;
@@ -35,6 +36,7 @@ pub use block::{Block, Field, Schema};
 pub use column::{Column, DictionaryColumn};
 pub use data_type::{DataType, EnumValues, IntervalKind, TupleField};
 pub use dictionary::{Dictionary, MemoryDictionary};
+pub use nesting::{NESTING_LIMIT, nested};
 pub use physical::{
     Physical, array_from_values, default_array, item_field, struct_fields, value_at,
 };

@@ -18,9 +18,9 @@ pub enum Value {
     /// String, FixedString, aggregate state.
     Bytes(Arc<[u8]>),
     /// Array, or map as an array of tuples of two.
-    Array(Arc<[Value]>),
+    Array(#[serde(deserialize_with = "crate::nested")] Arc<[Value]>),
     /// Tuple.
-    Tuple(Arc<[Value]>),
+    Tuple(#[serde(deserialize_with = "crate::nested")] Arc<[Value]>),
 }
 
 impl Value {

@@ -98,6 +98,14 @@ pub(crate) fn sums_of_lengths(count: usize, context: &ExecContext) -> Result<Vec
     (0..count).map(bind).collect()
 }
 
+/// Gives each call its serialized states as its only argument: columns that stand behind the keys.
+pub(crate) fn states_as_arguments(calls: &mut [BoundCall], keys: usize) -> Vec<Expr> {
+    for (at, call) in calls.iter_mut().enumerate() {
+        call.arguments = at..at + 1;
+    }
+    (0..calls.len()).map(|at| Expr::column(keys + at, DataType::String)).collect()
+}
+
 /// Arguments in the form that the functions are bound to.
 pub(crate) fn prepare_arguments(
     calls: &[BoundCall],

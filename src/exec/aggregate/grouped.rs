@@ -3,9 +3,9 @@
 use base::{Result, bail};
 use expr::{Accumulator, KeyTable, TableKey};
 
-use super::Batch;
 use super::calls::BoundCall;
 use super::keys::Packed;
+use super::{Batch, Shared, Stage};
 
 /// Groups with their states.
 pub(crate) struct Groups {
@@ -74,8 +74,12 @@ impl Groups {
         }
     }
 
-    /// Takes rows in.
-    pub(crate) fn add(&mut self, batch: &Batch, calls: &[BoundCall], limit: usize) -> Result<()> {
+    /// Takes rows in, or states.
+    pub(crate) fn add(&mut self, batch: &Batch, shared: &Shared) -> Result<()> {
+        let (calls, limit) = (&shared.calls, shared.limit);
+        if shared.stage == Stage::Merge {
+            return self.add_states(batch, limit);
+        }
         if let Table::One { .. } = self.table {
             self.ensure_one();
             for (state, call) in self.states.iter_mut().zip(calls) {
@@ -136,6 +140,17 @@ impl Groups {
         };
         self.states.iter_mut().for_each(|s| s.resize(count));
         Ok(())
+    }
+
+    /// Puts so many rows into the only group of an aggregation without keys; false where there are keys.
+    pub(super) fn number_one(&mut self, rows: usize) -> bool {
+        if !matches!(self.table, Table::One { .. }) {
+            return false;
+        }
+        self.ensure_one();
+        self.groups.clear();
+        self.groups.resize(rows, 0);
+        true
     }
 
     /// The states, and the groups found by the last call of `number`.

@@ -1,4 +1,5 @@
-//! Groups -> blocks; where only the first groups in an order are wanted, only these.
+//! Groups -> blocks; where only the first groups in an order are wanted, only these. Of groups whose results are
+//! not finished the blocks hold states.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt32Type;
@@ -7,9 +8,9 @@ use base::{Error, Result};
 use plan::SortKey;
 use types::{Block, Column, DictionaryColumn};
 
-use super::Shared;
 use super::grouped::Groups;
 use super::keys::KeyEncoder;
+use super::{Shared, Stage};
 use crate::sort::smallest;
 
 /// Rows of a block that is given out.
@@ -22,7 +23,7 @@ pub(super) fn blocks(
     groups: &mut Groups,
 ) -> Result<Vec<Block>> {
     let count = groups.len().min(if shared.key_types.is_empty() { 1 } else { usize::MAX });
-    if let Some((keys, rows)) = &shared.aggregation.top
+    if let Some((keys, rows)) = &shared.top
         && let Ok(rows) = usize::try_from(*rows)
         && count > rows.saturating_mul(2)
     {
@@ -95,6 +96,10 @@ fn some(
     let packed: Vec<u128> = chosen.iter().map(|g| groups.packed_key(*g as usize)).collect();
     let mut columns =
         if shared.key_types.is_empty() { Vec::new() } else { encoder.decode(&packed)? };
+    if shared.stage == Stage::Partial {
+        columns.extend(groups.state_columns(chosen)?);
+        return Ok(Block::new(columns, chosen.len()));
+    }
     let contiguous = chosen.windows(2).all(|w| w[0] + 1 == w[1]);
     for call in 0..shared.calls.len() {
         let state = &mut groups.states[call];

@@ -183,7 +183,7 @@ fn group(shared: &Shared, cuts: &[Cut], partition: usize) -> Result<Groups> {
             Packed::Wide(keys) => Packed::Wide(keys[first..end].to_vec()),
         };
         let arguments = cut.arguments.iter().map(|a| a.slice(first, end - first)).collect();
-        groups.add(&Batch { keys, arguments, rows: end - first }, &shared.calls, usize::MAX)?;
+        groups.add(&Batch { keys, arguments, rows: end - first }, shared)?;
     }
     if groups.len() > rows {
         bail!(LogicalError, "more groups than rows");

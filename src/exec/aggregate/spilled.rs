@@ -1,8 +1,7 @@
 //! Groups that do not fit into memory.
 //!
 //! 1. A lane that holds too much cuts its groups by a hash of their keys' values into partitions and
-//!    appends each piece to the query's temporary file: key columns, then a column of serialized states for every
-//!    call. It goes on with no groups.
+//!    appends each piece to the query's temporary file: key columns, then columns of states (see `states`). It goes on with no groups.
 //! 2. When one lane has done so, all do at their end. Then partitions are read back one by one, equal keys
 //!    brought together and given out, while the source is read.
 //!
@@ -13,10 +12,8 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use arrow_array::builder::BinaryViewBuilder;
-use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, UInt32Array};
-use base::{Reservation, Result, bail};
+use arrow_array::{ArrayRef, UInt32Array};
+use base::{Reservation, Result};
 use types::{Block, Column};
 
 use super::grouped::Groups;
@@ -44,7 +41,7 @@ impl SpilledGroups {
 impl Shared {
     /// Puts the groups of a lane into the temporary file.
     pub(super) fn spill(&self, lane: &mut Lane) -> Result<()> {
-        let mut groups = std::mem::replace(&mut lane.groups, Groups::new(&self.calls, false, None));
+        let groups = std::mem::replace(&mut lane.groups, Groups::new(&self.calls, false, None));
         let spilled = lane.spilled.get_or_insert_with(SpilledGroups::new);
         let met: Vec<u32> =
             (0..groups.len() as u32).filter(|g| groups.is_met(*g as usize)).collect();
@@ -55,18 +52,7 @@ impl Shared {
             let keys = keys.iter().map(Column::to_flat).collect::<Result<Vec<ArrayRef>>>()?;
             let (order, offsets) = self.partitions(&keys, chunk.len());
             let mut columns: Vec<Column> = keys.into_iter().map(Column::Flat).collect();
-            for state in &mut groups.states {
-                let mut states = BinaryViewBuilder::with_capacity(chunk.len());
-                let mut bytes = Vec::new();
-                for group in chunk {
-                    bytes.clear();
-                    state.serialize(*group as usize, &mut bytes)?;
-                    states.try_append_value(&bytes).map_err(|e| {
-                        base::error!(TooLargeStringSize, "A state cannot be spilled: {e}")
-                    })?;
-                }
-                columns.push(Column::Flat(Arc::new(states.finish())));
-            }
+            columns.extend(groups.state_columns(chunk)?);
             let block = Block::new(columns, chunk.len());
             for (partition, segments) in spilled.0.iter_mut().enumerate() {
                 let rows = &order[offsets[partition]..offsets[partition + 1]];
@@ -201,22 +187,4 @@ fn load(shared: &Shared, segments: &[Segment], held: &mut Reservation) -> Result
         return Ok(Vec::new());
     }
     output::blocks(shared, &encoder, &mut groups)
-}
-
-impl Groups {
-    /// Takes serialized states into the groups found by the last call of `number`.
-    fn take_states(&mut self, columns: &[Column]) -> Result<()> {
-        let (states, groups) = self.states_and_numbers();
-        for (state, column) in states.iter_mut().zip(columns) {
-            let column = column.to_flat()?;
-            let bytes = column.as_binary_view();
-            if bytes.len() != groups.len() {
-                bail!(LogicalError, "spilled states of another number of groups");
-            }
-            for (row, group) in groups.iter().enumerate() {
-                state.deserialize(*group, &mut bytes.value(row))?;
-            }
-        }
-        Ok(())
-    }
 }

@@ -5,25 +5,26 @@
 //! calls come along if results of parts can be put together: sums, counts, extremes.
 
 use expr::Expr;
-use plan::{AggregateCall, Aggregation, Plan};
-use types::{DataType, Schema};
+use plan::AggregateCall;
+use types::DataType;
 
 use super::keys::{KeyEncoder, fixed_width};
+use super::{Grouping, Stage};
 use crate::pipeline::Source;
 
 /// Inputs smaller than this are counted in one step.
 const LEAST_ROWS: usize = 100_000;
 
 /// The two steps of an aggregation, if it has distinct counts of one number, and keys that are compared as bits.
-pub(super) fn split(
-    aggregation: &Aggregation,
-    source: &dyn Source,
-) -> Option<(Aggregation, Aggregation)> {
-    let counted = counted(aggregation)?;
-    if aggregation.limit.is_some() || source.rows().is_some_and(|rows| rows < LEAST_ROWS) {
+pub(super) fn split(grouping: &Grouping, source: &dyn Source) -> Option<(Grouping, Grouping)> {
+    let counted = counted(grouping)?;
+    if grouping.stage != Stage::Whole {
         return None;
     }
-    let mut keys = aggregation.keys.clone();
+    if grouping.limit.is_some() || source.rows().is_some_and(|rows| rows < LEAST_ROWS) {
+        return None;
+    }
+    let mut keys = grouping.keys.clone();
     if keys.contains(&counted) {
         return None;
     }
@@ -41,7 +42,7 @@ pub(super) fn split(
         return None;
     }
     let (mut first_calls, mut second_calls) = (Vec::new(), Vec::new());
-    for call in &aggregation.calls {
+    for call in &grouping.calls {
         let (function, arguments) = if call.function == "uniqExact" {
             ("count", vec![Expr::column(keys.len() - 1, counted.data_type())])
         } else {
@@ -57,29 +58,21 @@ pub(super) fn split(
         });
     }
     let of_first = |at: usize| Expr::column(at, keys[at].data_type());
-    let second = Aggregation {
-        input: Box::new(Plan::one_row()),
-        keys: (0..aggregation.keys.len()).map(of_first).collect(),
+    let second = Grouping {
+        keys: (0..grouping.keys.len()).map(of_first).collect(),
         calls: second_calls,
-        schema: aggregation.schema.clone(),
         limit: None,
-        top: aggregation.top.clone(),
+        top: grouping.top.clone(),
+        stage: Stage::Whole,
     };
-    let first = Aggregation {
-        input: Box::new(Plan::one_row()),
-        keys,
-        calls: first_calls,
-        schema: Schema::new(Vec::new()),
-        limit: None,
-        top: None,
-    };
+    let first = Grouping { keys, calls: first_calls, limit: None, top: None, stage: Stage::Whole };
     Some((first, second))
 }
 
 /// What is counted, if it is one integer and all other calls can be put together.
-fn counted(aggregation: &Aggregation) -> Option<Expr> {
+fn counted(grouping: &Grouping) -> Option<Expr> {
     let mut counted: Option<&Expr> = None;
-    for call in &aggregation.calls {
+    for call in &grouping.calls {
         if call.function != "uniqExact" {
             merging(call)?;
             continue;

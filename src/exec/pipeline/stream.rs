@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use plan::Plan;
 use types::Block;
 
-use super::{BlockReader, execute, lane_count};
+use super::{BlockReader, Source, execute, lane_count};
 use crate::context::ExecContext;
 use crate::scheduler::{Run, Step};
 
@@ -20,7 +20,16 @@ pub fn stream(
     consume: &mut dyn FnMut(Block) -> Result<()>,
 ) -> Result<()> {
     let source = execute(plan, context)?;
-    let count = lane_count(source.as_ref(), context);
+    stream_source(source.as_ref(), context, consume)
+}
+
+/// Hands a source's blocks to `consume` in the calling thread as they come.
+pub(crate) fn stream_source(
+    source: &dyn Source,
+    context: &Arc<ExecContext>,
+    consume: &mut dyn FnMut(Block) -> Result<()>,
+) -> Result<()> {
+    let count = lane_count(source, context);
     if count == 1 {
         let mut reader = source.reader()?;
         if source.rows().is_some_and(|rows| rows <= 4 * context.settings.block_rows) {

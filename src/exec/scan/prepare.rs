@@ -1,5 +1,6 @@
 //! What a scan will read: decided once per query and part.
 
+use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -7,9 +8,9 @@ use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
 use base::{Result, bail};
 use expr::{Evaluator, Expr};
 use parking_lot::{Mutex, RwLock};
-use plan::Scan;
+use plan::{PartScan, ReadColumn};
 use storage::{ColumnChunk, Extremes, Part};
-use types::{Column, DataType, Dictionary, default_array};
+use types::{Column, Dictionary, array_from_values};
 
 use super::global::GlobalDictionary;
 use super::predicate::{CodeSet, Shape, Verdict, test_values};
@@ -69,39 +70,33 @@ pub(crate) struct PreparedScan {
 
 impl PreparedScan {
     /// Picks parts and granules, and computes code sets.
-    pub(crate) fn new(scan: Scan, context: &Arc<ExecContext>) -> Result<PreparedScan> {
-        let plan::Source::Table(snapshot) = &scan.source else {
-            bail!(LogicalError, "a scan of parts without parts");
-        };
-        let types: Vec<DataType> =
-            scan.schema.fields().iter().map(|f| f.data_type.clone()).collect();
-        let ids = snapshot.definition.physical_columns().map(|(_, c)| c.id).collect::<Vec<u32>>();
+    pub(crate) fn new(
+        scan: &PartScan,
+        parts: &[Arc<Part>],
+        context: &Arc<ExecContext>,
+    ) -> Result<PreparedScan> {
+        let types = scan.types();
         let mut conjuncts = Vec::with_capacity(scan.filter.len());
         for expression in &scan.filter {
             conjuncts.push(Conjunct {
                 columns: expression.columns(),
                 shape: Shape::of(expression, &types, context),
-                evaluator: evaluator(std::slice::from_ref(expression), context)?,
+                evaluator: evaluator(slice::from_ref(expression), context)?,
                 expression: expression.clone(),
             });
         }
+        let default = |c: &ReadColumn| array_from_values(&c.data_type, slice::from_ref(&c.default));
         let mut prepared = PreparedScan {
-            defaults: types.iter().map(|t| default_array(t, 1)).collect::<Result<_>>()?,
+            defaults: scan.columns.iter().map(default).collect::<Result<_>>()?,
             visible: scan.visible,
             conjuncts,
             parts: Vec::new(),
             encoded: context.settings.encoded,
-            names: scan.schema.fields().iter().map(|f| f.name.clone()).collect(),
+            names: scan.columns.iter().map(|c| c.name.clone()).collect(),
         };
-        for part in &snapshot.parts {
-            let chunks = scan
-                .columns
-                .iter()
-                .map(|position| match ids.get(*position) {
-                    Some(id) => part.column(*id),
-                    None => bail!(LogicalError, "no column {position} in table {}", scan.table),
-                })
-                .collect::<Result<Vec<_>>>()?;
+        for part in parts {
+            let chunks =
+                scan.columns.iter().map(|c| chunk_of(part, c)).collect::<Result<Vec<_>>>()?;
             if let Some(part) = prepared.prepare_part(part.clone(), chunks, context)? {
                 prepared.parts.push(part);
             }
@@ -304,6 +299,24 @@ impl PreparedScan {
             })
             .collect()
     }
+}
+
+/// A column of a part, whose values must lie in memory as the scan expects.
+fn chunk_of(part: &Part, column: &ReadColumn) -> Result<Option<Arc<ColumnChunk>>> {
+    let chunk = part.column(column.id)?;
+    if let Some(chunk) = &chunk
+        && chunk.data_type().arrow_type() != column.data_type.arrow_type()
+    {
+        bail!(
+            IncorrectData,
+            "Column {} of part {} is {}, the query reads it as {}",
+            column.name,
+            part.name(),
+            chunk.data_type(),
+            column.data_type
+        );
+    }
+    Ok(chunk)
 }
 
 fn describe(shape: &Shape) -> String {

@@ -99,6 +99,15 @@ fn expression(
         .as_ref()
         .filter(|_| plan.settings.input_format_values_interpret_expressions);
     let Some(evaluate) = evaluate else {
+        if failure.is_none() && cursor.is_at_end() {
+            bail!(
+                SyntaxError,
+                "Expected ',' or ')' after the value of column {} of type {} here: {}",
+                field.name,
+                field.data_type,
+                visible(text)
+            );
+        }
         return Err(failure.unwrap_or_else(|| {
             base::error!(
                 CannotParseInputAssertionFailed,

@@ -5,6 +5,87 @@ use types::{DataType, array_from_values, value_at};
 use super::{ColumnParser, Escaping, array_to_text, write_value};
 use crate::FormatSettings;
 
+use Escaping::{Csv, Json, Quoted, Raw, TabSeparated};
+
+/// A type, a text, how it is escaped, and what is expected in which escaping.
+const CASES: &[(&str, &str, Escaping, &str, Escaping)] = &[
+    ("UInt8", "300", Raw, "44", TabSeparated),
+    ("Int8", "-129", TabSeparated, "127", Raw),
+    (
+        "UInt128",
+        "340282366920938463463374607431768211455",
+        Raw,
+        "340282366920938463463374607431768211455",
+        Json,
+    ),
+    ("Int128", "-5", Json, "-5", Quoted),
+    ("Float64", "1e400", Raw, "inf", TabSeparated),
+    ("Float64", "\"nan\"", Json, "null", Json),
+    ("Decimal(9, 3)", "1.50", Raw, "1.5", Json),
+    (
+        "Decimal(38, 10)",
+        "-123456789012345678.0123456789",
+        Quoted,
+        "-123456789012345678.0123456789",
+        Raw,
+    ),
+    ("Bool", "yes", TabSeparated, "true", Json),
+    ("String", "a\\tb\\x41\\q", TabSeparated, "a\tbA\\q", Raw),
+    ("String", "'it''s \\'x\\''", Quoted, "it's 'x'", Raw),
+    ("String", "{\"x\": [1, 2]}", Json, "\"{\"\"x\"\": [1, 2]}\"", Csv),
+    ("FixedString(4)", "ab", Raw, "'ab\\0\\0'", Quoted),
+    ("Date", "2020-01-02", Raw, "'2020-01-02'", Quoted),
+    ("Date", "18263", Json, "\"2020-01-02\"", Json),
+    ("Date32", "1860-01-01", TabSeparated, "1860-01-01", Raw),
+    ("DateTime('Europe/Berlin')", "2020-01-02 03:04:05", Raw, "2020-01-02 03:04:05", TabSeparated),
+    ("DateTime", "2200-01-01 00:00:00", Raw, "2106-02-07 06:28:15", Raw),
+    ("DateTime64(3)", "1577934245.5", Json, "\"2020-01-02 03:04:05.500\"", Json),
+    ("DateTime64(9)", "2020-01-02T03:04:05.123456789Z", Raw, "2020-01-02 03:04:05.123456789", Raw),
+    ("Enum8('a' = 1, 'b' = 2)", "b", TabSeparated, "\"b\"", Csv),
+    ("Enum16('a' = 1, 'b' = 2)", "1", Raw, "'a'", Quoted),
+    (
+        "UUID",
+        "61f0c404-5cb3-11e7-907b-a6006ad3dba0",
+        Raw,
+        "\"61f0c404-5cb3-11e7-907b-a6006ad3dba0\"",
+        Json,
+    ),
+    ("IPv4", "1.2.3.4", Raw, "1.2.3.4", TabSeparated),
+    ("IPv6", "1.2.3.4", Raw, "\"::ffff:1.2.3.4\"", Csv),
+    ("Array(String)", "['a', 'b\\'c' ,'d']", TabSeparated, "[\"a\",\"b'c\",\"d\"]", Json),
+    ("Array(Nullable(Int8))", "[1,null,NULL]", Raw, "[1,NULL,NULL]", TabSeparated),
+    (
+        "Array(DateTime)",
+        "[1577934245,'2020-01-01 00:00:00']",
+        Quoted,
+        "['2020-01-02 03:04:05','2020-01-01 00:00:00']",
+        Raw,
+    ),
+    ("Tuple(UInt8, String)", "(1,'a')", Raw, "1,\"a\"", Csv),
+    (
+        "Tuple(x UInt8, y String)",
+        "{\"y\":\"b\",\"z\":[],\"x\":1}",
+        Json,
+        "{\"x\":1,\"y\":\"b\"}",
+        Json,
+    ),
+    ("Tuple(x UInt8, y String)", "[1,\"b\"]", Json, "(1,'b')", Raw),
+    ("Map(String, Array(UInt8))", "{\"a\":[1],\"b\":[]}", Json, "{'a':[1],'b':[]}", TabSeparated),
+    ("Map(Date, UInt8)", "{'2020-01-01':1}", Quoted, "{\"2020-01-01\":1}", Json),
+    ("Nullable(Int32)", "\\N", TabSeparated, "null", Json),
+    ("Nullable(String)", "ᴺᵁᴸᴸ", Raw, "\\N", Csv),
+    ("LowCardinality(Nullable(String))", "null", Json, "NULL", Quoted),
+    ("Array(Array(String))", "\"[['a\"\"b'],[]]\"", Csv, "[['a\"b'],[]]", TabSeparated),
+    ("IntervalDay", "5", Raw, "5", Json),
+    (
+        "Array(Tuple(UInt8, Map(String, String)))",
+        "[(1,{'a':'b'})]",
+        Raw,
+        "[[1,{\"a\":\"b\"}]]",
+        Json,
+    ),
+];
+
 fn settings() -> FormatSettings {
     FormatSettings { time_zone: types::TimeZone::UTC, ..FormatSettings::default() }
 }
@@ -23,103 +104,7 @@ fn through(type_name: &str, text: &str, from: Escaping, to: Escaping) -> base::R
 
 #[test]
 fn texts_of_all_types_go_from_each_escaping_to_each() {
-    use Escaping::{Csv, Json, Quoted, Raw, TabSeparated};
-    let cases = [
-        ("UInt8", "300", Raw, "44", TabSeparated),
-        ("Int8", "-129", TabSeparated, "127", Raw),
-        (
-            "UInt128",
-            "340282366920938463463374607431768211455",
-            Raw,
-            "340282366920938463463374607431768211455",
-            Json,
-        ),
-        ("Int128", "-5", Json, "-5", Quoted),
-        ("Float64", "1e400", Raw, "inf", TabSeparated),
-        ("Float64", "\"nan\"", Json, "null", Json),
-        ("Decimal(9, 3)", "1.50", Raw, "1.5", Json),
-        (
-            "Decimal(38, 10)",
-            "-123456789012345678.0123456789",
-            Quoted,
-            "-123456789012345678.0123456789",
-            Raw,
-        ),
-        ("Bool", "yes", TabSeparated, "true", Json),
-        ("String", "a\\tb\\x41\\q", TabSeparated, "a\tbA\\q", Raw),
-        ("String", "'it''s \\'x\\''", Quoted, "it's 'x'", Raw),
-        ("String", "{\"x\": [1, 2]}", Json, "\"{\"\"x\"\": [1, 2]}\"", Csv),
-        ("FixedString(4)", "ab", Raw, "'ab\\0\\0'", Quoted),
-        ("Date", "2020-01-02", Raw, "'2020-01-02'", Quoted),
-        ("Date", "18263", Json, "\"2020-01-02\"", Json),
-        ("Date32", "1860-01-01", TabSeparated, "1860-01-01", Raw),
-        (
-            "DateTime('Europe/Berlin')",
-            "2020-01-02 03:04:05",
-            Raw,
-            "2020-01-02 03:04:05",
-            TabSeparated,
-        ),
-        ("DateTime", "2200-01-01 00:00:00", Raw, "2106-02-07 06:28:15", Raw),
-        ("DateTime64(3)", "1577934245.5", Json, "\"2020-01-02 03:04:05.500\"", Json),
-        (
-            "DateTime64(9)",
-            "2020-01-02T03:04:05.123456789Z",
-            Raw,
-            "2020-01-02 03:04:05.123456789",
-            Raw,
-        ),
-        ("Enum8('a' = 1, 'b' = 2)", "b", TabSeparated, "\"b\"", Csv),
-        ("Enum16('a' = 1, 'b' = 2)", "1", Raw, "'a'", Quoted),
-        (
-            "UUID",
-            "61f0c404-5cb3-11e7-907b-a6006ad3dba0",
-            Raw,
-            "\"61f0c404-5cb3-11e7-907b-a6006ad3dba0\"",
-            Json,
-        ),
-        ("IPv4", "1.2.3.4", Raw, "1.2.3.4", TabSeparated),
-        ("IPv6", "1.2.3.4", Raw, "\"::ffff:1.2.3.4\"", Csv),
-        ("Array(String)", "['a', 'b\\'c' ,'d']", TabSeparated, "[\"a\",\"b'c\",\"d\"]", Json),
-        ("Array(Nullable(Int8))", "[1,null,NULL]", Raw, "[1,NULL,NULL]", TabSeparated),
-        (
-            "Array(DateTime)",
-            "[1577934245,'2020-01-01 00:00:00']",
-            Quoted,
-            "['2020-01-02 03:04:05','2020-01-01 00:00:00']",
-            Raw,
-        ),
-        ("Tuple(UInt8, String)", "(1,'a')", Raw, "1,\"a\"", Csv),
-        (
-            "Tuple(x UInt8, y String)",
-            "{\"y\":\"b\",\"z\":[],\"x\":1}",
-            Json,
-            "{\"x\":1,\"y\":\"b\"}",
-            Json,
-        ),
-        ("Tuple(x UInt8, y String)", "[1,\"b\"]", Json, "(1,'b')", Raw),
-        (
-            "Map(String, Array(UInt8))",
-            "{\"a\":[1],\"b\":[]}",
-            Json,
-            "{'a':[1],'b':[]}",
-            TabSeparated,
-        ),
-        ("Map(Date, UInt8)", "{'2020-01-01':1}", Quoted, "{\"2020-01-01\":1}", Json),
-        ("Nullable(Int32)", "\\N", TabSeparated, "null", Json),
-        ("Nullable(String)", "ᴺᵁᴸᴸ", Raw, "\\N", Csv),
-        ("LowCardinality(Nullable(String))", "null", Json, "NULL", Quoted),
-        ("Array(Array(String))", "\"[['a\"\"b'],[]]\"", Csv, "[['a\"b'],[]]", TabSeparated),
-        ("IntervalDay", "5", Raw, "5", Json),
-        (
-            "Array(Tuple(UInt8, Map(String, String)))",
-            "[(1,{'a':'b'})]",
-            Raw,
-            "[[1,{\"a\":\"b\"}]]",
-            Json,
-        ),
-    ];
-    for (type_name, text, from, expected, to) in cases {
+    for &(type_name, text, from, expected, to) in CASES {
         let got = through(type_name, text, from, to);
         assert_eq!(got.as_deref().ok(), Some(expected), "{type_name} {text}: {got:?}");
     }

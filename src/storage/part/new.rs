@@ -111,7 +111,6 @@ impl PartWriter {
         primary_index: BlobReference,
     ) -> Result<NewPart> {
         let PartWriter { folder, id, outline, segment } = self;
-        let created = now_milliseconds();
         let bytes_uncompressed = columns.iter().map(|c| c.uncompressed).sum();
         let directory = Directory {
             rows: outline.rows,
@@ -120,32 +119,18 @@ impl PartWriter {
             columns,
         };
         let description = Description {
-            id: id.clone(),
+            id,
             definition: outline.definition.as_ref().clone(),
-            partition: outline.partition.clone(),
-            partition_values: outline.partition_values.clone(),
+            partition: outline.partition,
+            partition_values: outline.partition_values,
             level: outline.level,
-            created,
+            created: now_milliseconds(),
             bytes_uncompressed,
             sources: outline.sources,
         };
         let file: FileRecord = segment.finish(FILE, &directory, &description)?;
         folder.disk.sync_folder(&folder.path)?;
-        let record = PartRecord {
-            id,
-            table: outline.definition.uuid.clone(),
-            partition: outline.partition,
-            partition_values: outline.partition_values,
-            rows: outline.rows,
-            granularity: outline.granularity,
-            level: outline.level,
-            min_block: 0,
-            max_block: 0,
-            files: vec![file],
-            bytes_uncompressed,
-            created,
-            delete_mask: None,
-        };
+        let record = PartRecord::described(&description, &directory, file);
         Ok(NewPart { folder, record })
     }
 }

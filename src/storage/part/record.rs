@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use types::Value;
 
+use super::layout::{Description, Directory};
+
 /// A segment file of a part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileRecord {
@@ -10,8 +12,8 @@ pub struct FileRecord {
     pub name: String,
     /// Its size in bytes.
     pub size: u64,
-    /// CRC-32C of all its bytes.
-    pub checksum: u32,
+    /// CRC-32C of all its bytes; `None` where a part was opened by its own description, which can't hold it.
+    pub checksum: Option<u32>,
 }
 
 /// An immutable, sorted set of rows of one partition of one table, as the catalog lists it.
@@ -47,6 +49,29 @@ pub struct PartRecord {
 }
 
 impl PartRecord {
+    /// The record of a part as its file describes it; block numbers are the catalog's, and 0 here.
+    pub(crate) fn described(
+        description: &Description,
+        directory: &Directory,
+        file: FileRecord,
+    ) -> PartRecord {
+        PartRecord {
+            id: description.id.clone(),
+            table: description.definition.uuid.clone(),
+            partition: description.partition.clone(),
+            partition_values: description.partition_values.clone(),
+            rows: directory.rows,
+            granularity: directory.granularity,
+            level: description.level,
+            min_block: 0,
+            max_block: 0,
+            files: vec![file],
+            bytes_uncompressed: description.bytes_uncompressed,
+            created: description.created,
+            delete_mask: None,
+        }
+    }
+
     /// The name that `system.parts` shows: partition, block range, level.
     pub fn name(&self) -> String {
         format!("{}_{}_{}_{}", self.partition, self.min_block, self.max_block, self.level)

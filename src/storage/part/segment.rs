@@ -80,7 +80,7 @@ impl SegmentWriter {
         open.write(&trailer(&directory, &description))?;
         let size = open.writer.position();
         open.writer.finish()?;
-        Ok(FileRecord { name: name.to_owned(), size, checksum: open.checksum })
+        Ok(FileRecord { name: name.to_owned(), size, checksum: Some(open.checksum) })
     }
 }
 

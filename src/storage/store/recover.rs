@@ -18,7 +18,7 @@ use super::{Problem, Store, StoreOptions};
 use crate::catalog::{Catalog, Change, TableState};
 use crate::definition::{DatabaseInfo, TableDefinition};
 use crate::part::layout::Description;
-use crate::part::{FileRecord, PartRecord, parts_folder, read_description};
+use crate::part::{PartAddress, PartRecord, describe, parts_folder};
 
 struct Found {
     description: Description,
@@ -132,40 +132,18 @@ fn read_table(disk: &Arc<dyn Disk>, uuid: &str, problems: &mut Vec<Problem>) -> 
 }
 
 fn read_part(disk: &Arc<dyn Disk>, uuid: &str, id: &str) -> Result<Found> {
-    let folder = format!("{}/{id}", parts_folder(uuid));
-    let name = match disk.list(&folder)?.as_slice() {
-        [one] => one.clone(),
-        other => bail!(CorruptedData, "Folder {folder} has {} files, not one", other.len()),
-    };
-    let path = format!("{folder}/{name}");
-    let blame = |error: Error| error.within(format!("File {path}"));
-    let file = disk.open(&path)?;
-    let (directory, description) = read_description(file.as_ref()).map_err(blame)?;
-    if description.definition.uuid != uuid || description.id != id {
-        bail!(CorruptedData, "File {path} belongs to part {}", description.id);
-    }
+    let address = PartAddress { table: uuid.to_owned(), id: id.to_owned() };
+    let described = describe(disk.as_ref(), &address)?;
+    let (mut record, file) = (described.record, described.file);
     let (mut checksum, mut at) = (0, 0);
     while at < file.size() {
         let length = (file.size() - at).min(4 << 20) as usize;
-        checksum = crc32c::crc32c_append(checksum, &file.read(at, length).map_err(blame)?);
+        let bytes = file.read(at, length).map_err(|e| e.within(address.folder()))?;
+        checksum = crc32c::crc32c_append(checksum, &bytes);
         at += length as u64;
     }
-    let record = PartRecord {
-        id: id.to_owned(),
-        table: uuid.to_owned(),
-        partition: description.partition.clone(),
-        partition_values: description.partition_values.clone(),
-        rows: directory.rows,
-        granularity: directory.granularity,
-        level: description.level,
-        min_block: 0,
-        max_block: 0,
-        files: vec![FileRecord { name, size: file.size(), checksum }],
-        bytes_uncompressed: description.bytes_uncompressed,
-        created: description.created,
-        delete_mask: None,
-    };
-    Ok(Found { description, record })
+    record.files.iter_mut().for_each(|f| f.checksum = Some(checksum));
+    Ok(Found { description: described.description, record })
 }
 
 /// The definition in the newest part; a name that is taken already gets the uuid behind it.
