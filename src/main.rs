@@ -1,14 +1,23 @@
-//! The binary: `granary server | local | client | check | demo`.
+//! The binary: `granary server | local | client | check | recover | demo`.
 
-use std::io::{IsTerminal, Read, Write};
+mod embedded;
+
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use base::{Error, ErrorCode, Result};
 use clap::Parser;
-use cli::{Arguments, CheckArguments, Command, DemoArguments, LocalArguments, ServerArguments};
-use engine::{Engine, EngineOptions, Head, Output, Request};
+use cli::{
+    Arguments, CheckArguments, Command, DemoArguments, LocalArguments, RecoverArguments,
+    ServerArguments,
+};
+use embedded::Embedded;
+use engine::{Engine, EngineOptions, Recovery};
+
+/// Hands large buffers out again without page faults, which a query that groups by unique keys is full of.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The demo's tables and queries.
 const DEMO_SCHEMA: &str = include_str!("../sql/demo_schema.sql");
@@ -20,6 +29,7 @@ fn main() -> ExitCode {
         Command::Local(arguments) => local(&arguments),
         Command::Client(arguments) => return cli::client(&arguments),
         Command::Check(arguments) => check(&arguments),
+        Command::Recover(arguments) => recover(&arguments),
         Command::Demo(arguments) => demo(&arguments),
     };
     match outcome {
@@ -79,63 +89,16 @@ fn listen(engine: Arc<Engine>, address: std::net::SocketAddr) -> Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-/// An output that goes straight to standard output.
-struct StandardOutput;
-
-impl Output for StandardOutput {
-    fn start(&mut self, _head: &Head) -> Result<()> {
-        Ok(())
-    }
-
-    fn write(&mut self, bytes: Vec<u8>) -> Result<()> {
-        std::io::stdout().write_all(&bytes).map_err(|e| {
-            base::error!(CannotWriteToFileDescriptor, "Cannot write to standard output: {e}")
-        })
-    }
-}
-
 fn local(arguments: &LocalArguments) -> Result<ExitCode> {
     let engine = Engine::open(EngineOptions {
         data: arguments.data.clone(),
         background: arguments.data.is_some(),
         ..EngineOptions::default()
     })?;
-    let mut texts = arguments.query.clone();
-    for path in &arguments.scripts {
-        texts.push(
-            std::fs::read_to_string(path).map_err(|e| {
-                Error::io(ErrorCode::FileDoesntExist, "Cannot read script", path, &e)
-            })?,
-        );
-    }
-    if texts.is_empty() {
-        if std::io::stdin().is_terminal() {
-            base::bail!(BadArguments, "Give SQL with -q, a script, or on standard input");
-        }
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map_err(|e| {
-            base::error!(CannotReadFromFileDescriptor, "Cannot read standard input: {e}")
-        })?;
-        texts.push(text);
-    }
-    for text in texts {
-        for statement in cli::split(&text) {
-            run_local(&engine, statement, arguments)?;
-        }
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn run_local(engine: &Arc<Engine>, statement: &str, arguments: &LocalArguments) -> Result<()> {
-    let default = if std::io::stdout().is_terminal() { "PrettyCompact" } else { "TabSeparated" };
-    let request = Request {
-        query: statement.to_owned().into(),
-        session_id: Some("local".to_owned()),
-        default_format: arguments.format.clone().unwrap_or_else(|| default.to_owned()),
-        settings: arguments.settings.clone(),
-        ..Request::default()
-    };
-    engine.run(request, None, &mut StandardOutput).map(|_| ())
+    let place = Embedded::new(engine.clone(), arguments.settings.clone());
+    let code = cli::local(Arc::new(place), arguments);
+    engine.flush_async_inserts();
+    Ok(code)
 }
 
 fn check(arguments: &CheckArguments) -> Result<ExitCode> {
@@ -155,6 +118,18 @@ fn check(arguments: &CheckArguments) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     Ok(ExitCode::FAILURE)
+}
+
+fn recover(arguments: &RecoverArguments) -> Result<ExitCode> {
+    let Recovery { saved, tables, parts, rows, problems } = Engine::recover(&arguments.data)?;
+    if let Some(path) = saved {
+        println!("The old catalog is kept as {}", path.display());
+    }
+    for problem in &problems {
+        println!("{} {}: {}", problem.table, problem.part, problem.message);
+    }
+    println!("Recovered {tables} tables with {parts} parts and {rows} rows");
+    Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn demo(arguments: &DemoArguments) -> Result<ExitCode> {

@@ -4,16 +4,18 @@
 //! from front to back, synced and never changed; folders are renamed as a whole. That is all
 //! that parts need, so they can lie on a local disk or in an object store alike.
 
-mod crashing;
 mod local;
+mod memory;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-pub use crashing::CrashingDisk;
 pub use local::LocalDisk;
+pub use memory::MemoryDisk;
 
 use crate::Result;
 

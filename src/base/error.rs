@@ -138,6 +138,7 @@ error_codes! {
     TooManySimultaneousQueries = 202 "TOO_MANY_SIMULTANEOUS_QUERIES" Transient,
     TooManyRows = 158 "TOO_MANY_ROWS" User,
     TimeoutExceeded = 159 "TIMEOUT_EXCEEDED" Transient,
+    UnknownOverflowMode = 145 "UNKNOWN_OVERFLOW_MODE" User,
     TooSlow = 160 "TOO_SLOW" Transient,
     TooManyColumns = 161 "TOO_MANY_COLUMNS" User,
     TooDeepSubqueries = 162 "TOO_DEEP_SUBQUERIES" User,

@@ -26,6 +26,14 @@ pub enum Command {
     Client(ClientArguments),
     /// Verify a data folder: checksums of all parts, and the catalog against them.
     Check(CheckArguments),
+    /// Make the catalog of a data folder anew from its parts, when it is damaged or lost.
+    ///
+    /// Every part describes itself: to which table with which columns it belongs, and from which parts
+    /// it was merged. The old catalog is kept as `catalog.redb.saved`, parts that cannot be read are
+    /// kept below `broken/` and named; nothing is deleted. What no part tells is lost: tables without
+    /// rows, views, deduplication tokens; rows that were deleted since their part was written are
+    /// there again. No server may have the folder open meanwhile.
+    Recover(RecoverArguments),
     /// Fill a data folder with example tables, and serve it.
     Demo(DemoArguments),
 }
@@ -47,9 +55,13 @@ pub struct ServerArguments {
 /// Arguments of `granary local`.
 #[derive(Debug, Clone, Args)]
 pub struct LocalArguments {
-    /// SQL to run, one or more statements; may be given several times.
+    /// SQL to run, one or more statements; may be given several times. An INSERT without data at the
+    /// end reads it from standard input.
     #[arg(short, long, value_name = "SQL")]
     pub query: Vec<String>,
+    /// Files of SQL to run, after what -q gave.
+    #[arg(long = "queries-file", value_name = "SCRIPT")]
+    pub queries_files: Vec<PathBuf>,
     /// The data folder; without it tables live in memory.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
@@ -59,7 +71,14 @@ pub struct LocalArguments {
     /// A setting of all queries; may be given several times.
     #[arg(short, long = "set", value_name = "NAME=VALUE", value_parser = setting)]
     pub settings: Vec<(String, String)>,
-    /// Files of SQL to run, after what -q gave.
+    /// Accepted for compatibility: several statements are always taken apart at `;`.
+    #[arg(short = 'n', long)]
+    pub multiquery: bool,
+    /// Show no progress and no times.
+    #[arg(long)]
+    pub quiet: bool,
+    /// Files of SQL to run, after what -q and --queries-file gave. Without any SQL, standard input
+    /// is asked: a shell on a terminal, else a script.
     #[arg(value_name = "SCRIPT")]
     pub scripts: Vec<PathBuf>,
 }
@@ -105,6 +124,14 @@ pub struct ClientArguments {
 /// Arguments of `granary check`.
 #[derive(Debug, Clone, Args)]
 pub struct CheckArguments {
+    /// The data folder.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+}
+
+/// Arguments of `granary recover`.
+#[derive(Debug, Clone, Args)]
+pub struct RecoverArguments {
     /// The data folder.
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
@@ -162,6 +189,7 @@ mod tests {
         assert_eq!(client.settings, [("x".to_owned(), "1=2".to_owned())]);
         assert!(matches!(parse("granary local -q x --data d f.sql"), Ok(Command::Local(_))));
         assert!(matches!(parse("granary check --data d"), Ok(Command::Check(_))));
+        assert!(matches!(parse("granary recover --data d"), Ok(Command::Recover(_))));
         assert!(matches!(parse("granary demo --no-serve"), Ok(Command::Demo(_))));
         assert!(parse("granary").is_err());
         assert!(parse("granary client --set x").is_err());

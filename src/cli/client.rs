@@ -1,4 +1,5 @@
-//! `granary client`: statements from arguments, standard input or the shell, run on a server.
+//! `granary client` and `granary local`: statements from arguments, files, standard input or the
+//! shell, run on a server or in an engine of this process.
 //!
 //! Each query runs on a thread of its own, which sends pieces of the answer through a bounded
 //! channel; the main thread writes them, draws the progress line and looks for Ctrl-C.
@@ -6,13 +7,15 @@
 use std::cell::RefCell;
 use std::io::{IsTerminal, Read, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-use crate::arguments::ClientArguments;
-use crate::connection::{AnswerHead, Connection, Query};
+use crate::arguments::{ClientArguments, LocalArguments};
+use crate::connection::Connection;
 use crate::exception::Watch;
 use crate::interrupt::Interrupt;
+use crate::place::{AnswerHead, Place, Query};
 use crate::progress::{Line, Progress};
 use crate::shell::{Shell, shell};
 use crate::statements::{split, vertical, wants_data};
@@ -28,14 +31,38 @@ const CANCEL_WAIT: Duration = Duration::from_secs(3);
 
 /// Runs the client as its arguments say.
 pub fn client(arguments: &ClientArguments) -> ExitCode {
-    let client = Client::new(arguments);
-    let done = if !arguments.query.is_empty() {
-        client.run_arguments(&arguments.query)
-    } else if std::io::stdin().is_terminal() {
-        client.interact(arguments)
-    } else {
-        client.run_input()
+    let connection = Connection::new(
+        &arguments.host,
+        arguments.port,
+        &arguments.user,
+        &arguments.password,
+        arguments.settings.clone(),
+    );
+    let client = Client::new(Arc::new(connection), arguments.format.as_ref(), arguments.quiet)
+        .in_database(arguments.database.clone());
+    let about = format!("{}:{} as {}", arguments.host, arguments.port, arguments.user);
+    exit(client.serve(&arguments.query, &about))
+}
+
+/// Runs the statements of `granary local` at a place within this process.
+pub fn local(place: Arc<dyn Place>, arguments: &LocalArguments) -> ExitCode {
+    let mut texts = arguments.query.clone();
+    for path in arguments.queries_files.iter().chain(&arguments.scripts) {
+        match std::fs::read_to_string(path) {
+            Ok(text) => texts.push(text),
+            Err(error) => {
+                return exit(Err(format!("Cannot read script {}: {error}", path.display())));
+            }
+        }
+    }
+    let about = match &arguments.data {
+        Some(folder) => format!("the data folder {}", folder.display()),
+        None => "tables in memory, which go when you leave".to_owned(),
     };
+    exit(Client::new(place, arguments.format.as_ref(), arguments.quiet).serve(&texts, &about))
+}
+
+fn exit(done: Result<(), String>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -46,39 +73,52 @@ pub fn client(arguments: &ClientArguments) -> ExitCode {
 }
 
 struct Client {
-    connection: Connection,
+    place: Arc<dyn Place>,
     interrupt: Interrupt,
     format: String,
     /// Sent until the session knows it: with the first statement.
     database: RefCell<Option<String>>,
+    quiet: bool,
     show_progress: bool,
 }
 
 enum Event {
     Head(AnswerHead),
     Data(Vec<u8>),
-    End(Result<(), String>),
+    /// The end, with what the query did as far as that is told now.
+    End(Result<String, String>),
 }
 
 impl Client {
-    fn new(arguments: &ClientArguments) -> Client {
-        let format = match &arguments.format {
+    fn new(place: Arc<dyn Place>, format: Option<&String>, quiet: bool) -> Client {
+        let format = match format {
             Some(format) => format.clone(),
             None if std::io::stdout().is_terminal() => "PrettyCompact".to_owned(),
             None => "TabSeparated".to_owned(),
         };
         Client {
-            connection: Connection::new(
-                &arguments.host,
-                arguments.port,
-                &arguments.user,
-                &arguments.password,
-                arguments.settings.clone(),
-            ),
+            place,
             interrupt: Interrupt::install(),
             format,
-            database: RefCell::new(arguments.database.clone()),
-            show_progress: !arguments.quiet && std::io::stderr().is_terminal(),
+            database: RefCell::new(None),
+            quiet,
+            show_progress: !quiet && std::io::stderr().is_terminal(),
+        }
+    }
+
+    fn in_database(self, database: Option<String>) -> Client {
+        *self.database.borrow_mut() = database;
+        self
+    }
+
+    /// Runs the given texts; where there are none, what standard input or its user says.
+    fn serve(&self, texts: &[String], about: &str) -> Result<(), String> {
+        if !texts.is_empty() {
+            self.run_arguments(texts)
+        } else if std::io::stdin().is_terminal() {
+            self.interact(about)
+        } else {
+            self.run_input()
         }
     }
 
@@ -106,19 +146,16 @@ impl Client {
             .try_for_each(|s| self.run(s, None, &mut std::io::stdout()).map(drop))
     }
 
-    fn interact(&self, arguments: &ClientArguments) -> Result<(), String> {
-        let version = self.connection.aside("SELECT version()")?;
+    fn interact(&self, about: &str) -> Result<(), String> {
+        let version = self.place.aside("SELECT version()")?;
         let greeting = format!(
-            "Connected to {}:{} as {}, server version {}. Type help for help.\n\n",
-            arguments.host,
-            arguments.port,
-            arguments.user,
+            "Connected to {about}; server version {}. Type help for help.\n\n",
             version.trim_end()
         );
         let names = "SELECT name FROM system.tables UNION ALL SELECT DISTINCT name FROM \
             system.columns UNION ALL SELECT name FROM system.functions LIMIT 20000";
         // Without names the shell completes keywords only.
-        let names = self.connection.aside(names).unwrap_or_default();
+        let names = self.place.aside(names).unwrap_or_default();
         let options = Shell {
             prompt: "granary :) ".to_owned(),
             greeting,
@@ -127,7 +164,7 @@ impl Client {
         };
         shell(&options, &mut |statement, out| {
             let (progress, has_result) = self.run(statement, None, out)?;
-            if !arguments.quiet {
+            if !self.quiet {
                 // A terminal that cannot be written to shows itself at the next prompt.
                 let _ = writeln!(out, "\n{}\n", progress.report(has_result));
             }
@@ -152,9 +189,9 @@ impl Client {
             database: self.database.borrow().clone(),
         };
         let (sender, events) = sync_channel(4);
-        let connection = self.connection.clone();
+        let place = Arc::clone(&self.place);
         self.interrupt.take();
-        std::thread::spawn(move || fetch(&connection, query, &sender));
+        std::thread::spawn(move || fetch(&*place, query, &sender));
         let done = self.follow(&id, &events, out)?;
         // From now on the session has its database, which USE may change.
         let switched = text.get(..4).is_some_and(|word| word.eq_ignore_ascii_case("use "));
@@ -197,7 +234,7 @@ impl Client {
                 }
                 Ok(Event::End(end)) => break end,
                 Err(RecvTimeoutError::Timeout) if poll && started.elapsed() > SHOW_AFTER => {
-                    let row = self.connection.aside(&Progress::question(id));
+                    let row = self.place.aside(&Progress::question(id));
                     // A server that does not tell is not asked again.
                     poll = row.is_ok();
                     let row = row.unwrap_or_default();
@@ -216,13 +253,14 @@ impl Client {
         line.clear();
         progress.elapsed = started.elapsed();
         out.write_all(&watch.end()?).and_then(|()| out.flush()).map_err(failed)?;
-        end.map(|()| (progress, has_result))
+        progress.read_summary(&end?);
+        Ok((progress, has_result))
     }
 
     /// Asks the server to stop a query, and waits until it has, so that the session is free.
     fn cancel(&self, id: &str, events: &Receiver<Event>) {
         // Closing the connection cancels too, where this is refused.
-        let _ = self.connection.aside(&format!("KILL QUERY WHERE query_id = '{id}' ASYNC"));
+        let _ = self.place.aside(&format!("KILL QUERY WHERE query_id = '{id}' ASYNC"));
         let until = Instant::now() + CANCEL_WAIT;
         while let Ok(Event::Head(_) | Event::Data(_)) =
             events.recv_timeout(until.saturating_duration_since(Instant::now()))
@@ -231,8 +269,8 @@ impl Client {
 }
 
 /// Sends a query and passes its answer on, until that ends or nobody listens.
-fn fetch(connection: &Connection, query: Query, events: &SyncSender<Event>) {
-    let (head, mut body) = match connection.start(query) {
+fn fetch(place: &dyn Place, query: Query, events: &SyncSender<Event>) {
+    let (head, mut body) = match place.start(query) {
         Ok(answer) => answer,
         Err(error) => {
             let _ = events.send(Event::End(Err(error)));
@@ -243,15 +281,10 @@ fn fetch(connection: &Connection, query: Query, events: &SyncSender<Event>) {
         return;
     }
     loop {
-        let mut piece = vec![0; 64 << 10];
-        let event = match body.read(&mut piece) {
-            Ok(0) => Event::End(Ok(())),
-            Ok(count) => {
-                piece.truncate(count);
-                Event::Data(piece)
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(error) => Event::End(Err(format!("The answer broke off: {error}"))),
+        let event = match body.next() {
+            Ok(None) => Event::End(Ok(body.summary())),
+            Ok(Some(piece)) => Event::Data(piece),
+            Err(error) => Event::End(Err(error)),
         };
         let last = matches!(event, Event::End(_));
         if events.send(event).is_err() || last {

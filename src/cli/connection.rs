@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use ureq::SendBody;
 
+use crate::place::{AnswerHead, Pieces, Place, Query};
+
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -24,24 +26,6 @@ pub(crate) struct Connection {
     session: String,
     /// Parameters of every query.
     settings: Vec<(String, String)>,
-}
-
-/// What the server says before the first byte of an answer.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct AnswerHead {
-    pub(crate) tag: Option<String>,
-    pub(crate) summary: String,
-    pub(crate) has_result: bool,
-}
-
-/// A query on its way.
-pub(crate) struct Query {
-    pub(crate) text: String,
-    /// Data that follows the text.
-    pub(crate) data: Option<Box<dyn Read + Send>>,
-    pub(crate) id: String,
-    pub(crate) format: String,
-    pub(crate) database: Option<String>,
 }
 
 impl Connection {
@@ -72,8 +56,25 @@ impl Connection {
         }
     }
 
-    /// Sends a query in the client's session and waits for the head of its answer.
-    pub(crate) fn start(&self, query: Query) -> Result<(AnswerHead, Box<dyn Read + Send>), String> {
+    fn post(&self, parameters: &[(&str, &str)]) -> ureq::RequestBuilder<ureq::typestate::WithBody> {
+        let pairs: Vec<String> = parameters
+            .iter()
+            .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
+            .collect();
+        let url = format!("{}?{}", self.base, pairs.join("&"));
+        self.agent
+            .post(url)
+            .header("X-ClickHouse-User", &self.user)
+            .header("X-ClickHouse-Key", &self.password)
+    }
+
+    fn unreachable(&self, error: &ureq::Error) -> String {
+        format!("Cannot talk to the server at {}: {error}", self.base)
+    }
+}
+
+impl Place for Connection {
+    fn start(&self, query: Query) -> Result<(AnswerHead, Box<dyn Pieces>), String> {
         let mut parameters = vec![
             ("session_id", self.session.as_str()),
             ("query_id", &query.id),
@@ -103,7 +104,7 @@ impl Connection {
         let status = response.status();
         let mut body = response.into_body().into_reader();
         if status.is_success() {
-            return Ok((head, Box::new(body)));
+            return Ok((head, Box::new(Body(body))));
         }
         let mut text = Vec::new();
         // A text that breaks off is better than none.
@@ -112,29 +113,32 @@ impl Connection {
         Err(if text.is_empty() { format!("The server answered {status}") } else { text })
     }
 
-    /// Asks something beside the running query, outside of the session; the answer as text.
-    pub(crate) fn aside(&self, text: &str) -> Result<String, String> {
+    fn aside(&self, text: &str) -> Result<String, String> {
         let parameters = [("default_format", "TabSeparated")];
         let request = self.post(&parameters).config().timeout_global(Some(ASIDE_TIMEOUT)).build();
         let mut response = request.send(text).map_err(|error| self.unreachable(&error))?;
         let body = response.body_mut().read_to_string().map_err(|error| error.to_string())?;
         if response.status().is_success() { Ok(body) } else { Err(body) }
     }
+}
 
-    fn post(&self, parameters: &[(&str, &str)]) -> ureq::RequestBuilder<ureq::typestate::WithBody> {
-        let pairs: Vec<String> = parameters
-            .iter()
-            .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
-            .collect();
-        let url = format!("{}?{}", self.base, pairs.join("&"));
-        self.agent
-            .post(url)
-            .header("X-ClickHouse-User", &self.user)
-            .header("X-ClickHouse-Key", &self.password)
-    }
+/// The body of a response.
+struct Body<R>(R);
 
-    fn unreachable(&self, error: &ureq::Error) -> String {
-        format!("Cannot talk to the server at {}: {error}", self.base)
+impl<R: Read + Send> Pieces for Body<R> {
+    fn next(&mut self) -> Result<Option<Vec<u8>>, String> {
+        let mut piece = vec![0; 64 << 10];
+        loop {
+            match self.0.read(&mut piece) {
+                Ok(0) => return Ok(None),
+                Ok(count) => {
+                    piece.truncate(count);
+                    return Ok(Some(piece));
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(format!("The answer broke off: {error}")),
+            }
+        }
     }
 }
 

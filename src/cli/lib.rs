@@ -10,15 +10,17 @@ mod connection;
 mod editor;
 mod exception;
 mod interrupt;
+mod place;
 mod progress;
 mod shell;
 mod statements;
 
 pub use arguments::{
     Arguments, CheckArguments, ClientArguments, Command, DemoArguments, LocalArguments,
-    ServerArguments,
+    RecoverArguments, ServerArguments,
 };
-pub use client::client;
+pub use client::{client, local};
 pub use interrupt::Interrupt;
+pub use place::{AnswerHead, Pieces, Place, Query};
 pub use shell::{Shell, shell};
 pub use statements::{split, vertical};

@@ -8,6 +8,7 @@
 //! there are, the larger the batches.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use base::{Result, bail};
@@ -27,19 +28,37 @@ pub(crate) struct AsyncInserter {
 struct Shared {
     queue: Mutex<Queue>,
     changed: Condvar,
+    flushes: AtomicU64,
 }
 
 #[derive(Default)]
 struct Queue {
     waiting: Vec<Entry>,
+    rows: usize,
     bytes: usize,
+    /// Inserts that were ever put into the queue, and those that have been dealt with since.
+    taken_in: u64,
+    done: u64,
     closed: bool,
+}
+
+/// What the queue holds and has done.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct QueueCounts {
+    /// Rows that wait.
+    pub(crate) rows: usize,
+    /// Their bytes.
+    pub(crate) bytes: usize,
+    /// Batches that were written.
+    pub(crate) flushes: u64,
 }
 
 struct Entry {
     table: Arc<Table>,
     blocks: Vec<Block>,
     ticket: Arc<Ticket>,
+    /// Whether somebody waits to be told.
+    heard: bool,
 }
 
 /// Tells who waits how it went.
@@ -51,7 +70,11 @@ struct Ticket {
 
 impl AsyncInserter {
     pub(crate) fn new(store: Arc<Store>) -> Result<AsyncInserter> {
-        let shared = Arc::new(Shared { queue: Mutex::default(), changed: Condvar::new() });
+        let shared = Arc::new(Shared {
+            queue: Mutex::default(),
+            changed: Condvar::new(),
+            flushes: AtomicU64::new(0),
+        });
         let own = shared.clone();
         let thread = std::thread::Builder::new()
             .name("async-insert".to_owned())
@@ -73,7 +96,10 @@ impl AsyncInserter {
                 bail!(Aborted, "The server is shutting down");
             }
             queue.bytes += bytes;
-            queue.waiting.push(Entry { table: table.clone(), blocks, ticket: ticket.clone() });
+            queue.rows += blocks.iter().map(Block::rows).sum::<usize>();
+            queue.taken_in += 1;
+            let (table, ticket) = (table.clone(), ticket.clone());
+            queue.waiting.push(Entry { table, blocks, ticket, heard: wait });
         }
         self.shared.changed.notify_all();
         if !wait {
@@ -86,6 +112,23 @@ impl AsyncInserter {
                 None => ticket.done.wait(&mut result),
             }
         }
+    }
+}
+
+impl AsyncInserter {
+    /// Returns when all rows that are in the queue now are written.
+    pub(crate) fn flush(&self) {
+        let mut queue = self.shared.queue.lock();
+        let wanted = queue.taken_in;
+        while queue.done < wanted {
+            self.shared.changed.wait(&mut queue);
+        }
+    }
+
+    pub(crate) fn counts(&self) -> QueueCounts {
+        let queue = self.shared.queue.lock();
+        let flushes = self.shared.flushes.load(Ordering::Relaxed);
+        QueueCounts { rows: queue.rows, bytes: queue.bytes, flushes }
     }
 }
 
@@ -106,7 +149,7 @@ fn run(shared: &Shared, store: &Arc<Store>) {
             let mut queue = shared.queue.lock();
             loop {
                 if !queue.waiting.is_empty() {
-                    queue.bytes = 0;
+                    (queue.bytes, queue.rows) = (0, 0);
                     break std::mem::take(&mut queue.waiting);
                 }
                 if queue.closed {
@@ -127,11 +170,21 @@ fn run(shared: &Shared, store: &Arc<Store>) {
             let entries: Vec<&Entry> =
                 batch.iter().filter(|e| Arc::ptr_eq(&e.table, &table)).collect();
             let result = write(store, &table, &entries);
+            if let Err(error) = &result
+                && entries.iter().any(|entry| !entry.heard)
+            {
+                let definition = table.definition();
+                let (database, name) = (&definition.database, &definition.name);
+                eprintln!("An asynchronous insert into {database}.{name} was lost: {error}");
+            }
             for entry in entries {
                 *entry.ticket.result.lock() = Some(result.clone());
                 entry.ticket.done.notify_all();
             }
         }
+        shared.flushes.fetch_add(1, Ordering::Relaxed);
+        shared.queue.lock().done += batch.len() as u64;
+        shared.changed.notify_all();
     }
 }
 

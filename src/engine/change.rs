@@ -147,7 +147,11 @@ impl Query<'_> {
                 self.engine.translations.clear();
                 Ok(())
             }
-            "FLUSH LOGS" | "RELOAD CONFIG" | "FLUSH ASYNC INSERT QUEUE" => Ok(()),
+            "FLUSH ASYNC INSERT QUEUE" => {
+                self.engine.flush_async_inserts();
+                Ok(())
+            }
+            "FLUSH LOGS" | "RELOAD CONFIG" => Ok(()),
             other => bail!(NotImplemented, "SYSTEM {other} is not implemented"),
         }
     }

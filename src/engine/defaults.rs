@@ -126,7 +126,7 @@ impl Defaults {
 }
 
 /// Values of one column where the mask is set, of the other elsewhere.
-fn choose(mask: &BooleanBuffer, yes: &Column, no: &Column) -> Result<Column> {
+pub(crate) fn choose(mask: &BooleanBuffer, yes: &Column, no: &Column) -> Result<Column> {
     let (yes, no) = (yes.to_flat()?, no.to_flat()?);
     let places: Vec<(usize, usize)> =
         (0..mask.len()).map(|row| (usize::from(!mask.value(row)), row)).collect();

@@ -1,11 +1,11 @@
 //! The engine: what a server or a shell holds.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use base::disk::{Disk, LocalDisk};
+use base::disk::{Disk, LocalDisk, MemoryDisk};
 use base::{MemoryBudget, Result, bail};
 use bytes::Bytes;
 use exec::{Scheduler, Translations};
@@ -15,6 +15,7 @@ use sql::ast::Statement;
 use storage::{DatabaseInfo, Store, StoreOptions};
 
 use crate::async_insert::AsyncInserter;
+use crate::metrics::QueryTotals;
 use crate::process::{LogEntry, Process, Processes, now};
 use crate::query::Query;
 use crate::request::{Credentials, Output, Request, Summary};
@@ -74,6 +75,8 @@ pub struct Engine {
     pub(crate) processes: Processes,
     pub(crate) async_inserter: AsyncInserter,
     pub(crate) started: Instant,
+    pub(crate) totals: QueryTotals,
+    connections: AtomicU64,
     sessions: Sessions,
 }
 
@@ -88,7 +91,7 @@ impl Engine {
         let registry = Arc::new(functions::registry());
         let disk: Arc<dyn Disk> = match &options.data {
             Some(folder) => Arc::new(LocalDisk::new(folder)?),
-            None => Arc::new(base::disk::CrashingDisk::new(0)),
+            None => Arc::new(MemoryDisk::new()),
         };
         let mut store_options = StoreOptions::new(disk, registry.clone());
         store_options.folder = options.data.clone();
@@ -113,11 +116,36 @@ impl Engine {
             budget: MemoryBudget::new("total", memory),
             processes: Processes::new(options.max_queries),
             started: Instant::now(),
+            totals: QueryTotals::default(),
+            connections: AtomicU64::new(0),
             sessions: Sessions::default(),
             registry,
             store,
             options,
         }))
+    }
+
+    /// Makes the catalog of a data folder anew from its parts; the old one is set aside.
+    ///
+    /// # Errors
+    /// A folder that is not there or that another process holds.
+    pub fn recover(data: &Path) -> Result<Recovery> {
+        if !data.join("tables").is_dir() {
+            bail!(FileDoesntExist, "There is no data folder with tables at {}", data.display());
+        }
+        let disk: Arc<dyn Disk> = Arc::new(LocalDisk::new(data)?);
+        let saved = Store::set_catalog_aside(data)?;
+        let mut options = StoreOptions::new(disk, Arc::new(functions::registry()));
+        options.folder = Some(data.to_owned());
+        let (store, problems) = Store::recover(options)?;
+        let mut found = Recovery { saved, tables: 0, parts: 0, rows: 0, problems };
+        for table in store.databases().iter().flat_map(|d| store.tables(&d.name)) {
+            let snapshot = table.snapshot();
+            found.tables += 1;
+            found.parts += snapshot.parts.len();
+            found.rows += snapshot.rows();
+        }
+        Ok(found)
     }
 
     /// The store below, for checks and tools.
@@ -240,7 +268,8 @@ impl Engine {
             progress: request.progress.clone(),
             budget: self.budget.child("for query", limit),
         };
-        let running = self.processes.start(process)?;
+        let running =
+            self.processes.start(process, settings.number("max_concurrent_queries_for_user"))?;
         let parsed = parse(&request.query, &settings);
         let mut process = running.process.clone();
         let result = match parsed {
@@ -263,12 +292,14 @@ impl Engine {
         progress.peak_memory.fetch_max(process.budget.peak() as u64, Ordering::Relaxed);
         progress.finished.store(true, Ordering::Release);
         let summary = progress.summary(started.elapsed());
-        self.processes.log(LogEntry {
+        let entry = LogEntry {
             process,
             ended_at: now(),
             summary: summary.clone(),
             error: result.as_ref().err().cloned(),
-        });
+        };
+        self.totals.note(&entry);
+        self.processes.log(entry);
         result.map(|()| summary)
     }
 
@@ -281,10 +312,35 @@ impl Engine {
         Ok(output.bytes)
     }
 
+    /// Returns when all asynchronous inserts taken in so far are written.
+    pub fn flush_async_inserts(&self) {
+        self.async_inserter.flush();
+    }
+
+    /// How many connections there are; kept by the server, shown in system.metrics.
+    pub fn connections(&self) -> &AtomicU64 {
+        &self.connections
+    }
+
     /// Seconds since the engine was opened.
     pub fn uptime(&self) -> Duration {
         self.started.elapsed()
     }
+}
+
+/// What [`Engine::recover`] found.
+#[derive(Debug)]
+pub struct Recovery {
+    /// Where the old catalog is kept, where there was one.
+    pub saved: Option<PathBuf>,
+    /// Tables.
+    pub tables: usize,
+    /// Their parts.
+    pub parts: usize,
+    /// The parts' rows.
+    pub rows: u64,
+    /// Parts that cannot be read.
+    pub problems: Vec<storage::Problem>,
 }
 
 /// An output that keeps everything in memory.

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use arrow_array::Array;
+use arrow_buffer::BooleanBuffer;
 use base::{Result, bail};
 use bytes::Bytes;
 use format::{ByteSource, FormatSettings};
 use plan::{Environment, optimize, plan_query};
 use sql::ast::{Expression, Insert, InsertSource, InsertTarget};
 use storage::{DefaultKind, EngineKind, Table, TableDefinition};
-use types::{Block, DataType, Field, Schema, Value};
+use types::{Block, Column, DataType, Field, Schema, Value};
 
-use crate::defaults::Defaults;
+use crate::defaults::{Defaults, choose};
 use crate::query::Query;
 use crate::request::Output;
 
@@ -145,14 +147,30 @@ impl Query<'_> {
                 found.len()
             );
         }
-        let plan = plan::cast_columns(plan, &schema, self)?;
+        let as_default = self.settings.flag("insert_null_as_default");
+        let nullable: Vec<bool> = found
+            .fields()
+            .iter()
+            .zip(schema.fields())
+            .map(|(from, to)| {
+                let (from, to) = (&from.data_type, &to.data_type);
+                as_default && from.is_nullable() && !to.is_nullable() && to.can_be_nullable()
+            })
+            .collect();
+        let wide = schema.fields().iter().zip(&nullable).map(|(field, nullable)| {
+            let data_type = field.data_type.clone();
+            let data_type = if *nullable { data_type.nullable() } else { data_type };
+            Field::new(field.name.clone(), data_type)
+        });
+        let plan = plan::cast_columns(plan, &Schema::new(wide.collect()), self)?;
         let plan = optimize(plan, self)?;
         let defaults = Defaults::new(&definition, wanted, self)?;
         let mut write = self.engine.store.begin_insert();
         self.prepare_insert(&mut write, table);
         let context = self.exec_context();
         let streamed = exec::stream(plan, &context, &mut |block| {
-            let block = defaults.complete(block, &[])?;
+            let (block, defaulted) = nulls_as_defaults(block, &schema, &nullable)?;
+            let block = defaults.complete(block, &defaulted)?;
             self.count_written(std::slice::from_ref(&block));
             write.write(table, block)
         });
@@ -163,7 +181,11 @@ impl Query<'_> {
     }
 
     fn prepare_insert(&self, write: &mut storage::Insert, table: &Arc<Table>) {
-        let most = self.settings.number("max_partitions_per_insert_block");
+        let most = if self.settings.flag("throw_on_max_partitions_per_insert_block") {
+            self.settings.number("max_partitions_per_insert_block")
+        } else {
+            0
+        };
         write.set_max_partitions(usize::try_from(most).unwrap_or(usize::MAX));
         let token = self.settings.get("insert_deduplication_token").unwrap_or_default();
         if !token.is_empty() && self.settings.flag("insert_deduplicate") {
@@ -196,6 +218,36 @@ impl Query<'_> {
             evaluator.evaluate_one(&[], 1)?.value(wanted, 0)
         }));
     }
+}
+
+/// A block with the defaults of its columns' types for NULL, where a column is marked; where that was.
+fn nulls_as_defaults(
+    block: Block,
+    schema: &Schema,
+    marked: &[bool],
+) -> Result<(Block, Vec<Option<BooleanBuffer>>)> {
+    if !marked.contains(&true) {
+        return Ok((block, Vec::new()));
+    }
+    let rows = block.rows();
+    let mut columns = Vec::with_capacity(marked.len());
+    let mut defaulted = vec![None; marked.len()];
+    for (at, (field, marked)) in schema.fields().iter().zip(marked).enumerate() {
+        let mut column = block.column(at).clone();
+        if *marked {
+            let flat = column.to_flat()?;
+            if let Some(nulls) = flat.nulls().filter(|nulls| nulls.null_count() > 0) {
+                let mask = !nulls.inner();
+                let default = types::default_array(&field.data_type, 1)?;
+                let default = Column::Constant { value: default, len: rows };
+                column = choose(&mask, &default, &column)?;
+                defaulted[at] = Some(mask);
+            }
+            column = column.with_nulls(None)?;
+        }
+        columns.push(column);
+    }
+    Ok((Block::new(columns, rows), defaulted))
 }
 
 /// The names of the columns that an INSERT gives.

@@ -10,6 +10,7 @@ mod create;
 mod defaults;
 mod engine;
 mod insert;
+mod metrics;
 mod process;
 mod query;
 mod relation;
@@ -19,6 +20,8 @@ mod settings;
 mod show;
 mod system;
 
-pub use engine::{Engine, EngineOptions, Gathered, VERSION};
+pub use engine::{Engine, EngineOptions, Gathered, Recovery, VERSION};
+pub use format::ByteSource;
+pub use metrics::{METRICS, MetricDeclaration, MetricKind};
 pub use request::{Credentials, ExternalTable, Head, Output, Progress, Request, Summary, pulled};
 pub use settings::{SETTINGS, SettingDeclaration, SettingKind, Settings};

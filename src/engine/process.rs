@@ -71,17 +71,26 @@ impl Processes {
         }
     }
 
-    /// Adds a query.
+    /// Adds a query; its user may have so many at once, 0 is any number.
     ///
     /// # Errors
     /// TOO_MANY_SIMULTANEOUS_QUERIES, QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING.
-    pub(crate) fn start(&self, process: Process) -> Result<Running<'_>> {
+    pub(crate) fn start(&self, process: Process, most_of_user: u64) -> Result<Running<'_>> {
         let mut running = self.running.lock();
         if running.len() >= self.most {
             bail!(
                 TooManySimultaneousQueries,
                 "Too many simultaneous queries. Maximum: {}",
                 self.most
+            );
+        }
+        let of_user = running.values().filter(|p| p.user == process.user).count() as u64;
+        if most_of_user > 0 && of_user >= most_of_user {
+            bail!(
+                TooManySimultaneousQueries,
+                "Too many simultaneous queries for user {}. Current: {of_user}, maximum: \
+                 {most_of_user} (setting max_concurrent_queries_for_user)",
+                process.user
             );
         }
         if running.values().any(|p| p.query_id == process.query_id) {
@@ -94,6 +103,11 @@ impl Processes {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         running.insert(number, process.clone());
         Ok(Running { processes: self, number, process })
+    }
+
+    /// How many queries run.
+    pub(crate) fn count(&self) -> usize {
+        self.running.lock().len()
     }
 
     /// The running queries, oldest first.

@@ -10,7 +10,7 @@ use exec::{Counters, ExecContext, ExecSettings, Spill};
 use expr::{FunctionContext, Registry};
 use format::{BlockWriter, Statistics};
 use plan::{Environment, Plan, Relation, optimize, plan_query};
-use sql::ast::{Expression, SettingValue, Statement, TableName};
+use sql::ast::{Expression, InsertSource, SettingValue, Statement, TableName};
 use types::{Block, Field, Schema};
 
 use crate::engine::{Engine, VERSION};
@@ -94,6 +94,9 @@ impl<'s> Query<'s> {
         }
         if let Statement::Insert(insert) = &parsed.statement {
             self.apply(&insert.settings)?;
+            if let InsertSource::Query(query) = &insert.source {
+                self.apply(&query.last_select().settings)?;
+            }
         }
         self.refresh()?;
         self.check_readonly(&parsed.statement)?;
@@ -217,6 +220,9 @@ impl<'s> Query<'s> {
                 encoded: self.settings.flag("encoded_execution"),
                 skip_granules: self.settings.flag("use_zone_maps"),
                 max_rows_to_read: self.settings.number("max_rows_to_read"),
+                max_bytes_to_read: self.settings.number("max_bytes_to_read"),
+                max_rows_in_join: self.settings.number("max_rows_in_join"),
+                max_bytes_in_join: self.settings.number("max_bytes_in_join"),
                 spill_sort: self.spill_at("max_bytes_before_external_sort"),
                 spill_groups: self.spill_at("max_bytes_before_external_group_by"),
             },
@@ -275,20 +281,21 @@ impl<'s> Query<'s> {
             time_zone: self.functions.time_zone.clone(),
         };
         let context = self.exec_context();
-        let mut answer = Answer { writer, output, head: Some(head), buffer: Vec::new(), rows: 0 };
-        let most = self.settings.number("max_result_rows");
+        let mut answer = Answer { writer, output, head: Some(head), buffer: Vec::new() };
+        let mut limits = ResultLimits::new(&self.settings);
         let progress = self.progress.clone();
         let result = exec::stream(plan, &context, &mut |block| {
-            answer.rows += block.rows() as u64;
-            if most > 0 && answer.rows > most {
-                bail!(TooManyRowsOrBytes, "Limit for result exceeded: max_result_rows is {most}");
-            }
-            progress.result_rows.fetch_add(block.rows() as u64, Ordering::Relaxed);
-            progress.result_bytes.fetch_add(block.memory() as u64, Ordering::Relaxed);
-            answer.take(&block)
+            let (rows, bytes) = (block.rows() as u64, block.memory() as u64);
+            let more = limits.add(rows, bytes)?;
+            progress.result_rows.fetch_add(rows, Ordering::Relaxed);
+            progress.result_bytes.fetch_add(bytes, Ordering::Relaxed);
+            answer.take(&block)?;
+            if more { Ok(()) } else { bail!(Aborted, "the answer is long enough") }
         });
         self.count(&context);
-        result?;
+        if !limits.reached {
+            result?;
+        }
         let statistics = Statistics {
             elapsed: self.started.elapsed().as_secs_f64(),
             rows_read: self.progress.read_rows.load(Ordering::Relaxed),
@@ -326,13 +333,61 @@ impl<'s> Query<'s> {
     }
 }
 
+/// How long an answer may be, and how long it is.
+struct ResultLimits {
+    most_rows: u64,
+    most_bytes: u64,
+    throws: bool,
+    rows: u64,
+    bytes: u64,
+    /// Whether the answer was ended because it is long enough.
+    reached: bool,
+}
+
+impl ResultLimits {
+    fn new(settings: &Settings) -> ResultLimits {
+        let most = |name| match settings.number(name) {
+            0 => u64::MAX,
+            most => most,
+        };
+        ResultLimits {
+            most_rows: most("max_result_rows"),
+            most_bytes: most("max_result_bytes"),
+            throws: settings.get("result_overflow_mode") != Some("break"),
+            rows: 0,
+            bytes: 0,
+            reached: false,
+        }
+    }
+
+    /// Counts a block; whether more may come.
+    fn add(&mut self, rows: u64, bytes: u64) -> Result<bool> {
+        self.rows = self.rows.saturating_add(rows);
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.rows > self.most_rows || self.bytes > self.most_bytes {
+            if self.throws {
+                bail!(
+                    TooManyRowsOrBytes,
+                    "Limit for result exceeded: {} rows of {} (max_result_rows), {} bytes of {} \
+                     (max_result_bytes)",
+                    self.rows,
+                    self.most_rows,
+                    self.bytes,
+                    self.most_bytes
+                );
+            }
+            self.reached = true;
+        }
+        Ok(!self.reached)
+    }
+}
+
 /// An answer on its way out.
 struct Answer<'o> {
     writer: Box<dyn BlockWriter>,
     output: &'o mut dyn Output,
     head: Option<Head>,
     buffer: Vec<u8>,
-    rows: u64,
 }
 
 impl Answer<'_> {

@@ -201,6 +201,11 @@ impl SettingKind {
                 number.to_string()
             }
             SettingKind::String => value.to_owned(),
+            SettingKind::OverflowMode if ["throw", "break"].contains(&value) => value.to_owned(),
+            SettingKind::OverflowMode => bail!(
+                UnknownOverflowMode,
+                "Unexpected value '{value}' of setting {name}: it is 'throw' or 'break'"
+            ),
             SettingKind::TimeZone => {
                 if !value.is_empty() {
                     TimeZone::parse(value)?;

@@ -21,10 +21,11 @@ mod output;
 mod partitioned;
 mod spilled;
 mod states;
-mod table;
+mod two_steps;
 
 use std::sync::Arc;
 
+use arrow_array::{Array, ArrayRef, UInt32Array};
 use base::Result;
 use expr::{Evaluator, Expr};
 use parking_lot::Mutex;
@@ -45,6 +46,9 @@ pub(crate) use distinct::{KeyedCounter, distinct};
 
 /// Rows of a lane by which it is decided whether to partition.
 const DECIDING_ROWS: usize = 65_536;
+
+/// Blocks of a lane after which no more is learned of how many will come.
+const GUIDED_BLOCKS: usize = 8;
 
 /// Inputs smaller than this are never partitioned.
 const PARTITIONED_INPUT: usize = 1_000_000;
@@ -80,9 +84,12 @@ pub(crate) struct Shared {
     pub(crate) stage: Stage,
     pub(crate) context: Arc<ExecContext>,
     may_partition: bool,
+    /// Only rows are counted, if anything: runs of equal keys collapse, and their lengths are summed.
+    runs: bool,
     /// Whether the keys' codes are used as group numbers.
     identity: Option<usize>,
     decision: Mutex<Option<bool>>,
+    source: Arc<dyn Source>,
     /// Cuts the keys of all lanes alike.
     hasher: hashbrown::DefaultHashBuilder,
 }
@@ -96,6 +103,8 @@ pub(crate) struct Batch {
 
 struct Lane {
     reader: Box<dyn BlockReader>,
+    /// The first blocks, as they were counted.
+    blocks: usize,
     encoder: KeyEncoder,
     waiting: Vec<Batch>,
     waiting_rows: usize,
@@ -112,20 +121,24 @@ pub(crate) fn aggregate(
 ) -> Result<Box<dyn Source>> {
     let Aggregation { input, keys, calls, limit, top, .. } = aggregation;
     let source = execute_for(*input, true, context)?;
-    group(source.as_ref(), Grouping { keys, calls, limit, top, stage: Stage::Whole }, context)
+    group(source.into(), Grouping { keys, calls, limit, top, stage: Stage::Whole }, context)
 }
 
 /// Groups the rows of a source.
 pub(crate) fn group(
-    source: &dyn Source,
+    source: Arc<dyn Source>,
     grouping: Grouping,
     context: &Arc<ExecContext>,
 ) -> Result<Box<dyn Source>> {
-    let shared = Arc::new(prepare(grouping, source, context)?);
+    if let Some((first, second)) = two_steps::split(&grouping, source.as_ref()) {
+        return group(group(source, first, context)?.into(), second, context);
+    }
+    let shared = Arc::new(prepare(grouping, source.clone(), context)?);
     let mut lanes = Vec::new();
-    for _ in 0..lane_count(source, context) {
+    for _ in 0..lane_count(source.as_ref(), context) {
         lanes.push(Lane {
             reader: source.reader()?,
+            blocks: 0,
             encoder: KeyEncoder::new(&shared.key_types, &shared.dictionaries),
             waiting: Vec::new(),
             waiting_rows: 0,
@@ -140,7 +153,11 @@ pub(crate) fn group(
     shared.finish(lanes)
 }
 
-fn prepare(grouping: Grouping, source: &dyn Source, context: &Arc<ExecContext>) -> Result<Shared> {
+fn prepare(
+    grouping: Grouping,
+    source: Arc<dyn Source>,
+    context: &Arc<ExecContext>,
+) -> Result<Shared> {
     let Grouping { mut keys, calls, limit, top, stage } = grouping;
     let key_types: Vec<DataType> =
         keys.iter().map(|k| k.data_type().without_low_cardinality()).collect();
@@ -162,6 +179,13 @@ fn prepare(grouping: Grouping, source: &dyn Source, context: &Arc<ExecContext>) 
     let rows = source.rows().unwrap_or(usize::MAX);
     let limit = limit.map_or(usize::MAX, |l| usize::try_from(l).unwrap_or(usize::MAX));
     let identity = encoder.only_dictionary().filter(|size| size / 2 <= rows && limit == usize::MAX);
+    let runs = stage == Stage::Whole
+        && !key_types.is_empty()
+        && identity.is_none()
+        && calls.iter().all(BoundCall::counts_rows);
+    if runs {
+        calls = calls::sums_of_lengths(calls.len(), context)?;
+    }
     let may_partition = !key_types.is_empty()
         && encoder.is_shared()
         && identity.is_none()
@@ -177,10 +201,36 @@ fn prepare(grouping: Grouping, source: &dyn Source, context: &Arc<ExecContext>) 
         stage,
         context: context.clone(),
         may_partition,
+        runs,
         identity,
         decision: Mutex::new(None),
+        source,
         hasher: hashbrown::DefaultHashBuilder::default(),
     })
+}
+
+/// Groups whose keys are codes of the dictionaries that the input had.
+struct InMemory {
+    blocks: Materialized,
+    dictionaries: Vec<Option<Arc<dyn Dictionary>>>,
+}
+
+impl Source for InMemory {
+    fn reader(&self) -> Result<Box<dyn BlockReader>> {
+        self.blocks.reader()
+    }
+
+    fn lanes(&self) -> usize {
+        self.blocks.lanes()
+    }
+
+    fn rows(&self) -> Option<usize> {
+        self.blocks.rows()
+    }
+
+    fn dictionary(&self, column: usize) -> Option<Arc<dyn Dictionary>> {
+        self.dictionaries.get(column).cloned().flatten()
+    }
 }
 
 impl Shared {
@@ -194,6 +244,10 @@ impl Shared {
         };
         if block.rows() == 0 {
             return Ok(Step::Again);
+        }
+        if lane.blocks < GUIDED_BLOCKS {
+            self.evaluator.expect_rows(self.source.expected_rows());
+            lane.blocks += 1;
         }
         let batch = self.batch(lane, block)?;
         if let Some(partitioned) = &mut lane.partitioned {
@@ -253,11 +307,17 @@ impl Shared {
     fn batch(&self, lane: &mut Lane, block: Block) -> Result<Batch> {
         let mut columns = self.evaluator.evaluate(&block)?;
         let arguments = columns.split_off(self.key_types.len());
-        let keys = if columns.is_empty() {
+        let mut keys = if columns.is_empty() {
             Packed::Narrow(Vec::new())
         } else {
             lane.encoder.encode(&columns, block.rows())?
         };
+        if self.runs && !columns.is_empty() {
+            let lengths: ArrayRef = Arc::new(UInt32Array::from(keys.collapse()));
+            let rows = lengths.len();
+            let arguments = vec![Column::Flat(lengths); self.calls.len()];
+            return Ok(Batch { keys, arguments, rows });
+        }
         let arguments = calls::prepare_arguments(&self.calls, arguments)?;
         Ok(Batch { keys, arguments, rows: block.rows() })
     }
@@ -295,7 +355,8 @@ impl Shared {
             return self.finish_spilled(lanes);
         }
         let blocks = self.finish_in_memory(lanes)?;
-        Ok(Box::new(Materialized::new(blocks)))
+        let dictionaries = self.dictionaries.clone();
+        Ok(Box::new(InMemory { blocks: Materialized::new(blocks), dictionaries }))
     }
 
     fn finish_in_memory(self: &Arc<Self>, lanes: Vec<Lane>) -> Result<Vec<Block>> {

@@ -66,8 +66,14 @@ pub struct ExecSettings {
     pub encoded: bool,
     /// Whether zone maps and the primary index skip granules.
     pub skip_granules: bool,
-    /// Rows and bytes after which reading fails; 0 for no limit.
+    /// Rows that may be read from tables; 0 is any number.
     pub max_rows_to_read: u64,
+    /// Decoded bytes that may be read from tables; 0 is any number.
+    pub max_bytes_to_read: u64,
+    /// Rows that the right side of a join may have; 0 is any number.
+    pub max_rows_in_join: u64,
+    /// Bytes that the right side of a join may have; 0 is any number.
+    pub max_bytes_in_join: u64,
     /// Bytes that all lanes of a sort hold before they spill.
     pub spill_sort: usize,
     /// Bytes that all lanes of an aggregation hold before they spill.
@@ -82,6 +88,9 @@ impl Default for ExecSettings {
             encoded: true,
             skip_granules: true,
             max_rows_to_read: 0,
+            max_bytes_to_read: 0,
+            max_rows_in_join: 0,
+            max_bytes_in_join: 0,
             spill_sort: usize::MAX,
             spill_groups: usize::MAX,
         }

@@ -83,7 +83,7 @@ fn source(
     }
     match &fragment.aggregation {
         None => Ok(source),
-        Some(partial) => aggregate::group(source.as_ref(), half(partial, Stage::Partial), context),
+        Some(partial) => aggregate::group(source.into(), half(partial, Stage::Partial), context),
     }
 }
 
@@ -102,7 +102,7 @@ pub fn merge_partials(
         check_partial(aggregation, block)?;
     }
     let partials = Materialized::new(blocks);
-    let merged = aggregate::group(&partials, half(aggregation, Stage::Merge), context)?;
+    let merged = aggregate::group(Arc::new(partials), half(aggregation, Stage::Merge), context)?;
     gather(merged.as_ref(), context)
 }
 

@@ -76,6 +76,18 @@ fn build(source: &dyn Source, keys: &[expr::Expr], context: &Arc<ExecContext>) -
     if block.rows() > u32::MAX as usize {
         bail!(TooManyRows, "The right side of a join has more than {} rows", u32::MAX);
     }
+    let (rows, bytes) = (block.rows() as u64, block.memory() as u64);
+    let settings = &context.settings;
+    for (what, found, most) in
+        [("rows", rows, settings.max_rows_in_join), ("bytes", bytes, settings.max_bytes_in_join)]
+    {
+        if most > 0 && found > most {
+            bail!(
+                SetSizeLimitExceeded,
+                "Limit for JOIN exceeded, max {what}: {most}, current {what}: {found}"
+            );
+        }
+    }
     let mut held = context.budget.reservation();
     held.resize(block.memory())?;
     let types: Vec<DataType> =

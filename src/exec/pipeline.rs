@@ -1,6 +1,7 @@
 //! From a plan to blocks.
 
-use std::collections::VecDeque;
+mod stream;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,13 +11,15 @@ use arrow_array::{Array, ArrayRef, BooleanArray};
 use arrow_buffer::BooleanBuffer;
 use base::{Result, bail};
 use expr::{Evaluator, Expr};
-use parking_lot::Mutex;
 use plan::Plan;
 use types::{Block, Column, Dictionary};
 
 use crate::context::ExecContext;
-use crate::scheduler::{Run, Step};
+use crate::scheduler::Step;
 use crate::{aggregate, join, limit, metadata, project, scan, sort, top_scan};
+
+pub use stream::stream;
+pub(crate) use stream::stream_source;
 
 /// Rows that lanes can read side by side.
 pub trait Source: Send + Sync {
@@ -28,6 +31,11 @@ pub trait Source: Send + Sync {
 
     /// How many rows there will be, at most, if that is known.
     fn rows(&self) -> Option<usize>;
+
+    /// How many rows there will be, about, judged by what was read so far; 0 where nothing is known.
+    fn expected_rows(&self) -> usize {
+        self.rows().unwrap_or(0)
+    }
 
     /// The dictionary of a column, if all blocks hold codes of that one.
     fn dictionary(&self, _column: usize) -> Option<Arc<dyn Dictionary>> {
@@ -141,100 +149,6 @@ pub(crate) fn lane_count(source: &dyn Source, context: &ExecContext) -> usize {
     if few { 1 } else { source.lanes().clamp(1, context.settings.threads.max(1)) }
 }
 
-/// Runs a plan and hands its blocks to `consume` in the calling thread as they come. At most a few blocks
-/// wait; then the lanes are parked until `consume` has taken one.
-pub fn stream(
-    plan: Plan,
-    context: &Arc<ExecContext>,
-    consume: &mut dyn FnMut(Block) -> Result<()>,
-) -> Result<()> {
-    let source = execute(plan, context)?;
-    stream_source(source.as_ref(), context, consume)
-}
-
-/// Hands a source's blocks to `consume` in the calling thread as they come.
-pub(crate) fn stream_source(
-    source: &dyn Source,
-    context: &Arc<ExecContext>,
-    consume: &mut dyn FnMut(Block) -> Result<()>,
-) -> Result<()> {
-    let count = lane_count(source, context);
-    if count == 1 {
-        let mut reader = source.reader()?;
-        if source.rows().is_some_and(|rows| rows <= 4 * context.settings.block_rows) {
-            while let Some(block) = reader.next()? {
-                context.cancel.check()?;
-                if block.rows() > 0 {
-                    consume(block)?;
-                }
-            }
-            return Ok(());
-        }
-    }
-    let capacity = count * 4;
-    let waiting: Arc<Mutex<VecDeque<Block>>> = Arc::new(Mutex::new(VecDeque::new()));
-    let readers: Vec<Box<dyn BlockReader>> =
-        (0..count).map(|_| source.reader()).collect::<Result<_>>()?;
-    let (own, queue) = (context.clone(), waiting.clone());
-    let run = context.scheduler.start(readers, move |reader: &mut Box<dyn BlockReader>| {
-        own.cancel.check()?;
-        if queue.lock().len() >= capacity {
-            return Ok(Step::Park);
-        }
-        match reader.next()? {
-            None => Ok(Step::Done),
-            Some(block) => {
-                if block.rows() > 0 {
-                    queue.lock().push_back(block);
-                }
-                Ok(Step::Again)
-            }
-        }
-    });
-    let outcome = drain(&run, &waiting, consume);
-    if outcome.is_err() {
-        context.cancel.cancel();
-        Run::wake(&run);
-        while !run.is_over() {
-            run.pause();
-        }
-    }
-    outcome
-}
-
-fn drain(
-    run: &Arc<Run<Box<dyn BlockReader>>>,
-    waiting: &Mutex<VecDeque<Block>>,
-    consume: &mut dyn FnMut(Block) -> Result<()>,
-) -> Result<()> {
-    loop {
-        if let Some(error) = run.error() {
-            return Err(error);
-        }
-        let next = waiting.lock().pop_front();
-        match next {
-            Some(block) => {
-                Run::wake(run);
-                consume(block)?;
-            }
-            None if run.is_over() => {
-                if let Some(error) = run.error() {
-                    return Err(error);
-                }
-                // A block may have come between the look and the end.
-                match waiting.lock().pop_front() {
-                    Some(block) => consume(block)?,
-                    None => return Ok(()),
-                }
-            }
-            None => {
-                Run::wake(run);
-                run.pause();
-            }
-        }
-    }
-}
-
 /// Blocks at hand.
 pub(crate) struct Materialized {
     blocks: Arc<Vec<Block>>,
@@ -308,6 +222,10 @@ impl Source for Filtered {
 
     fn rows(&self) -> Option<usize> {
         self.input.rows()
+    }
+
+    fn expected_rows(&self) -> usize {
+        self.input.expected_rows()
     }
 
     fn dictionary(&self, column: usize) -> Option<Arc<dyn Dictionary>> {

@@ -37,6 +37,7 @@ struct ProjectedReader {
 
 impl Source for Projected {
     fn reader(&self) -> Result<Box<dyn BlockReader>> {
+        self.evaluator.expect_rows(self.input.expected_rows());
         Ok(Box::new(ProjectedReader {
             input: self.input.reader()?,
             evaluator: self.evaluator.clone(),
@@ -49,6 +50,10 @@ impl Source for Projected {
 
     fn rows(&self) -> Option<usize> {
         self.input.rows()
+    }
+
+    fn expected_rows(&self) -> usize {
+        self.input.expected_rows()
     }
 
     fn dictionary(&self, column: usize) -> Option<Arc<dyn Dictionary>> {
@@ -92,6 +97,10 @@ impl Source for Picked {
 
     fn rows(&self) -> Option<usize> {
         self.input.rows()
+    }
+
+    fn expected_rows(&self) -> usize {
+        self.input.expected_rows()
     }
 
     fn dictionary(&self, column: usize) -> Option<Arc<dyn Dictionary>> {

@@ -165,6 +165,16 @@ impl Source for TableScan {
         Some(rows.min(self.limit))
     }
 
+    fn expected_rows(&self) -> usize {
+        let rows = self.rows().unwrap_or(0);
+        if !self.prepared.is_filtered() {
+            return rows;
+        }
+        let taken = self.next.load(Ordering::Relaxed).min(self.morsels.len());
+        let given = self.given.load(Ordering::Relaxed);
+        (given * self.morsels.len()).checked_div(taken).unwrap_or(0).min(rows)
+    }
+
     fn dictionary(&self, column: usize) -> Option<Arc<dyn Dictionary>> {
         self.prepared.dictionary(column)
     }
@@ -190,6 +200,10 @@ impl TableReader {
         let limit = self.context.settings.max_rows_to_read;
         if limit > 0 && self.context.counters.read_rows.load(Ordering::Relaxed) > limit {
             bail!(TooManyRows, "Limit for rows to read exceeded: max_rows_to_read is {limit}");
+        }
+        let limit = self.context.settings.max_bytes_to_read;
+        if limit > 0 && self.context.counters.read_bytes.load(Ordering::Relaxed) > limit {
+            bail!(TooManyBytes, "Limit for bytes to read exceeded: max_bytes_to_read is {limit}");
         }
         Ok(Some(block))
     }

@@ -22,6 +22,7 @@ use crate::registry::{BoundFunction, has_nulls};
 use crate::{Expr, FunctionContext, Registry, Set};
 
 mod dictionary;
+mod on_values;
 mod short_circuit;
 
 use dictionary::DictionaryMemo;

@@ -9,7 +9,7 @@ use arrow_array::types::{
     UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, BooleanArray};
-use arrow_buffer::BooleanBuffer;
+use arrow_buffer::{BooleanBuffer, NullBuffer};
 use base::Result;
 use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
@@ -59,6 +59,23 @@ impl Set {
             _ => values,
         };
         Ok(Set { data_type, values, has_null, lookup: OnceLock::new() })
+    }
+
+    /// The set without tuples that have a NULL in them, which equal nothing.
+    ///
+    /// # Errors
+    /// Those of taking values out of arrays.
+    pub fn without_null_fields(self) -> Result<Set> {
+        let DataType::Tuple(_) = &self.data_type else { return Ok(self) };
+        let columns = self.values.as_struct().columns();
+        let whole = columns
+            .iter()
+            .fold(None, |all, column| NullBuffer::union(all.as_ref(), column.nulls()));
+        let Some(whole) = whole else { return Ok(self) };
+        let mask = BooleanArray::new(whole.inner().clone(), None);
+        let kept = arrow_select::filter::filter(&self.values, &mask);
+        let values = kept.map_err(|e| base::Error::logical(e.to_string()))?;
+        Ok(Set { values, ..self })
     }
 
     /// The type of the elements, not nullable.

@@ -16,6 +16,7 @@ mod lists;
 mod map;
 mod mapped;
 mod numeric;
+mod pairs;
 mod slice;
 mod sort;
 mod tuple;

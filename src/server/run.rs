@@ -217,9 +217,11 @@ async fn accept(listener: TcpListener, app: Arc<App>, mut stopped: watch::Receiv
         let (app, router, stopped) = (Arc::clone(&app), router.clone(), stopped.clone());
         app.counters.accepted_connections.fetch_add(1, Ordering::Relaxed);
         app.counters.connections.fetch_add(1, Ordering::Relaxed);
+        app.service.count_connection(1);
         tokio::spawn(async move {
             connection(&app, router, stream, peer, stopped).await;
             app.counters.connections.fetch_sub(1, Ordering::Relaxed);
+            app.service.count_connection(-1);
             drop(place);
         });
     }

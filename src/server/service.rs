@@ -1,6 +1,7 @@
 //! What the server asks of the engine.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use base::Result;
 use bytes::Bytes;
@@ -45,6 +46,9 @@ pub trait QueryService: Send + Sync + 'static {
 
     /// The server's time zone.
     fn time_zone(&self) -> String;
+
+    /// A connection was opened (1) or closed (-1).
+    fn count_connection(&self, _change: i64) {}
 
     /// What to show at `/metrics` besides the counters of HTTP itself.
     fn metrics(&self) -> Vec<Metric> {
@@ -98,5 +102,23 @@ impl QueryService for Arc<Engine> {
 
     fn time_zone(&self) -> String {
         self.time_zone_name().to_owned()
+    }
+
+    fn count_connection(&self, change: i64) {
+        // Closing takes away 1 by wrapping around.
+        self.connections().fetch_add(change as u64, Ordering::Relaxed);
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        let metric = |declared: &engine::MetricDeclaration| Metric {
+            name: declared.prometheus.to_owned(),
+            help: declared.help.to_owned(),
+            kind: match declared.kind {
+                engine::MetricKind::Event => MetricKind::Counter,
+                engine::MetricKind::Current | engine::MetricKind::Asynchronous => MetricKind::Gauge,
+            },
+            value: declared.value(self) as f64,
+        };
+        engine::METRICS.iter().map(metric).collect()
     }
 }

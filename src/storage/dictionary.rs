@@ -14,6 +14,7 @@
 
 mod blocks;
 pub(crate) mod cache;
+pub(crate) mod order;
 pub(crate) mod table;
 mod writer;
 

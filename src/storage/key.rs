@@ -19,7 +19,8 @@ use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, BinaryViewArray};
 use arrow_buffer::NullBuffer;
 use types::{DataType, Physical, Value, value_at};
 
-use crate::dictionary::table::{NULL, sort_ids};
+use crate::dictionary::order::sort_ids;
+use crate::dictionary::table::NULL;
 
 /// One number a row, none with more than `bits` bits.
 #[derive(Debug)]

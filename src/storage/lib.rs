@@ -29,7 +29,7 @@ pub use definition::{
 };
 pub use dictionary::PartDictionary;
 pub use insert::{Insert, Written};
-pub use merge::MergeInfo;
+pub use merge::{MergeInfo, MergeTotals};
 pub use part::new::new_uuid;
 pub use part::{ColumnBytes, ColumnChunk, FileRecord, Part, PartAddress, PartReader, PartRecord};
 pub use store::{FullName, Problem, Store, StoreOptions};

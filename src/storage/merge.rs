@@ -33,8 +33,8 @@ use crate::part::new::{NewPart, PartOutline, PartWriter};
 use crate::store::{BusyParts, Store, Transaction};
 use crate::table::Table;
 
-pub use background::MergeInfo;
 pub(crate) use background::MergeState;
+pub use background::{MergeInfo, MergeTotals};
 use order::MergeOrder;
 
 /// ZSTD level of the dictionaries of merged parts.
@@ -162,6 +162,9 @@ impl Store {
             transaction.remove_part(table, source.id());
         }
         self.commit_transaction(transaction)?;
+        let records = || sources.iter().map(|part| part.record());
+        let rows = records().map(|r| r.rows).sum();
+        self.merge_state().note(rows, records().map(|r| r.bytes_uncompressed).sum());
         Ok(())
     }
 

@@ -1,10 +1,13 @@
 //! Type names -> [`DataType`]: ClickHouse's spelling and its SQL aliases.
 
+mod names;
+
 use std::sync::Arc;
 
 use base::{Result, bail, error};
 
 use crate::{DataType, EnumValues, IntervalKind, TimeZone, TupleField, Value};
+use names::simple;
 
 /// Nesting beyond this is refused.
 const DEPTH_LIMIT: usize = 100;
@@ -434,95 +437,5 @@ impl Parser<'_> {
     }
 }
 
-/// Types without arguments; the flag says that SQL's decorations may follow.
-fn simple(word: &str) -> Option<(DataType, bool)> {
-    let exact = match word {
-        "UInt8" => DataType::UInt8,
-        "UInt16" => DataType::UInt16,
-        "UInt32" => DataType::UInt32,
-        "UInt64" => DataType::UInt64,
-        "UInt128" => DataType::UInt128,
-        "Int8" => DataType::Int8,
-        "Int16" => DataType::Int16,
-        "Int32" => DataType::Int32,
-        "Int64" => DataType::Int64,
-        "Int128" => DataType::Int128,
-        "Float32" => DataType::Float32,
-        "Float64" => DataType::Float64,
-        "String" => DataType::String,
-        "UUID" => DataType::Uuid,
-        "Nothing" => DataType::Nothing,
-        _ => return alias(word),
-    };
-    Some((exact, false))
-}
-
-fn alias(word: &str) -> Option<(DataType, bool)> {
-    Some(match word.to_ascii_uppercase().as_str() {
-        "BOOL" | "BOOLEAN" => (DataType::Bool, false),
-        "DATE" => (DataType::Date, false),
-        "DATE32" => (DataType::Date32, false),
-        "IPV4" | "INET4" => (DataType::Ipv4, false),
-        "IPV6" | "INET6" => (DataType::Ipv6, false),
-        "BYTE" | "TINYINT" | "INT1" => (DataType::Int8, true),
-        "SMALLINT" => (DataType::Int16, true),
-        "INT" | "INTEGER" | "MEDIUMINT" => (DataType::Int32, true),
-        "BIGINT" | "SIGNED" => (DataType::Int64, true),
-        "UNSIGNED" => (DataType::UInt64, false),
-        "FLOAT" | "REAL" | "SINGLE" => (DataType::Float32, true),
-        "TEXT" | "TINYTEXT" | "MEDIUMTEXT" | "LONGTEXT" | "VARCHAR" | "CHAR" | "CHARACTER"
-        | "BLOB" | "CLOB" | "TINYBLOB" | "MEDIUMBLOB" | "LONGBLOB" | "NVARCHAR" | "VARCHAR2"
-        | "BYTEA" | "VARBINARY" => (DataType::String, true),
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
-mod tests {
-    use crate::DataType;
-
-    fn check(text: &str, canonical: &str) {
-        let parsed = DataType::parse(text).unwrap();
-        assert_eq!(parsed.to_string(), canonical);
-        assert_eq!(DataType::parse(canonical).unwrap(), parsed);
-    }
-
-    #[test]
-    fn names_read_back() {
-        check("UInt8", "UInt8");
-        check("int unsigned", "UInt32");
-        check("VARCHAR(255)", "String");
-        check("Decimal(10,2)", "Decimal(10, 2)");
-        check("Decimal64(3)", "Decimal(18, 3)");
-        check("DateTime64(6,'Europe/Berlin')", "DateTime64(6, 'Europe/Berlin')");
-        check("Enum('a','b'=5)", "Enum8('a' = 1, 'b' = 5)");
-        check("Enum8('it\\'s' = -1)", "Enum8('it\\'s' = -1)");
-        check(
-            "Tuple(a Int8, b Array(Nullable(String)))",
-            "Tuple(a Int8, b Array(Nullable(String)))",
-        );
-        check("Tuple(String,UInt8)", "Tuple(String, UInt8)");
-        check("Map(String, UInt64)", "Map(String, UInt64)");
-        check("AggregateFunction(quantile(0.5), Int8)", "AggregateFunction(quantile(0.5), Int8)");
-        check("DOUBLE PRECISION", "Float64");
-        check("IntervalDay", "IntervalDay");
-    }
-
-    #[test]
-    fn errors_are_errors() {
-        for text in [
-            "",
-            "Foo",
-            "Nullable(Array(Int8))",
-            "Decimal(99)",
-            "Enum8('a' = 300)",
-            "Array(",
-            "Int8)",
-            "Tuple(a Int8, String)",
-            "FixedString(0)",
-        ] {
-            assert!(DataType::parse(text).is_err(), "{text}");
-        }
-        assert!(DataType::parse(&"Array(".repeat(100_000)).is_err());
-    }
-}
+mod tests;

@@ -10,6 +10,8 @@ pub enum SettingKind {
     Seconds,
     String,
     TimeZone,
+    /// What happens at a limit: `throw` or `break`.
+    OverflowMode,
 }
 
 /// Everything about a setting.
@@ -50,12 +52,24 @@ settings! {
     max_execution_time: Seconds = "0", "Seconds after which a query is stopped; 0 is never.";
     max_rows_to_read: UInt64 = "0", "Rows that a query may read from tables; 0 is any number.";
     max_result_rows: UInt64 = "0", "Rows that an answer may have; 0 is any number.";
+    max_result_bytes: UInt64 = "0", "Bytes that an answer may have before it is formatted; 0 is any number.";
+    result_overflow_mode: OverflowMode = "throw", "Whether a longer answer is an error (throw) or ends after the block that was too much (break).";
+    max_bytes_to_read: UInt64 = "0", "Decoded bytes that a query may read from tables; 0 is any number.";
+    max_rows_in_set: UInt64 = "0", "Values that the right side of IN may have; 0 is any number.";
+    max_bytes_in_set: UInt64 = "0", "Bytes that the values of the right side of IN may have; 0 is any number.";
+    set_overflow_mode: OverflowMode = "throw", "Whether more values of a query behind IN are an error (throw) or are left out (break).";
+    max_rows_in_join: UInt64 = "0", "Rows that the right side of a JOIN may have; 0 is any number.";
+    max_bytes_in_join: UInt64 = "0", "Bytes that the right side of a JOIN may have; 0 is any number.";
+    max_concurrent_queries_for_user: UInt64 = "0", "Queries that a user may run at once; 0 is any number.";
     max_query_size: UInt64 = "262144", "Bytes of a query's text, data of INSERT not counted.";
     max_partitions_per_insert_block: UInt64 = "100", "Partitions that one inserted block may touch; 0 is any number.";
+    throw_on_max_partitions_per_insert_block: Bool = "1", "Whether more partitions of an inserted block are an error.";
+    insert_null_as_default: Bool = "1", "Whether NULL becomes the default where INSERT SELECT writes to a column without NULL.";
     readonly: UInt64 = "0", "1: only reading; 2: reading and settings.";
     session_timezone: TimeZone = "", "The time zone of times without one; empty is the server's.";
     union_default_mode: String = "", "What UNION without ALL or DISTINCT means.";
     join_use_nulls: Bool = "0", "Whether columns of a missing side of a join are NULL rather than defaults.";
+    transform_null_in: Bool = "0", "Whether IN takes NULL for a value like others, equal to NULL.";
     prefer_column_name_to_alias: Bool = "0", "Whether a name means a column first, then an alias.";
     enable_positional_arguments: Bool = "1", "Whether numbers in GROUP BY, ORDER BY and LIMIT BY mean selected expressions.";
     count_distinct_implementation: String = "uniqExact", "The function of COUNT(DISTINCT x).";
@@ -109,7 +123,8 @@ settings! {
     use_query_cache: Bool = "0", "Whether answers may be kept.";
 }
 
-/// Settings of ClickHouse that clients send and that change nothing here.
+/// Settings of ClickHouse that clients send and that change nothing here: they tune what there is not
+/// (distribution, quotas, spilling, its optimizer), or allow what is always allowed.
 pub(super) const TOLERATED: &[&str] = &[
     "allow_experimental_analyzer",
     "allow_experimental_object_type",
@@ -143,13 +158,10 @@ pub(super) const TOLERATED: &[&str] = &[
     "log_query_threads",
     "low_cardinality_allow_in_native_format",
     "max_ast_elements",
-    "max_bytes_to_read",
     "max_compress_block_size",
-    "max_concurrent_queries_for_user",
     "max_expanded_ast_elements",
     "max_insert_threads",
     "max_parser_depth",
-    "max_result_bytes",
     "max_rows_to_group_by",
     "max_streams_to_max_threads_ratio",
     "max_temporary_columns",
@@ -176,7 +188,6 @@ pub(super) const TOLERATED: &[&str] = &[
     "quota_key",
     "receive_timeout",
     "replace_running_query",
-    "result_overflow_mode",
     "role",
     "schema_inference_make_columns_nullable",
     "send_logs_level",
@@ -186,7 +197,6 @@ pub(super) const TOLERATED: &[&str] = &[
     "stream_like_engine_allow_direct_select",
     "timeout_before_checking_execution_speed",
     "timeout_overflow_mode",
-    "transform_null_in",
     "use_client_time_zone",
     "use_skip_indexes",
     "use_uncompressed_cache",
@@ -196,16 +206,9 @@ pub(super) const TOLERATED: &[&str] = &[
     "group_by_overflow_mode",
     "read_overflow_mode",
     "sort_overflow_mode",
-    "max_bytes_in_join",
-    "max_rows_in_join",
-    "max_rows_in_set",
-    "max_bytes_in_set",
-    "set_overflow_mode",
     "use_legacy_to_time",
-    "throw_on_max_partitions_per_insert_block",
     "format_schema",
     "input_format_import_nested_json",
-    "insert_null_as_default",
     "engine_file_truncate_on_insert",
     "materialize_statistics_on_insert",
     "alter_sync",

@@ -4,6 +4,7 @@ use base::Result;
 use types::Value;
 
 use super::{SystemTable, flag, number, text};
+use crate::metrics::{METRICS, MetricDeclaration, MetricKind};
 use crate::query::Query;
 use crate::settings::{SETTINGS, SettingKind};
 
@@ -153,8 +154,28 @@ pub(super) const TABLES: &[SystemTable] = &[
     },
     SystemTable {
         name: "metrics",
-        columns: &[("metric", "String"), ("value", "Int64"), ("description", "String")],
+        columns: &[
+            ("metric", "String"),
+            ("value", "Int64"),
+            ("description", "String"),
+            ("name", "String"),
+        ],
         rows: metrics,
+    },
+    SystemTable {
+        name: "events",
+        columns: &[
+            ("event", "String"),
+            ("value", "UInt64"),
+            ("description", "String"),
+            ("name", "String"),
+        ],
+        rows: events,
+    },
+    SystemTable {
+        name: "asynchronous_metrics",
+        columns: &[("metric", "String"), ("value", "Float64"), ("description", "String")],
+        rows: asynchronous_metrics,
     },
     SystemTable {
         name: "processes",
@@ -221,6 +242,7 @@ fn settings(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
                 SettingKind::Seconds => "Seconds",
                 SettingKind::String => "String",
                 SettingKind::TimeZone => "Timezone",
+                SettingKind::OverflowMode => "OverflowMode",
             };
             vec![
                 text(s.name),
@@ -302,24 +324,33 @@ fn formats(_query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
         .collect())
 }
 
+/// The numbers of a kind with their values.
+fn counted(
+    query: &Query<'_>,
+    kind: MetricKind,
+) -> impl Iterator<Item = (&'static MetricDeclaration, u64)> {
+    let of_kind = METRICS.iter().filter(move |m| m.kind == kind);
+    of_kind.map(|m| (m, m.value(&query.engine)))
+}
+
 fn metrics(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
-    let engine = &query.engine;
-    let row = |name: &str, value: usize, about: &str| vec![text(name), number(value), text(about)];
-    Ok(vec![
-        row("Query", engine.processes.running().len(), "Queries that run."),
-        row("MemoryTracking", engine.budget.used(), "Bytes that queries hold."),
-        row("Merge", engine.store.merges().len(), "Merges that run."),
-        row(
-            "Uptime",
-            usize::try_from(engine.uptime().as_secs()).unwrap_or(0),
-            "Seconds since the start.",
-        ),
-        row(
-            "DictionaryCacheBytes",
-            engine.store.dictionary_cache_bytes(),
-            "Bytes of decoded dictionaries.",
-        ),
-    ])
+    let all = counted(query, MetricKind::Current);
+    Ok(all
+        .map(|(m, value)| vec![text(m.name), number(value), text(m.help), text(m.name)])
+        .collect())
+}
+
+fn asynchronous_metrics(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
+    let all = counted(query, MetricKind::Asynchronous);
+    Ok(all.map(|(m, value)| vec![text(m.name), Value::Float(value as f64), text(m.help)]).collect())
+}
+
+/// What has happened at least once, as in ClickHouse.
+fn events(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
+    let all = counted(query, MetricKind::Event).filter(|(_, value)| *value > 0);
+    Ok(all
+        .map(|(m, value)| vec![text(m.name), number(value), text(m.help), text(m.name)])
+        .collect())
 }
 
 fn processes(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {

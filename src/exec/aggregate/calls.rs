@@ -22,11 +22,17 @@ pub(crate) struct BoundCall {
     pub(crate) codes: Option<Arc<dyn Dictionary>>,
     /// The result is a code of the dictionary.
     pub(crate) gives_code: bool,
-    /// It is `count()`, of which only the number of rows matters.
+    counts_rows: bool,
+    /// What it returns.
     pub(crate) data_type: DataType,
 }
 
 impl BoundCall {
+    /// Whether it is `count()`, of which only the number of rows matters.
+    pub(crate) fn counts_rows(&self) -> bool {
+        self.counts_rows
+    }
+
     pub(crate) fn accumulator(&self) -> Box<dyn Accumulator> {
         (self.bound.create)()
     }
@@ -66,12 +72,30 @@ pub(crate) fn bind_calls(
         bound.push(BoundCall {
             bound: aggregate,
             arguments: first..expressions.len(),
+            counts_rows: call.function == "count" && types.is_empty(),
             gives_code: codes.is_some() && call.function != "uniqExact",
             codes,
             data_type: call.data_type.clone(),
         });
     }
     Ok((bound, expressions))
+}
+
+/// As many sums of the lengths of runs, each the argument of its own number, as there are `count()`s.
+pub(crate) fn sums_of_lengths(count: usize, context: &ExecContext) -> Result<Vec<BoundCall>> {
+    let bind = |at: usize| {
+        let types = [DataType::UInt32];
+        let arguments = AggregateArguments { name: "sum", types: &types, parameters: &[] };
+        Ok(BoundCall {
+            bound: context.registry.bind_aggregate(&context.functions, &arguments)?,
+            arguments: at..at + 1,
+            codes: None,
+            counts_rows: false,
+            gives_code: false,
+            data_type: DataType::UInt64,
+        })
+    };
+    (0..count).map(bind).collect()
 }
 
 /// Gives each call its serialized states as its only argument: columns that stand behind the keys.

@@ -190,6 +190,30 @@ pub(crate) enum Packed {
     Wide(Vec<u128>),
 }
 
+impl Packed {
+    /// Drops keys that equal the one before; how many rows each of those that are left stands for.
+    pub(crate) fn collapse(&mut self) -> Vec<u32> {
+        fn runs<K: Copy + PartialEq>(keys: &mut Vec<K>) -> Vec<u32> {
+            let mut lengths = Vec::with_capacity(keys.len());
+            let (mut kept, mut start) = (0, 0);
+            for row in 1..=keys.len() {
+                if row == keys.len() || keys[row] != keys[start] {
+                    keys[kept] = keys[start];
+                    kept += 1;
+                    lengths.push((row - start) as u32);
+                    start = row;
+                }
+            }
+            keys.truncate(kept);
+            lengths
+        }
+        match self {
+            Packed::Narrow(keys) => runs(keys),
+            Packed::Wide(keys) => runs(keys),
+        }
+    }
+}
+
 impl KeyEncoder {
     /// For key columns of these types, and the dictionaries that all blocks share where there is one.
     pub(crate) fn new(
@@ -312,7 +336,8 @@ fn mask64(width: u32) -> u64 {
     if width >= 64 { u64::MAX } else { (1 << width) - 1 }
 }
 
-fn fixed_width(data_type: &DataType) -> Option<u32> {
+/// Bits of a value that is compared by its bits.
+pub(super) fn fixed_width(data_type: &DataType) -> Option<u32> {
     Some(match data_type.physical() {
         Physical::UInt8 | Physical::Int8 => 8,
         Physical::UInt16 | Physical::Int16 => 16,

@@ -284,6 +284,11 @@ impl PreparedScan {
         Some(global.clone() as Arc<dyn Dictionary>)
     }
 
+    /// Whether rows have to meet conditions.
+    pub(crate) fn is_filtered(&self) -> bool {
+        !self.conjuncts.is_empty()
+    }
+
     /// Columns with conditions that zone maps can use, for EXPLAIN.
     pub(crate) fn range_columns(&self) -> Vec<(String, String)> {
         self.conjuncts

@@ -2,14 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, UInt32Array};
+use arrow_array::Array;
 use arrow_buffer::{NullBuffer, ScalarBuffer};
 use base::{Error, Result};
-use types::{Column, Dictionary, DictionaryColumn, MemoryDictionary};
+use types::{Column, DictionaryColumn};
 
-/// Values computed at once.
-const CHUNK: usize = 65_536;
+use super::on_values::{OnValues, Work};
 
 /// Results remembered per call; more parts than that at once are rare.
 const REMEMBERED: usize = 64;
@@ -24,19 +22,11 @@ struct Entry {
     dictionary: u64,
     /// Rows computed singly so far.
     rows: usize,
-    result: Option<Arc<OnValues>>,
-}
-
-/// The results for all values of a dictionary.
-enum OnValues {
-    /// A result a value.
-    Flat(ArrayRef),
-    /// Strings again: for every value a code of a new dictionary, NULL where the result is.
-    Coded { codes: UInt32Array, dictionary: Arc<dyn Dictionary> },
+    work: Option<Arc<Work>>,
 }
 
 /// Computes the call on a column of so many rows.
-type OnColumn<'a> = &'a dyn Fn(Column, usize) -> Result<Column>;
+pub(super) type OnColumn<'a> = &'a dyn Fn(Column, usize) -> Result<Column>;
 
 impl DictionaryMemo {
     /// The call's values for the rows of a dictionary column.
@@ -48,61 +38,38 @@ impl DictionaryMemo {
     ) -> Result<Column> {
         let (id, size) = (column.dictionary.id(), column.dictionary.len());
         let rows = column.codes.len();
-        let known = {
+        let work = {
             let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-            if !entries.iter().any(|e| e.dictionary == id) {
-                if entries.len() >= REMEMBERED {
-                    entries.remove(0);
+            let at = match entries.iter().position(|e| e.dictionary == id) {
+                Some(at) => at,
+                None => {
+                    if entries.len() >= REMEMBERED {
+                        entries.remove(0);
+                    }
+                    entries.push(Entry { dictionary: id, rows: 0, work: None });
+                    entries.len() - 1
                 }
-                entries.push(Entry { dictionary: id, rows: 0, result: None });
-            }
-            let entry = entries.iter_mut().find(|e| e.dictionary == id);
-            entry.and_then(|entry| {
-                let worth = size <= expected_rows.max(rows * 2) || entry.rows >= size;
-                entry.rows += rows;
-                if worth { Some(entry.result.clone()) } else { None }
-            })
-        };
-        let result = match known {
-            None => {
-                let flat = Column::Flat(column.decode()?);
-                return compute(flat, rows);
-            }
-            Some(Some(result)) => result,
-            Some(None) => {
-                let result = Arc::new(OnValues::compute(&column.dictionary, compute)?);
-                let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(entry) = entries.iter_mut().find(|e| e.dictionary == id) {
-                    entry.result = Some(result.clone());
+            };
+            let entry = &mut entries[at];
+            let worth = size <= expected_rows.max(rows * 2) || entry.rows >= size;
+            entry.rows += rows;
+            match &entry.work {
+                _ if !worth => None,
+                Some(work) => Some(work.clone()),
+                None => {
+                    let work = Arc::new(Work::new(column.dictionary.as_ref())?);
+                    entry.work = Some(work.clone());
+                    Some(work)
                 }
-                result
             }
         };
+        let Some(work) = work else { return compute(Column::Flat(column.decode()?), rows) };
+        let result = work.result(compute)?;
         result.rows_of(column)
     }
 }
 
 impl OnValues {
-    fn compute(dictionary: &Arc<dyn Dictionary>, compute: OnColumn<'_>) -> Result<OnValues> {
-        let values = dictionary.values()?;
-        let mut parts = Vec::new();
-        let mut at = 0;
-        loop {
-            let length = CHUNK.min(values.len() - at);
-            parts.push(compute(Column::Flat(values.slice(at, length)), length)?.to_flat()?);
-            at += length;
-            if at >= values.len() {
-                break;
-            }
-        }
-        let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
-        let results = arrow_select::concat::concat(&parts).map_err(arrow)?;
-        if results.data_type() == &arrow_schema::DataType::BinaryView {
-            return encode(&results);
-        }
-        Ok(OnValues::Flat(results))
-    }
-
     fn rows_of(&self, column: &DictionaryColumn) -> Result<Column> {
         let codes = column.codes_array();
         match self {
@@ -137,28 +104,6 @@ impl OnValues {
     }
 }
 
-/// Sorted distinct values of strings, and every row's place in them.
-fn encode(strings: &ArrayRef) -> Result<OnValues> {
-    let view = strings.as_binary_view();
-    let mut order: Vec<u32> =
-        (0..view.len() as u32).filter(|row| view.is_valid(*row as usize)).collect();
-    order.sort_unstable_by(|a, b| view.value(*a as usize).cmp(view.value(*b as usize)));
-    let mut codes = vec![0u32; view.len()];
-    let mut firsts: Vec<u32> = Vec::new();
-    for row in order {
-        let same =
-            firsts.last().is_some_and(|f| view.value(*f as usize) == view.value(row as usize));
-        if !same {
-            firsts.push(row);
-        }
-        codes[row as usize] = firsts.len() as u32 - 1;
-    }
-    let values =
-        arrow_select::take::take(strings, &UInt32Array::from(firsts), None).map_err(arrow)?;
-    let codes = UInt32Array::new(codes.into(), view.nulls().cloned());
-    Ok(OnValues::Coded { codes, dictionary: MemoryDictionary::new(values) })
-}
-
-fn arrow(error: arrow_schema::ArrowError) -> Error {
+pub(super) fn arrow(error: arrow_schema::ArrowError) -> Error {
     Error::logical(format!("dictionary: {error}"))
 }

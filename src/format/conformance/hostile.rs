@@ -96,11 +96,10 @@ fn long_values_and_rows_are_refused() {
         ("CSV", format!("\"{endless}")),
         ("JSONEachRow", format!("{{\"s\":\"{endless}")),
     ] {
-        let pieces =
-            text.as_bytes().chunks(777).map(|c| bytes::Bytes::copy_from_slice(c)).collect();
+        let pieces = text.as_bytes().chunks(777).map(bytes::Bytes::copy_from_slice).collect();
         let source = Box::new(BytesSource::new(pieces));
         let error = crate::reader(format, source, &schema, &settings, 1)
-            .and_then(|reader| super::drain(reader))
+            .and_then(super::drain)
             .unwrap_err();
         assert_eq!(error.code() as u32, 131, "{format}: {error}");
         assert!(error.message().contains("row"), "{error}");

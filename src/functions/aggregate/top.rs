@@ -1,10 +1,15 @@
 //! The most frequent values, approximately, in bounded memory.
 //!
-//! Space-saving in batches: up to twice the capacity of values are counted; then the most
-//! frequent half stays, and the greatest count that went is the floor from which new values
-//! start, which is how far their count may be off. With fewer distinct values than the capacity
-//! the counts are exact.
+//! Filtered space-saving (Homem and Carvalho, "Finding top-k elements in data streams"), in batches:
+//!
+//! 1. Up to twice the capacity of values, and at least [`FEW`], are counted exactly.
+//! 2. Then as many as the capacity stay, those with the greatest certain counts; the counts of the
+//!    others are added up in slots by the hash of the value.
+//! 3. A value that comes anew begins with what its slot holds, which is how far it may be off.
+//! 4. States are merged as in "parallel space saving" (arXiv 1401.0702): what one side does not watch
+//!    may have come there as often as its fullest slot says.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -16,6 +21,7 @@ use types::{Column, DataType, TupleField, Value, array_from_values};
 use super::arguments::{Checks, USUAL, example};
 use super::encoded::Encoding;
 use super::grouped::{Function, bound};
+use super::hash::hash_bytes;
 use super::kind::integers;
 use super::state_bytes::{Plain, corrupt, read_length, read_string, write_string, write_varint};
 
@@ -59,13 +65,16 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
         description: "About the n values with the greatest sums of weights, with the sums and by how much they may be \
             too high.",
         examples: &[example(
-            "SELECT approx_top_sum(1)(x, w) FROM (SELECT 'a' AS x, 2 AS w UNION ALL SELECT 'b', 1)",
-            "[('a',2,0)]",
+            "SELECT approx_top_sum(1)(number, number) FROM numbers(10)",
+            "[(9,9,0)]",
         )],
         bind: |_, call| bind(call, true, true),
         ..TOPS
     },
 ];
+
+/// So many values are always counted, however few are asked for.
+const FEW: usize = 64;
 
 /// The most values that can be asked for.
 const MOST: u64 = 0xff_ffff;
@@ -138,63 +147,117 @@ struct Top {
     result: DataType,
 }
 
-/// Values with count and error; the floor of values that are not among them.
+/// A value with its count and by how much that may be too high.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Counter {
+    value: Arc<[u8]>,
+    count: u64,
+    error: u64,
+}
+
+impl Counter {
+    /// Most frequent first, by what is certain, then by what is possible; of equal ones in the
+    /// order of bytes, so that it is the same always.
+    fn order(&self, other: &Counter) -> Ordering {
+        let certain = |c: &Counter| c.count.wrapping_sub(c.error);
+        let by_count = certain(other).cmp(&certain(self)).then(other.count.cmp(&self.count));
+        by_count.then_with(|| self.value.cmp(&other.value))
+    }
+}
+
+/// Counts and errors of the values that are watched, and what may have been missed of the others.
 #[derive(Debug, Clone, Default)]
 struct Counters {
     counters: HashMap<Arc<[u8]>, (u64, u64)>,
-    floor: u64,
+    /// By the hash of a value: how often values of that hash came before they were forgotten; empty
+    /// until something is forgotten. A value that comes anew may have come as often.
+    missed: Vec<u32>,
 }
 
-type Counter = (Arc<[u8]>, (u64, u64));
+/// Where a value is found among what was missed, whose length is a power of two.
+fn slot(value: &[u8], length: usize) -> usize {
+    hash_bytes(value) as usize & (length - 1)
+}
+
+/// How many slots for what was missed there are for a number of counters.
+fn slots(capacity: usize) -> usize {
+    capacity.saturating_mul(6).saturating_add(1).next_power_of_two()
+}
 
 impl Counters {
-    fn add(&mut self, value: &[u8], count: u64, error: u64, capacity: usize) {
+    fn add(&mut self, value: &[u8], count: u64, capacity: usize) {
         if let Some(counter) = self.counters.get_mut(value) {
-            counter.0 = counter.0.saturating_add(count);
-            counter.1 = counter.1.saturating_add(error);
+            counter.0 = counter.0.wrapping_add(count);
             return;
         }
-        let counter = (self.floor.saturating_add(count), self.floor.saturating_add(error));
-        self.counters.insert(value.into(), counter);
-        if self.counters.len() > capacity.saturating_mul(2) {
-            self.cut(capacity);
-        }
+        let missed = match self.missed.as_slice() {
+            [] => 0,
+            // What still has room was not forgotten.
+            _ if self.counters.len() < capacity => 0,
+            missed => u64::from(missed[slot(value, missed.len())]),
+        };
+        self.counters.insert(value.into(), (count.wrapping_add(missed), missed));
+        self.cut(capacity);
     }
 
-    /// Most frequent first; of equal counts in the order of bytes, so that it is the same always.
-    fn sorted(&self) -> Vec<Counter> {
-        let mut all: Vec<Counter> =
-            self.counters.iter().map(|(value, counter)| (value.clone(), *counter)).collect();
-        all.sort_by(|a, b| b.1.0.cmp(&a.1.0).then_with(|| a.0.cmp(&b.0)));
+    fn list(&self) -> Vec<Counter> {
+        let counter = |(value, (count, error)): (&Arc<[u8]>, &(u64, u64))| Counter {
+            value: value.clone(),
+            count: *count,
+            error: *error,
+        };
+        self.counters.iter().map(counter).collect()
+    }
+
+    /// The first `count` in their order.
+    fn first(&self, count: usize) -> Vec<Counter> {
+        let mut all = self.list();
+        all.sort_unstable_by(Counter::order);
+        all.truncate(count);
         all
     }
 
+    /// Forgets the rarer half once there are twice as many as are to be kept.
     fn cut(&mut self, capacity: usize) {
-        if self.counters.len() <= capacity {
+        if self.counters.len() < capacity.saturating_mul(2).max(FEW) {
             return;
         }
-        let mut all = self.sorted();
-        let dropped = all.split_off(capacity);
-        self.floor = dropped.first().map_or(self.floor, |first| self.floor.max(first.1.0));
-        self.counters = all.into_iter().collect();
+        let mut all = self.list();
+        all.select_nth_unstable_by(capacity, Counter::order);
+        self.missed.resize(slots(capacity), 0);
+        for forgotten in all.drain(capacity..) {
+            self.counters.remove(&forgotten.value);
+            let at = slot(&forgotten.value, self.missed.len());
+            let certain = forgotten.count.wrapping_sub(forgotten.error);
+            let sum = u64::from(self.missed[at]).saturating_add(certain);
+            self.missed[at] = u32::try_from(sum).unwrap_or(u32::MAX);
+        }
+    }
+
+    /// The most that a value may have come without being watched.
+    fn most_missed(&self) -> u64 {
+        u64::from(self.missed.iter().copied().max().unwrap_or(0))
     }
 
     fn merge(&mut self, other: &Counters, capacity: usize) {
-        // What the other does not know may have been there as often as its floor says.
-        let (mine, theirs) = (self.floor, other.floor);
+        // What one side does not watch may have been there as often as the most that it missed.
+        let (mine, theirs) = (self.most_missed(), other.most_missed());
         for (value, counter) in &mut self.counters {
             if !other.counters.contains_key(value) {
-                *counter = (counter.0.saturating_add(theirs), counter.1.saturating_add(theirs));
+                *counter = (counter.0.wrapping_add(theirs), counter.1.wrapping_add(theirs));
             }
         }
         for (value, (count, error)) in &other.counters {
             let counter = self.counters.entry(value.clone()).or_insert((mine, mine));
-            *counter = (counter.0.saturating_add(*count), counter.1.saturating_add(*error));
+            *counter = (counter.0.wrapping_add(*count), counter.1.wrapping_add(*error));
         }
-        self.floor = mine.saturating_add(theirs);
-        if self.counters.len() > capacity.saturating_mul(2) {
-            self.cut(capacity);
+        if self.missed.len() < other.missed.len() {
+            self.missed.resize(other.missed.len(), 0);
         }
+        for (mine, theirs) in self.missed.iter_mut().zip(&other.missed) {
+            *mine = mine.saturating_add(*theirs);
+        }
+        self.cut(capacity);
     }
 }
 
@@ -212,9 +275,7 @@ impl Function for Top {
         };
         self.encoding.for_each(arguments, groups.len(), |row, value| {
             let count = weights.as_ref().map_or(1, |weights| weights[row] as u64);
-            if count > 0 {
-                states[groups[row] as usize].add(value, count, 0, self.capacity);
-            }
+            states[groups[row] as usize].add(value, count, self.capacity);
             Ok(())
         })
     }
@@ -225,18 +286,18 @@ impl Function for Top {
     }
 
     fn write(&self, state: &Counters, out: &mut Vec<u8>) {
-        state.floor.write(out);
         write_varint(state.counters.len() as u64, out);
-        for (value, counter) in state.sorted() {
-            write_string(&value, out);
-            counter.write(out);
+        for counter in state.first(usize::MAX) {
+            write_string(&counter.value, out);
+            (counter.count, counter.error).write(out);
         }
+        write_varint(state.missed.len() as u64, out);
+        state.missed.iter().for_each(|missed| missed.write(out));
     }
 
     fn read(&self, bytes: &mut &[u8]) -> Result<Counters> {
-        let floor = u64::read(bytes)?;
         let length = read_length(bytes, 17)?;
-        if length > self.capacity.saturating_mul(2) {
+        if length > self.capacity.saturating_mul(2).max(FEW) {
             return Err(corrupt());
         }
         let mut counters = HashMap::with_capacity(length);
@@ -245,14 +306,19 @@ impl Function for Top {
             self.encoding.check(value)?;
             counters.insert(value.into(), Plain::read(bytes)?);
         }
-        Ok(Counters { counters, floor })
+        let length = read_length(bytes, 4)?;
+        if length != 0 && length != slots(self.capacity) {
+            return Err(corrupt());
+        }
+        let missed = (0..length).map(|_| u32::read(bytes)).collect::<Result<_>>()?;
+        Ok(Counters { counters, missed })
     }
 
     fn finish(&self, states: &mut [Counters]) -> Result<ArrayRef> {
         let mut results = Vec::with_capacity(states.len());
         for state in states.iter() {
             let mut items = Vec::new();
-            for (value, (count, error)) in state.sorted().into_iter().take(self.wanted) {
+            for Counter { value, count, error } in state.first(self.wanted) {
                 let value = self.encoding.decode(&value)?;
                 items.push(if self.counts {
                     let numbers = [count, error].map(|n| Value::Int(i128::from(n)));
@@ -268,6 +334,7 @@ impl Function for Top {
     }
 
     fn heap(&self, state: &Counters) -> usize {
-        state.counters.keys().map(|value| value.len() + 64).sum()
+        let watched: usize = state.counters.keys().map(|value| value.len() + 64).sum();
+        watched + 4 * state.missed.len()
     }
 }

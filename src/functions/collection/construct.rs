@@ -48,9 +48,10 @@ pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[
     empty_array!("emptyArrayString", DataType::String, "SELECT emptyArrayString()"),
 ];
 
-fn array(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+fn array(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let types: Vec<DataType> = arguments.iter().map(|a| a.data_type.clone()).collect();
     let item = if types.is_empty() { DataType::Nothing } else { require_supertype(&types)? };
+    let context = context.clone();
     Ok(Bound::new(DataType::array(item.clone()), move |columns, rows| {
         let count = columns.len();
         if count == 0 {
@@ -59,7 +60,7 @@ fn array(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
         let parts: Vec<ArrayRef> = columns
             .iter()
             .zip(&types)
-            .map(|(column, from)| convert(&column.to_flat()?, from, &item))
+            .map(|(column, from)| convert(&context, &column.to_flat()?, from, &item))
             .collect::<Result<_>>()?;
         let parts: Vec<&dyn Array> = parts.iter().map(|p| p.as_ref()).collect();
         let places: Vec<(usize, usize)> =

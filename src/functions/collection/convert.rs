@@ -3,11 +3,12 @@
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef};
 use base::{Error, Result};
-use format::FormatSettings;
+use expr::FunctionContext;
 use format::text::{ColumnParser, Escaping};
-use types::{DataType, default_array, least_supertype, require_supertype};
+use types::{Column, DataType, default_array, least_supertype, require_supertype};
 
 use super::lists::{Lists, tuples, with_nulls};
+use crate::scalar::cast::{conversion, text_settings};
 use crate::text::strings::Strings;
 
 /// The type that values of several types are compared in: their supertype, or a wide enough number.
@@ -28,7 +29,12 @@ pub(super) fn comparable(types: &[DataType]) -> Result<DataType> {
 }
 
 /// The values as those of a type that holds them all.
-pub(super) fn convert(array: &ArrayRef, from: &DataType, to: &DataType) -> Result<ArrayRef> {
+pub(super) fn convert(
+    context: &FunctionContext,
+    array: &ArrayRef,
+    from: &DataType,
+    to: &DataType,
+) -> Result<ArrayRef> {
     let (bare_from, bare_to) = (from.inner(), to.inner());
     if bare_from == bare_to {
         return Ok(array.clone());
@@ -41,7 +47,7 @@ pub(super) fn convert(array: &ArrayRef, from: &DataType, to: &DataType) -> Resul
     match (bare_from, bare_to) {
         (DataType::Array(from), DataType::Array(to)) => {
             let mut lists = Lists::of_array(array)?;
-            lists.items = convert(&lists.items, from, to)?;
+            lists.items = convert(context, &lists.items, from, to)?;
             lists.column(to)?.to_flat()
         }
         (DataType::Map(_), DataType::Map(_)) => {
@@ -50,7 +56,7 @@ pub(super) fn convert(array: &ArrayRef, from: &DataType, to: &DataType) -> Resul
                 _ => return Err(Error::logical("a map without items")),
             };
             let mut lists = Lists::of_array(array)?;
-            lists.items = convert(&lists.items, &from, &to)?;
+            lists.items = convert(context, &lists.items, &from, &to)?;
             lists.column(&to)?.to_flat()
         }
         (DataType::Tuple(from), DataType::Tuple(to)) if from.len() == to.len() => {
@@ -59,33 +65,46 @@ pub(super) fn convert(array: &ArrayRef, from: &DataType, to: &DataType) -> Resul
                 .columns()
                 .iter()
                 .zip(from.iter().zip(to.iter()))
-                .map(|(part, (from, to))| convert(part, &from.data_type, &to.data_type))
+                .map(|(part, (from, to))| convert(context, part, &from.data_type, &to.data_type))
                 .collect::<Result<_>>()?;
             let types: Vec<DataType> = to.iter().map(|f| f.data_type.clone()).collect();
             tuples(&types, parts, array.len())
         }
-        _ => convert_plain(array, bare_from, bare_to),
+        _ => convert_plain(context, array, bare_from, bare_to),
     }
 }
 
-fn convert_plain(array: &ArrayRef, from: &DataType, to: &DataType) -> Result<ArrayRef> {
+fn convert_plain(
+    context: &FunctionContext,
+    array: &ArrayRef,
+    from: &DataType,
+    to: &DataType,
+) -> Result<ArrayRef> {
+    let time = |t: &DataType| t.is_date() || t.is_datetime();
+    if time(from) && time(to) {
+        let column = Column::Flat(array.clone());
+        let (from, to) = (from.clone().nullable(), to.clone().nullable());
+        return conversion(context, &from, &to)?(&column, array.len())?.to_flat();
+    }
     let plain = |t: &DataType| t.is_integer() || t.is_float() || *t == DataType::Bool;
     // Bits of UInt128 above the sign are no number to arrow.
     let whole = |t: &DataType| *t != DataType::UInt128 || !to.is_float();
-    let dates = matches!((from, to), (DataType::Date, DataType::Date32));
-    if (plain(from) && plain(to) && whole(from))
-        || dates
-        || from.physical() == to.physical() && plain(from)
+    if (plain(from) && plain(to) && whole(from)) || from.physical() == to.physical() && plain(from)
     {
         return arrow_cast::cast(array, &to.arrow_type())
             .map_err(|e| Error::logical(format!("convert {from} to {to}: {e}")));
     }
-    by_text(array, from, to)
+    by_text(context, array, from, to)
 }
 
 /// By way of the texts, for types that seldom meet.
-fn by_text(array: &ArrayRef, from: &DataType, to: &DataType) -> Result<ArrayRef> {
-    let settings = FormatSettings::default();
+fn by_text(
+    context: &FunctionContext,
+    array: &ArrayRef,
+    from: &DataType,
+    to: &DataType,
+) -> Result<ArrayRef> {
+    let settings = text_settings(context);
     let texts = format::text::array_to_text(array, from, &settings)?;
     if *to == DataType::String {
         return Ok(texts);

@@ -25,11 +25,11 @@ pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[
     declare!("Array", "arrayEnumerateDense", "arrayEnumerateDense(array, ...)", "For each element, the number of its value in order of first occurrence.",
         "SELECT arrayEnumerateDense([5, 6, 5])" => "[1,2,1]", (1, usize::MAX), |_, a| number("arrayEnumerateDense", a, true)),
     declare!("Array", "arrayIntersect", "arrayIntersect(a, b, ...)", "The elements that all arrays have, each once.",
-        "SELECT arraySort(arrayIntersect([1, 2, 3], [2, 3]))" => "[2,3]", (1, usize::MAX), |_, a| sets("arrayIntersect", a, Keep::All)),
+        "SELECT arraySort(arrayIntersect([1, 2, 3], [2, 3]))" => "[2,3]", (1, usize::MAX), |c, a| sets(c, "arrayIntersect", a, Keep::All)),
     declare!("Array", "arrayUnion", "arrayUnion(a, b, ...)", "The elements that any array has, each once.",
-        "SELECT arraySort(arrayUnion([1, 2], [2, 3]))" => "[1,2,3]", (1, usize::MAX), |_, a| sets("arrayUnion", a, Keep::Any)),
+        "SELECT arraySort(arrayUnion([1, 2], [2, 3]))" => "[1,2,3]", (1, usize::MAX), |c, a| sets(c, "arrayUnion", a, Keep::Any)),
     declare!("Array", "arraySymmetricDifference", "arraySymmetricDifference(a, b, ...)", "The elements that some but not all arrays have, each once.",
-        "SELECT arraySort(arraySymmetricDifference([1, 2], [2, 3]))" => "[1,3]", (1, usize::MAX), |_, a| sets("arraySymmetricDifference", a, Keep::Some)),
+        "SELECT arraySort(arraySymmetricDifference([1, 2], [2, 3]))" => "[1,3]", (1, usize::MAX), |c, a| sets(c, "arraySymmetricDifference", a, Keep::Some)),
     declare!("Array", "arrayExcept", "arrayExcept(a, b)", "The elements of an array that another does not have.",
         "SELECT arrayExcept([1, 2, 3], [2])" => "[1,3]", (2, 2), except),
     declare!("Array", "arrayJaccardIndex", "arrayJaccardIndex(a, b)", "The number of common elements over that of all elements.",
@@ -131,12 +131,17 @@ struct Together {
     keys: Keys,
 }
 
-fn read_together(columns: &[Column], types: &[DataType], common: &DataType) -> Result<Together> {
+fn read_together(
+    context: &FunctionContext,
+    columns: &[Column],
+    types: &[DataType],
+    common: &DataType,
+) -> Result<Together> {
     let lists: Vec<Lists> = columns.iter().map(Lists::new).collect::<Result<_>>()?;
     let parts: Vec<ArrayRef> = lists
         .iter()
         .zip(types)
-        .map(|(list, from)| convert(&list.items, from, common))
+        .map(|(list, from)| convert(context, &list.items, from, common))
         .collect::<Result<_>>()?;
     let mut starts = Vec::with_capacity(parts.len());
     let mut start = 0;
@@ -149,11 +154,18 @@ fn read_together(columns: &[Column], types: &[DataType], common: &DataType) -> R
     Ok(Together { lists, starts, all, keys })
 }
 
-fn sets(function: &'static str, arguments: &[Argument], keep: Keep) -> Result<Bound> {
+fn sets(
+    context: &FunctionContext,
+    function: &'static str,
+    arguments: &[Argument],
+    keep: Keep,
+) -> Result<Bound> {
     let types = together(function, arguments)?;
     let common = comparable(&types)?;
+    let context = context.clone();
     Ok(Bound::new(DataType::array(common.clone()), move |columns, rows| {
-        let Together { lists, starts, all, keys } = read_together(columns, &types, &common)?;
+        let Together { lists, starts, all, keys } =
+            read_together(&context, columns, &types, &common)?;
         let mut picker = Picker::new(rows);
         // Of each key: its first place, the last array that had it, and in how many it was.
         let mut seen: HashMap<Key<'_>, (usize, usize, usize)> = HashMap::new();
@@ -188,12 +200,14 @@ fn sets(function: &'static str, arguments: &[Argument], keep: Keep) -> Result<Bo
     }))
 }
 
-fn except(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+fn except(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let types = together("arrayExcept", arguments)?;
     let common = comparable(&types)?;
+    let context = context.clone();
     let item = types[0].clone();
     Ok(Bound::new(DataType::array(item.clone()), move |columns, rows| {
-        let Together { lists, starts, keys, .. } = read_together(columns, &types, &common)?;
+        let Together { lists, starts, keys, .. } =
+            read_together(&context, columns, &types, &common)?;
         let mut picker = Picker::new(rows);
         let mut gone: HashSet<Key<'_>> = HashSet::new();
         for row in 0..rows {
@@ -207,11 +221,13 @@ fn except(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     }))
 }
 
-fn jaccard(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+fn jaccard(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let types = together("arrayJaccardIndex", arguments)?;
     let common = comparable(&types)?;
+    let context = context.clone();
     Ok(Bound::new(DataType::Float64, move |columns, rows| {
-        let Together { lists, starts, keys, .. } = read_together(columns, &types, &common)?;
+        let Together { lists, starts, keys, .. } =
+            read_together(&context, columns, &types, &common)?;
         let set = |number: usize, row: usize| -> HashSet<Key<'_>> {
             let (from, to) = lists[number].bounds(row);
             (from..to).map(|at| keys.key(starts[number] + at)).collect()

@@ -2,7 +2,7 @@
 
 use arrow_array::cast::AsArray;
 use base::Result;
-use expr::{Argument, Bound, FunctionDeclaration};
+use expr::{Argument, Bound, FunctionContext, FunctionDeclaration};
 use types::{Column, DataType};
 
 use super::convert::{comparable, convert};
@@ -13,18 +13,23 @@ use crate::text::strings::{Integers, require_integer};
 
 pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[
     declare!("Array", "arrayElement", "arrayElement(array, n)", "The element of an array with a number, from 1 or, if negative, from the end, or the value of a key of a map; the type's default if there is none.",
-        "SELECT arrayElement([10, 20], 2), arrayElement(map('a', 7), 'a')" => "20\t7", (2, 2), |_, a| element("arrayElement", a, false)),
+        "SELECT arrayElement([10, 20], 2), arrayElement(map('a', 7), 'a')" => "20\t7", (2, 2), |c, a| element(c, "arrayElement", a, false)),
     declare!("Array", "arrayElementOrNull", "arrayElementOrNull(array, n)", "As `arrayElement`; NULL if there is no such element.",
-        "SELECT arrayElementOrNull([10, 20], 3)" => "\\N", (2, 2), |_, a| element("arrayElementOrNull", a, true)),
+        "SELECT arrayElementOrNull([10, 20], 3)" => "\\N", (2, 2), |c, a| element(c, "arrayElementOrNull", a, true)),
 ];
 
-fn element(function: &str, arguments: &[Argument], or_null: bool) -> Result<Bound> {
+fn element(
+    context: &FunctionContext,
+    function: &str,
+    arguments: &[Argument],
+    or_null: bool,
+) -> Result<Bound> {
     match &arguments[0].data_type {
         DataType::Array(item) => {
             require_integer(function, arguments, 1)?;
             Ok(of_array(item, or_null))
         }
-        DataType::Map(pair) => of_map(&pair.0, &pair.1, &arguments[1].data_type, or_null),
+        DataType::Map(pair) => of_map(context, pair, &arguments[1].data_type, or_null),
         _ => Err(illegal(function, &arguments[0])),
     }
 }
@@ -72,15 +77,23 @@ fn of_array(item: &DataType, or_null: bool) -> Bound {
     })
 }
 
-fn of_map(key: &DataType, value: &DataType, wanted: &DataType, or_null: bool) -> Result<Bound> {
+fn of_map(
+    context: &FunctionContext,
+    pair: &(DataType, DataType),
+    wanted: &DataType,
+    or_null: bool,
+) -> Result<Bound> {
+    let (key, value) = pair;
+    let context = context.clone();
     let common = comparable(&[key.clone(), wanted.clone()])?;
     let (key, value, wanted) = (key.clone(), value.clone(), wanted.clone());
     let return_type = if or_null { value.clone().nullable() } else { value.clone() };
     Ok(Bound::new(return_type, move |columns, rows| {
         let lists = Lists::new(&columns[0])?;
         let pairs = lists.items.as_struct();
-        let keys = Keys::new(&convert(pairs.column(0), &key, &common)?, &common)?;
-        let wanted = Keys::new(&convert(&columns[1].to_flat()?, &wanted, &common)?, &common)?;
+        let keys = Keys::new(&convert(&context, pairs.column(0), &key, &common)?, &common)?;
+        let wanted = convert(&context, &columns[1].to_flat()?, &wanted, &common)?;
+        let wanted = Keys::new(&wanted, &common)?;
         let missing = lists.items.len();
         let places = (0..rows).map(|row| {
             let (from, to) = lists.bounds(row);

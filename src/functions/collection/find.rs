@@ -12,19 +12,19 @@ use crate::text::declare;
 
 pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[
     declare!("Array", "has", "has(array, x)", "1 where an array contains a value, or a map a key.",
-        "SELECT has([1, 2], 2)" => "1", (2, 2), |_, a| search("has", a, Search::Has), nulls: Nulls::Custom),
+        "SELECT has([1, 2], 2)" => "1", (2, 2), |c, a| search(c, "has", a, Search::Has), nulls: Nulls::Custom),
     declare!("Array", "indexOf", "indexOf(array, x)", "The number, from 1, of the first element that equals a value; 0 if there is none.",
-        "SELECT indexOf([5, 6], 6)" => "2", (2, 2), |_, a| search("indexOf", a, Search::Index), nulls: Nulls::Custom),
+        "SELECT indexOf([5, 6], 6)" => "2", (2, 2), |c, a| search(c, "indexOf", a, Search::Index), nulls: Nulls::Custom),
     declare!("Array", "countEqual", "countEqual(array, x)", "How many elements equal a value.",
-        "SELECT countEqual([1, 2, 1], 1)" => "2", (2, 2), |_, a| search("countEqual", a, Search::Count), nulls: Nulls::Custom),
+        "SELECT countEqual([1, 2, 1], 1)" => "2", (2, 2), |c, a| search(c, "countEqual", a, Search::Count), nulls: Nulls::Custom),
     declare!("Array", "arrayRemove", "arrayRemove(array, x)", "The array without the elements that equal a value.",
         "SELECT arrayRemove([1, 2, 1], 1)" => "[2]", (2, 2), remove, aliases: &["array_remove"], case_insensitive: true, nulls: Nulls::Custom),
     declare!("Array", "hasAll", "hasAll(array, subset)", "1 where an array contains all elements of another.",
-        "SELECT hasAll([1, 2, 3], [3, 1])" => "1", (2, 2), |_, a| compare("hasAll", a)),
+        "SELECT hasAll([1, 2, 3], [3, 1])" => "1", (2, 2), |c, a| compare(c, "hasAll", a)),
     declare!("Array", "hasAny", "hasAny(a, b)", "1 where two arrays have an element in common.",
-        "SELECT hasAny([1, 2], [2, 3])" => "1", (2, 2), |_, a| compare("hasAny", a)),
+        "SELECT hasAny([1, 2], [2, 3])" => "1", (2, 2), |c, a| compare(c, "hasAny", a)),
     declare!("Array", "hasSubstr", "hasSubstr(a, b)", "1 where the elements of an array follow each other in another.",
-        "SELECT hasSubstr([1, 2, 3], [2, 3])" => "1", (2, 2), |_, a| compare("hasSubstr", a)),
+        "SELECT hasSubstr([1, 2, 3], [2, 3])" => "1", (2, 2), |c, a| compare(c, "hasSubstr", a)),
 ];
 
 #[derive(Clone, Copy, PartialEq)]
@@ -43,6 +43,7 @@ struct Searched {
 
 /// What brings an array and a value together.
 struct Searcher {
+    context: FunctionContext,
     item: DataType,
     wanted: DataType,
     common: DataType,
@@ -50,7 +51,7 @@ struct Searcher {
 }
 
 impl Searcher {
-    fn new(function: &str, arguments: &[Argument]) -> Result<Searcher> {
+    fn new(context: &FunctionContext, function: &str, arguments: &[Argument]) -> Result<Searcher> {
         let (item, is_map) = match &arguments[0].data_type {
             DataType::Array(item) => (item.as_ref().clone(), false),
             DataType::Map(pair) => (pair.0.clone(), true),
@@ -58,7 +59,7 @@ impl Searcher {
         };
         let wanted = arguments[1].data_type.clone();
         let common = comparable(&[item.clone(), wanted.clone()])?;
-        Ok(Searcher { item, wanted, common, is_map })
+        Ok(Searcher { context: context.clone(), item, wanted, common, is_map })
     }
 
     fn read(&self, columns: &[Column]) -> Result<Searched> {
@@ -67,20 +68,27 @@ impl Searcher {
         if self.is_map {
             lists.items = lists.items.as_struct().column(0).clone();
         }
-        let items = Keys::new(&convert(&lists.items, &self.item, &self.common)?, &self.common)?;
-        let wanted = convert(&columns[1].to_flat()?, &self.wanted, &self.common)?;
+        let items = convert(&self.context, &lists.items, &self.item, &self.common)?;
+        let items = Keys::new(&items, &self.common)?;
+        let wanted = &columns[1].to_flat()?;
+        let wanted = convert(&self.context, wanted, &self.wanted, &self.common)?;
         Ok(Searched { lists, items, wanted: Keys::new(&wanted, &self.common)? })
     }
 }
 
-fn search(function: &str, arguments: &[Argument], search: Search) -> Result<Bound> {
+fn search(
+    context: &FunctionContext,
+    function: &str,
+    arguments: &[Argument],
+    search: Search,
+) -> Result<Bound> {
     if arguments[0].data_type.is_null_literal() {
         let data_type = DataType::null();
         return Ok(Bound::new(data_type.clone(), move |_, rows| {
             Column::constant(&data_type, &types::Value::Null, rows)
         }));
     }
-    let searcher = Searcher::new(function, arguments)?;
+    let searcher = Searcher::new(context, function, arguments)?;
     let return_type = if search == Search::Has { DataType::UInt8 } else { DataType::UInt64 };
     Ok(Bound::new(return_type, move |columns, rows| {
         let Searched { lists, items, wanted } = searcher.read(columns)?;
@@ -102,9 +110,9 @@ fn search(function: &str, arguments: &[Argument], search: Search) -> Result<Boun
     }))
 }
 
-fn remove(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+fn remove(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let item = item_type("arrayRemove", arguments, 0)?;
-    let searcher = Searcher::new("arrayRemove", arguments)?;
+    let searcher = Searcher::new(context, "arrayRemove", arguments)?;
     Ok(Bound::new(arguments[0].data_type.clone(), move |columns, rows| {
         let Searched { lists, items, wanted } = searcher.read(columns)?;
         let mut picker = Picker::new(rows);
@@ -122,13 +130,19 @@ fn remove(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
 /// A test of two arrays' keys.
 type Test = fn(&[Key<'_>], &[Key<'_>]) -> bool;
 
-fn two_arrays(function: &str, arguments: &[Argument], test: Test) -> Result<Bound> {
+fn two_arrays(
+    context: &FunctionContext,
+    function: &str,
+    arguments: &[Argument],
+    test: Test,
+) -> Result<Bound> {
     let (a, b) = (item_type(function, arguments, 0)?, item_type(function, arguments, 1)?);
     let common = comparable(&[a.clone(), b.clone()])?;
+    let context = context.clone();
     Ok(Bound::new(DataType::UInt8, move |columns, rows| {
         let (left, right) = (Lists::new(&columns[0])?, Lists::new(&columns[1])?);
-        let left_keys = Keys::new(&convert(&left.items, &a, &common)?, &common)?;
-        let right_keys = Keys::new(&convert(&right.items, &b, &common)?, &common)?;
+        let left_keys = Keys::new(&convert(&context, &left.items, &a, &common)?, &common)?;
+        let right_keys = Keys::new(&convert(&context, &right.items, &b, &common)?, &common)?;
         let (mut one, mut other) = (Vec::new(), Vec::new());
         let flags = (0..rows).map(|row| {
             let ((from, to), (start, end)) = (left.bounds(row), right.bounds(row));
@@ -159,8 +173,9 @@ fn all_of(sought: &[Key<'_>], within: &[Key<'_>]) -> bool {
     sought.iter().all(|key| set.contains(key))
 }
 
-fn compare(function: &str, arguments: &[Argument]) -> Result<Bound> {
+fn compare(context: &FunctionContext, function: &str, arguments: &[Argument]) -> Result<Bound> {
     two_arrays(
+        context,
         function,
         arguments,
         match function {
@@ -173,11 +188,12 @@ fn compare(function: &str, arguments: &[Argument]) -> Result<Bound> {
 
 /// `startsWith` and `endsWith` of arrays.
 pub(crate) fn starts_or_ends(
-    _: &FunctionContext,
+    context: &FunctionContext,
     function: &str,
     arguments: &[Argument],
 ) -> Result<Bound> {
     two_arrays(
+        context,
         function,
         arguments,
         if function.starts_with("starts") {

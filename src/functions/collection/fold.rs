@@ -32,7 +32,7 @@ fn types_of(arguments: &[Argument], _: usize) -> Result<Vec<DataType>> {
     Ok(types)
 }
 
-fn fold(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+fn fold(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let types = types_of(arguments, 0)?;
     let (lambda, accumulator) = (arguments[0].data_type.clone(), types[0].clone());
     if lambda.inner() != accumulator.inner() {
@@ -41,6 +41,7 @@ fn fold(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
             "Return type of lambda function must be the same as the accumulator type. Inferred return type \"{lambda}\", accumulator type \"{accumulator}\""
         );
     }
+    let context = context.clone();
     Ok(Bound::higher_order(accumulator.clone(), move |lambdas, columns, rows| {
         let Some((start, arrays)) = columns.split_last() else {
             return Err(Error::logical("arrayFold without arguments"));
@@ -49,7 +50,7 @@ fn fold(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
         let Some(f) = lambdas.first() else { return Err(Error::logical("no lambda")) };
         let start = start.to_flat()?;
         let result = run(*f, &lists, start, rows)?;
-        Ok(Column::Flat(convert(&result, &lambda, &accumulator)?))
+        Ok(Column::Flat(convert(&context, &result, &lambda, &accumulator)?))
     }))
 }
 

@@ -15,9 +15,10 @@ use super::keys::{Key, Keys};
 use super::lists::{Lists, Picker, concat, illegal, list_column, numbers, take, tuples};
 use super::mapped::{element_types, parameters, truths};
 use super::numeric::{as_floats, as_wide};
+use super::pairs::key_value_pairs;
 use super::sort::order;
 use crate::text::declare;
-use crate::text::strings::{BytesBuilder, Strings, constant_text, require_text};
+use crate::text::strings::{Strings, constant_text};
 
 pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[
     declare!("Map", "map", "map(key, value, ...)", "A map of keys and values.",
@@ -29,9 +30,9 @@ pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[
     declare!("Map", "mapValues", "mapValues(map)", "The values of a map.",
         "SELECT mapValues(map('a', 1))" => "[1]", (1, 1), |_, a| side("mapValues", a, 1)),
     declare!("Map", "mapContainsKey", "mapContainsKey(map, key)", "1 where a map has a key.",
-        "SELECT mapContainsKey(map('a', 1), 'a')" => "1", (2, 2), |_, a| contains("mapContainsKey", a, 0), aliases: &["mapContains"]),
+        "SELECT mapContainsKey(map('a', 1), 'a')" => "1", (2, 2), |c, a| contains(c, "mapContainsKey", a, 0), aliases: &["mapContains"]),
     declare!("Map", "mapContainsValue", "mapContainsValue(map, value)", "1 where a map has a value.",
-        "SELECT mapContainsValue(map('a', 1), 1)" => "1", (2, 2), |_, a| contains("mapContainsValue", a, 1)),
+        "SELECT mapContainsValue(map('a', 1), 1)" => "1", (2, 2), |c, a| contains(c, "mapContainsValue", a, 1)),
     declare!("Map", "mapContainsKeyLike", "mapContainsKeyLike(map, pattern)", "1 where a map has a key that matches a pattern of LIKE.",
         "SELECT mapContainsKeyLike(map('abc', 1), 'a%')" => "1", (2, 2), |_, a| like("mapContainsKeyLike", a, 0, false)),
     declare!("Map", "mapContainsValueLike", "mapContainsValueLike(map, pattern)", "1 where a map has a value that matches a pattern of LIKE.",
@@ -57,9 +58,9 @@ pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[
     declare!("Map", "mapUpdate", "mapUpdate(a, b)", "The first map with values of equal keys, and further pairs, taken from the second.",
         "SELECT mapUpdate(map('a', 1), map('a', 2, 'b', 3))" => "{'a':2,'b':3}", (2, 2), update),
     declare!("Map", "mapAdd", "mapAdd(a, b, ...)", "The map of all keys with the sums of their values.",
-        "SELECT mapAdd(map('a', 1), map('a', 2, 'b', 1))" => "{'a':3,'b':1}", (1, usize::MAX), |_, a| add("mapAdd", a, false)),
+        "SELECT mapAdd(map('a', 1), map('a', 2, 'b', 1))" => "{'a':3,'b':1}", (1, usize::MAX), |c, a| add(c, "mapAdd", a, false)),
     declare!("Map", "mapSubtract", "mapSubtract(a, b, ...)", "The map of all keys with the values of the first less those of the others.",
-        "SELECT mapSubtract(map('a', toInt32(3)), map('a', toInt32(1)))" => "{'a':2}", (1, usize::MAX), |_, a| add("mapSubtract", a, true)),
+        "SELECT mapSubtract(map('a', toInt32(3)), map('a', toInt32(1)))" => "{'a':2}", (1, usize::MAX), |c, a| add(c, "mapSubtract", a, true)),
     declare!("Map", "extractKeyValuePairs", "extractKeyValuePairs(s[, key_value[, pair_delimiters[, quote]]])", "The map of the pairs of key and value in a text: by default divided by `:` and by space, comma or semicolon, quoted by `\"`.",
         "SELECT extractKeyValuePairs('a:1, b:2')" => "{'a':'1','b':'2'}", (1, 4), key_value_pairs,
         aliases: &["str_to_map", "mapFromString"], case_insensitive: true),
@@ -78,7 +79,7 @@ fn pair_of(key: &DataType, value: &DataType) -> DataType {
 }
 
 /// A column of maps.
-fn map_column(
+pub(super) fn map_column(
     key: &DataType,
     value: &DataType,
     offsets: Vec<i32>,
@@ -94,7 +95,7 @@ fn part(lists: &Lists, at: usize) -> ArrayRef {
     lists.items.as_struct().column(at).clone()
 }
 
-fn map(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+fn map(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     if !arguments.len().is_multiple_of(2) {
         bail!(
             NumberOfArgumentsDoesntMatch,
@@ -111,6 +112,7 @@ fn map(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     if key.is_nullable() {
         bail!(BadArguments, "Map cannot have a key of type {key}");
     }
+    let context = context.clone();
     Ok(Bound::new(DataType::map(key.clone(), value.clone()), move |columns, rows| {
         let pairs = columns.len() / 2;
         let side = |at: usize, to: &DataType| -> Result<ArrayRef> {
@@ -119,7 +121,7 @@ fn map(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
             }
             let parts: Vec<ArrayRef> = (at..columns.len())
                 .step_by(2)
-                .map(|i| convert(&columns[i].to_flat()?, &types[i], to))
+                .map(|i| convert(&context, &columns[i].to_flat()?, &types[i], to))
                 .collect::<Result<_>>()?;
             let parts: Vec<&dyn Array> = parts.iter().map(|p| p.as_ref()).collect();
             let places: Vec<(usize, usize)> =
@@ -160,15 +162,23 @@ fn side(function: &str, arguments: &[Argument], at: usize) -> Result<Bound> {
     }))
 }
 
-fn contains(function: &str, arguments: &[Argument], at: usize) -> Result<Bound> {
+fn contains(
+    context: &FunctionContext,
+    function: &str,
+    arguments: &[Argument],
+    at: usize,
+) -> Result<Bound> {
     let (key, value) = map_types(function, &arguments[0])?;
     let item = if at == 0 { key } else { value };
     let wanted = arguments[1].data_type.clone();
     let common = comparable(&[item.clone(), wanted.clone()])?;
+    let context = context.clone();
     Ok(Bound::new(DataType::UInt8, move |columns, rows| {
         let lists = Lists::new(&columns[0])?;
-        let items = Keys::new(&convert(&part(&lists, at), &item, &common)?, &common)?;
-        let wanted = Keys::new(&convert(&columns[1].to_flat()?, &wanted, &common)?, &common)?;
+        let items = convert(&context, &part(&lists, at), &item, &common)?;
+        let items = Keys::new(&items, &common)?;
+        let wanted = convert(&context, &columns[1].to_flat()?, &wanted, &common)?;
+        let wanted = Keys::new(&wanted, &common)?;
         let flags = (0..rows).map(|row| {
             let (from, to) = lists.bounds(row);
             let sought = wanted.key(row);
@@ -306,11 +316,16 @@ struct Together {
     items: ArrayRef,
 }
 
-fn together(columns: &[Column], types: &[DataType], common: &DataType) -> Result<Together> {
+fn together(
+    context: &FunctionContext,
+    columns: &[Column],
+    types: &[DataType],
+    common: &DataType,
+) -> Result<Together> {
     let mut lists = Vec::with_capacity(columns.len());
     let (mut starts, mut start) = (Vec::new(), 0);
     for (column, from) in columns.iter().zip(types) {
-        let list = Lists::of_array(&convert(&column.to_flat()?, from, common)?)?;
+        let list = Lists::of_array(&convert(context, &column.to_flat()?, from, common)?)?;
         starts.push(start);
         start += list.items.len();
         lists.push(list);
@@ -330,11 +345,12 @@ fn common_map(function: &str, arguments: &[Argument]) -> Result<(Vec<DataType>, 
 }
 
 /// All maps' pairs one after another.
-pub(crate) fn concat_maps(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+pub(crate) fn concat_maps(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let (types, common) = common_map("mapConcat", arguments)?;
+    let context = context.clone();
     let pair = common.list_item().unwrap_or(DataType::Nothing);
     Ok(Bound::new(common.clone(), move |columns, rows| {
-        let Together { lists, starts, items } = together(columns, &types, &common)?;
+        let Together { lists, starts, items } = together(&context, columns, &types, &common)?;
         let mut picker = Picker::new(rows);
         for row in 0..rows {
             for (list, start) in lists.iter().zip(&starts) {
@@ -347,13 +363,14 @@ pub(crate) fn concat_maps(_: &FunctionContext, arguments: &[Argument]) -> Result
     }))
 }
 
-fn update(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+fn update(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let (types, common) = common_map("mapUpdate", arguments)?;
+    let context = context.clone();
     let pair = common.list_item().unwrap_or(DataType::Nothing);
     let DataType::Map(sides) = &common else { bail!(LogicalError, "a map that is none") };
     let key = sides.0.clone();
     Ok(Bound::new(common.clone(), move |columns, rows| {
-        let Together { lists, starts, items } = together(columns, &types, &common)?;
+        let Together { lists, starts, items } = together(&context, columns, &types, &common)?;
         let keys = Keys::new(items.as_struct().column(0), &key)?;
         let mut picker = Picker::new(rows);
         let mut newer: HashMap<Key<'_>, usize> = HashMap::new();
@@ -377,7 +394,12 @@ fn update(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
 }
 
 /// `mapAdd` and `mapSubtract`: the keys in ascending order.
-fn add(function: &'static str, arguments: &[Argument], subtract: bool) -> Result<Bound> {
+fn add(
+    context: &FunctionContext,
+    function: &'static str,
+    arguments: &[Argument],
+    subtract: bool,
+) -> Result<Bound> {
     let (types, common) = common_map(function, arguments)?;
     let DataType::Map(sides) = &common else { bail!(LogicalError, "a map that is none") };
     let (key, value) = (sides.0.clone(), sides.1.clone());
@@ -388,8 +410,9 @@ fn add(function: &'static str, arguments: &[Argument], subtract: bool) -> Result
         _ => return Err(illegal(function, &arguments[0])),
     };
     let return_type = DataType::map(key.clone(), sum_type.clone());
+    let context = context.clone();
     Ok(Bound::new(return_type, move |columns, rows| {
-        let Together { lists, starts, items } = together(columns, &types, &common)?;
+        let Together { lists, starts, items } = together(&context, columns, &types, &common)?;
         let (all_keys, all_values) = (items.as_struct().column(0), items.as_struct().column(1));
         let keys = Keys::new(all_keys, &key)?;
         let integers = as_wide(all_values, &value);
@@ -426,67 +449,4 @@ fn add(function: &'static str, arguments: &[Argument], subtract: bool) -> Result
         };
         map_column(&key, &sum_type, offsets, take(all_keys, places)?, values)
     }))
-}
-
-fn key_value_pairs(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
-    require_text("extractKeyValuePairs", arguments, 0)?;
-    let text = |at: usize, default: &[u8]| match arguments.get(at) {
-        Some(_) => constant_text("extractKeyValuePairs", arguments, at),
-        None => Ok(default.to_vec()),
-    };
-    let (between, delimiters, quote) = (text(1, b":")?, text(2, b" ,;")?, text(3, b"\"")?);
-    let ([between], [quote]) = (&between[..], &quote[..]) else {
-        bail!(BadArguments, "Delimiter of key and value, and quote, must be single characters");
-    };
-    let (between, quote) = (*between, *quote);
-    Ok(Bound::new(DataType::map(DataType::String, DataType::String), move |columns, rows| {
-        let texts = Strings::new(&columns[0])?;
-        let (mut keys, mut values) = (BytesBuilder::new(rows), BytesBuilder::new(rows));
-        let mut offsets = vec![0];
-        for row in 0..rows {
-            let mut rest = texts.get(row);
-            while let Some((key, value, after)) = next_pair(rest, between, &delimiters, quote) {
-                if !key.is_empty() {
-                    keys.append(key);
-                    values.append(value);
-                }
-                rest = after;
-            }
-            offsets.push(keys.len() as i32);
-        }
-        map_column(&DataType::String, &DataType::String, offsets, keys.finish()?, values.finish()?)
-    }))
-}
-
-/// A word, quoted or up to an ending byte, and what follows it.
-fn word(text: &[u8], quote: u8, ends: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
-    if let Some(inside) = text.strip_prefix(&[quote])
-        && let Some(end) = inside.iter().position(|b| *b == quote)
-    {
-        return (&inside[..end], &inside[end + 1..]);
-    }
-    let end = text.iter().position(|b| ends(*b)).unwrap_or(text.len());
-    text.split_at(end)
-}
-
-fn next_pair<'a>(
-    text: &'a [u8],
-    between: u8,
-    delimiters: &[u8],
-    quote: u8,
-) -> Option<(&'a [u8], &'a [u8], &'a [u8])> {
-    let mut rest = text;
-    loop {
-        let start = rest.iter().position(|b| !delimiters.contains(b))?;
-        let (key, after) = word(&rest[start..], quote, |b| b == between || delimiters.contains(&b));
-        if let Some(after) = after.strip_prefix(&[between]) {
-            let (value, after) = word(after, quote, |b| b == between || delimiters.contains(&b));
-            return Some((key, value, after));
-        }
-        // A word without a value is passed over.
-        rest = after;
-        if rest.is_empty() {
-            return None;
-        }
-    }
 }

@@ -14,9 +14,9 @@ pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[
     declare!("Array", "arrayConcat", "arrayConcat(a, b, ...)", "The elements of all arrays in one.",
         "SELECT arrayConcat([1], [2, 3])" => "[1,2,3]", (1, usize::MAX), concat_arrays),
     declare!("Array", "arrayPushBack", "arrayPushBack(array, x)", "The array with a value after its last element.",
-        "SELECT arrayPushBack([1], 2)" => "[1,2]", (2, 2), |_, a| push("arrayPushBack", a, true), nulls: Nulls::Custom),
+        "SELECT arrayPushBack([1], 2)" => "[1,2]", (2, 2), |c, a| push(c, "arrayPushBack", a, true), nulls: Nulls::Custom),
     declare!("Array", "arrayPushFront", "arrayPushFront(array, x)", "The array with a value before its first element.",
-        "SELECT arrayPushFront([1], 2)" => "[2,1]", (2, 2), |_, a| push("arrayPushFront", a, false), nulls: Nulls::Custom),
+        "SELECT arrayPushFront([1], 2)" => "[2,1]", (2, 2), |c, a| push(c, "arrayPushFront", a, false), nulls: Nulls::Custom),
     declare!("Array", "arrayPopBack", "arrayPopBack(array)", "The array without its last element.",
         "SELECT arrayPopBack([1, 2])" => "[1]", (1, 1), |_, a| places("arrayPopBack", a, |from, to, _| (from..to.saturating_sub(1).max(from)).collect())),
     declare!("Array", "arrayPopFront", "arrayPopFront(array)", "The array without its first element.",
@@ -31,9 +31,9 @@ pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[
     declare!("Array", "arrayRotateRight", "arrayRotateRight(array, n)", "The array with its last n elements moved to the beginning.",
         "SELECT arrayRotateRight([1, 2, 3], 1)" => "[3,1,2]", (2, 2), |_, a| places("arrayRotateRight", a, |from, to, n| rotate(from, to, n.saturating_neg()))),
     declare!("Array", "arrayShiftLeft", "arrayShiftLeft(array, n[, filler])", "The array without its first n elements, as many fillers (the type's default) at its end.",
-        "SELECT arrayShiftLeft([1, 2, 3], 1)" => "[2,3,0]", (2, 3), |_, a| shift("arrayShiftLeft", a, 1), nulls: Nulls::Custom),
+        "SELECT arrayShiftLeft([1, 2, 3], 1)" => "[2,3,0]", (2, 3), |c, a| shift(c, "arrayShiftLeft", a, 1), nulls: Nulls::Custom),
     declare!("Array", "arrayShiftRight", "arrayShiftRight(array, n[, filler])", "The array without its last n elements, as many fillers (the type's default) at its beginning.",
-        "SELECT arrayShiftRight([1, 2, 3], 1)" => "[0,1,2]", (2, 3), |_, a| shift("arrayShiftRight", a, -1), nulls: Nulls::Custom),
+        "SELECT arrayShiftRight([1, 2, 3], 1)" => "[0,1,2]", (2, 3), |c, a| shift(c, "arrayShiftRight", a, -1), nulls: Nulls::Custom),
     declare!("Array", "arrayResize", "arrayResize(array, n[, filler])", "The array brought to n elements at its end, or with a negative n at its beginning.",
         "SELECT arrayResize([1], 3), arrayResize([1, 2, 3], 2)" => "[1,0,0]\t[1,2]", (2, 3), resize, nulls: Nulls::Custom),
     declare!("Array", "arraySlice", "arraySlice(array, offset[, length])", "The elements from an offset on (from 1; negative: from the end), as many as a length says (negative: up to so many before the end).",
@@ -84,17 +84,18 @@ pub(crate) fn reverse(data_type: &DataType) -> Result<Bound> {
 }
 
 /// All arrays' elements in one.
-pub(crate) fn concat_arrays(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+pub(crate) fn concat_arrays(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let items: Vec<DataType> = (0..arguments.len())
         .map(|at| item_type("arrayConcat", arguments, at))
         .collect::<Result<_>>()?;
     let item = require_supertype(&items)?;
+    let context = context.clone();
     Ok(Bound::new(DataType::array(item.clone()), move |columns, rows| {
         let lists: Vec<Lists> = columns.iter().map(Lists::new).collect::<Result<_>>()?;
         let parts: Vec<ArrayRef> = lists
             .iter()
             .zip(&items)
-            .map(|(list, from)| convert(&list.items, from, &item))
+            .map(|(list, from)| convert(&context, &list.items, from, &item))
             .collect::<Result<_>>()?;
         let all = concat(&parts.iter().collect::<Vec<_>>())?;
         let mut starts = Vec::with_capacity(parts.len());
@@ -123,18 +124,25 @@ fn items_and_values(
     values: &types::Column,
     value: &DataType,
     common: &DataType,
+    context: &FunctionContext,
 ) -> Result<ArrayRef> {
-    let items = convert(&lists.items, item, common)?;
-    concat(&[&items, &convert(&values.to_flat()?, value, common)?])
+    let items = convert(context, &lists.items, item, common)?;
+    concat(&[&items, &convert(context, &values.to_flat()?, value, common)?])
 }
 
-fn push(function: &str, arguments: &[Argument], back: bool) -> Result<Bound> {
+fn push(
+    context: &FunctionContext,
+    function: &str,
+    arguments: &[Argument],
+    back: bool,
+) -> Result<Bound> {
     let item = item_type(function, arguments, 0)?;
     let value = arguments[1].data_type.clone();
     let common = require_supertype(&[item.clone(), value.clone()])?;
+    let context = context.clone();
     Ok(Bound::new(DataType::array(common.clone()), move |columns, rows| {
         let lists = Lists::new(&columns[0])?;
-        let all = items_and_values(&lists, &item, &columns[1], &value, &common)?;
+        let all = items_and_values(&lists, &item, &columns[1], &value, &common, &context)?;
         let mut picker = Picker::new(rows);
         for row in 0..rows {
             let (from, to) = lists.bounds(row);
@@ -154,6 +162,7 @@ fn push(function: &str, arguments: &[Argument], back: bool) -> Result<Bound> {
 /// A function that fills with its third argument, or the type's default: `f` lists the places from
 /// bounds, number and filler's place.
 fn filled(
+    context: &FunctionContext,
     function: &'static str,
     arguments: &[Argument],
     f: impl Fn(usize, usize, i64, usize, &mut Picker) -> Result<()> + Send + Sync + 'static,
@@ -165,11 +174,14 @@ fn filled(
         Some(filler) => require_supertype(&[item.clone(), filler.clone()])?,
         None => item.clone(),
     };
+    let context = context.clone();
     Ok(Bound::new(DataType::array(common.clone()), move |columns, rows| {
         let lists = Lists::new(&columns[0])?;
         let numbers = Integers::new(&columns[1])?;
         let all = match &filler {
-            Some(filler) => items_and_values(&lists, &item, &columns[2], filler, &common)?,
+            Some(filler) => {
+                items_and_values(&lists, &item, &columns[2], filler, &common, &context)?
+            }
             None => with_default(&lists.items, &item)?,
         };
         let mut picker = Picker::new(rows);
@@ -186,8 +198,8 @@ fn filled(
 /// The greatest size of an array that `arrayResize` makes, as in ClickHouse.
 const LONGEST: u64 = 1 << 30;
 
-fn resize(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
-    filled("arrayResize", arguments, |from, to, number, filler, picker| {
+fn resize(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+    filled(context, "arrayResize", arguments, |from, to, number, filler, picker| {
         let wanted = number.unsigned_abs();
         if wanted > LONGEST || picker.picked.len() as u64 + wanted > LONGEST {
             bail!(TooLargeArraySize, "Too large array size: {wanted}, maximum: {LONGEST}");
@@ -205,8 +217,13 @@ fn resize(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     })
 }
 
-fn shift(function: &'static str, arguments: &[Argument], direction: i64) -> Result<Bound> {
-    filled(function, arguments, move |from, to, number, filler, picker| {
+fn shift(
+    context: &FunctionContext,
+    function: &'static str,
+    arguments: &[Argument],
+    direction: i64,
+) -> Result<Bound> {
+    filled(context, function, arguments, move |from, to, number, filler, picker| {
         let by = number.saturating_mul(direction);
         let length = to - from;
         let gone = usize::try_from(by.unsigned_abs()).unwrap_or(length).min(length);

@@ -165,11 +165,12 @@ pub(crate) fn concat_tuples(_: &FunctionContext, arguments: &[Argument]) -> Resu
     }))
 }
 
-fn pairs(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+fn pairs(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let fields = fields_of("tupleToNameValuePairs", &arguments[0])?.clone();
     let types: Vec<DataType> = fields.iter().map(|f| f.data_type.clone()).collect();
     let value = require_supertype(&types)?;
     let names = field_names(&fields);
+    let context = context.clone();
     let pair = DataType::tuple([DataType::String, value.clone()]);
     Ok(Bound::new(DataType::array(pair.clone()), move |columns, rows| {
         let flat = columns[0].to_flat()?;
@@ -178,7 +179,7 @@ fn pairs(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
             .columns()
             .iter()
             .zip(&types)
-            .map(|(part, from)| convert(part, from, &value))
+            .map(|(part, from)| convert(&context, part, from, &value))
             .collect::<Result<_>>()?;
         let parts: Vec<&dyn Array> = parts.iter().map(|p| p.as_ref()).collect();
         let places: Vec<(usize, usize)> =
@@ -191,7 +192,7 @@ fn pairs(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     }))
 }
 
-fn hamming(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+fn hamming(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let a = fields_of("tupleHammingDistance", &arguments[0])?.clone();
     let b = fields_of("tupleHammingDistance", &arguments[1])?.clone();
     if a.len() != b.len() {
@@ -200,13 +201,14 @@ fn hamming(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
             "Expected tuples of the same size as arguments of function tupleHammingDistance"
         );
     }
+    let context = context.clone();
     Ok(Bound::new(DataType::UInt64, move |columns, rows| {
         let (left, right) = (columns[0].to_flat()?, columns[1].to_flat()?);
         let mut out = vec![0_u64; rows];
         for (at, (a, b)) in a.iter().zip(b.iter()).enumerate() {
             let common = comparable(&[a.data_type.clone(), b.data_type.clone()])?;
-            let one = convert(&element_of(&left, at)?, &a.data_type, &common)?;
-            let other = convert(&element_of(&right, at)?, &b.data_type, &common)?;
+            let one = convert(&context, &element_of(&left, at)?, &a.data_type, &common)?;
+            let other = convert(&context, &element_of(&right, at)?, &b.data_type, &common)?;
             let (one, other) = (Keys::new(&one, &common)?, Keys::new(&other, &common)?);
             for (row, count) in out.iter_mut().enumerate() {
                 *count += u64::from(one.key(row) != other.key(row));

@@ -120,112 +120,39 @@ impl Lane for u128 {
     }
 }
 
+/// An arm for each of some kinds, in which a type name is bound to the kind's native type.
+macro_rules! lane_arms {
+    ($kind:expr, $T:ident => $body:expr, [$($variant:ident $native:ident)*] $($rest:tt)*) => {
+        match $kind {
+            $($crate::scalar::lane::Kind::$variant => {
+                type $T = $native;
+                $body
+            })*
+            $($rest)*
+        }
+    };
+}
+
 /// Runs an expression with a type name bound to the native type of a [`Kind`].
 macro_rules! with_lane {
     ($kind:expr, $T:ident => $body:expr) => {
-        match $kind {
-            $crate::scalar::lane::Kind::U8 => {
-                type $T = u8;
-                $body
-            }
-            $crate::scalar::lane::Kind::U16 => {
-                type $T = u16;
-                $body
-            }
-            $crate::scalar::lane::Kind::U32 => {
-                type $T = u32;
-                $body
-            }
-            $crate::scalar::lane::Kind::U64 => {
-                type $T = u64;
-                $body
-            }
-            $crate::scalar::lane::Kind::U128 => {
-                type $T = u128;
-                $body
-            }
-            $crate::scalar::lane::Kind::I8 => {
-                type $T = i8;
-                $body
-            }
-            $crate::scalar::lane::Kind::I16 => {
-                type $T = i16;
-                $body
-            }
-            $crate::scalar::lane::Kind::I32 => {
-                type $T = i32;
-                $body
-            }
-            $crate::scalar::lane::Kind::I64 => {
-                type $T = i64;
-                $body
-            }
-            $crate::scalar::lane::Kind::I128 => {
-                type $T = i128;
-                $body
-            }
-            $crate::scalar::lane::Kind::F32 => {
-                type $T = f32;
-                $body
-            }
-            $crate::scalar::lane::Kind::F64 => {
-                type $T = f64;
-                $body
-            }
-        }
+        $crate::scalar::lane::lane_arms!($kind, $T => $body, [
+            U8 u8 U16 u16 U32 u32 U64 u64 U128 u128 I8 i8 I16 i16 I32 i32 I64 i64 I128 i128
+            F32 f32 F64 f64
+        ])
     };
 }
 
 /// As `with_lane`, for integers alone; floats take the other expression.
 macro_rules! with_integer_lane {
     ($kind:expr, $T:ident => $body:expr, $other:expr) => {
-        match $kind {
-            $crate::scalar::lane::Kind::U8 => {
-                type $T = u8;
-                $body
-            }
-            $crate::scalar::lane::Kind::U16 => {
-                type $T = u16;
-                $body
-            }
-            $crate::scalar::lane::Kind::U32 => {
-                type $T = u32;
-                $body
-            }
-            $crate::scalar::lane::Kind::U64 => {
-                type $T = u64;
-                $body
-            }
-            $crate::scalar::lane::Kind::U128 => {
-                type $T = u128;
-                $body
-            }
-            $crate::scalar::lane::Kind::I8 => {
-                type $T = i8;
-                $body
-            }
-            $crate::scalar::lane::Kind::I16 => {
-                type $T = i16;
-                $body
-            }
-            $crate::scalar::lane::Kind::I32 => {
-                type $T = i32;
-                $body
-            }
-            $crate::scalar::lane::Kind::I64 => {
-                type $T = i64;
-                $body
-            }
-            $crate::scalar::lane::Kind::I128 => {
-                type $T = i128;
-                $body
-            }
-            $crate::scalar::lane::Kind::F32 | $crate::scalar::lane::Kind::F64 => $other,
-        }
+        $crate::scalar::lane::lane_arms!($kind, $T => $body, [
+            U8 u8 U16 u16 U32 u32 U64 u64 U128 u128 I8 i8 I16 i16 I32 i32 I64 i64 I128 i128
+        ] $crate::scalar::lane::Kind::F32 | $crate::scalar::lane::Kind::F64 => $other,)
     };
 }
 
-pub(crate) use {with_integer_lane, with_lane};
+pub(crate) use {lane_arms, with_integer_lane, with_lane};
 
 /// The values of an argument: a slice, or one for all rows.
 pub(crate) enum Values<'a, T: Lane> {

@@ -50,16 +50,10 @@ static FUNCTIONS: &[FunctionDeclaration] = &[
         "SELECT intHash32(1)" => "1343103100", (1, 1), |_, a| of_integer::<UInt32Type>("intHash32", a, DataType::UInt32, int_hash_32)),
     declare!("Hash", "intHash64", "intHash64(n)", "A quick hash of an integer, 64 bits.",
         "SELECT intHash64(1)" => "10577349846663553072", (1, 1), |_, a| of_integer::<UInt64Type>("intHash64", a, DataType::UInt64, int_hash_64)),
-    declare!("Hash", "javaHash", "javaHash(s)", "The hash that Java gives a string.",
-    "SELECT javaHash('abc')" => "96354", (1, 1), |_, a| {
-        require_text("javaHash", a, 0)?;
-        Ok(number::<Int32Type>(DataType::Int32, java_hash))
-    }),
-    declare!("Hash", "hiveHash", "hiveHash(s)", "The hash that Hive gives a string: Java's without the sign.",
-    "SELECT hiveHash('abc')" => "96354", (1, 1), |_, a| {
-        require_text("hiveHash", a, 0)?;
-        Ok(number::<Int32Type>(DataType::Int32, |s| java_hash(s) & i32::MAX))
-    }),
+    declare!("Hash", "javaHash", "javaHash(x)", "The hash that Java gives a string or a signed integer; of other values that of their bytes.",
+        "SELECT javaHash('abc')" => "96354", (1, 1), |_, a| java("javaHash", a, |hash| hash)),
+    declare!("Hash", "hiveHash", "hiveHash(x)", "The hash that Hive gives a string: Java's without the sign.",
+        "SELECT hiveHash('abc')" => "96354", (1, 1), |_, a| java("hiveHash", a, |hash| hash & i32::MAX)),
     declare!("Hash", "URLHash", "URLHash(url)", "The hash of a URL without a slash, question mark or number sign at its end.",
     "SELECT URLHash('http://a.com/') = URLHash('http://a.com')" => "1", (1, 1), |_, a| {
         require_text("URLHash", a, 0)?;
@@ -100,6 +94,42 @@ pub(super) fn fixed_column<'a>(
 
 fn java_hash(text: &[u8]) -> i32 {
     text.iter().fold(0_i32, |hash, byte| hash.wrapping_mul(31).wrapping_add(i32::from(*byte as i8)))
+}
+
+/// Java's hash of strings and of integers of up to 64 bits; of anything else, and Hive's, that of its
+/// bytes.
+fn java(function: &str, arguments: &[Argument], finish: fn(i32) -> i32) -> Result<Bound> {
+    let data_type = arguments[0].data_type.clone();
+    if data_type.is_string() {
+        return Ok(number::<Int32Type>(DataType::Int32, move |s| finish(java_hash(s))));
+    }
+    let unsigned = matches!(
+        data_type.physical(),
+        Physical::UInt8 | Physical::UInt16 | Physical::UInt32 | Physical::UInt64
+    );
+    if function == "javaHash" && unsigned && *data_type.inner() != DataType::Ipv4 {
+        bail!(NotImplemented, "Unsigned types are not supported");
+    }
+    let Some(bits) = value_bits(&data_type) else {
+        return Err(illegal(function, &arguments[0]));
+    };
+    let as_number = function == "javaHash"
+        && (data_type.is_integer() || data_type.is_enum() || data_type.is_date());
+    Ok(Bound::new(DataType::Int32, move |columns, rows| {
+        let bits = bits(&columns[0].to_flat()?)?;
+        let hash = |row: usize| match &bits {
+            Bits::Words { width, .. } if as_number => {
+                let number = bits.integer(row, !unsigned) as i64;
+                if *width == 8 {
+                    (number ^ (number as u64 >> 32) as i64) as i32
+                } else {
+                    number as i32
+                }
+            }
+            _ => java_hash(&bits.bytes(row)),
+        };
+        Ok(numbers::<Int32Type>((0..rows).map(|row| finish(hash(row))).collect()))
+    }))
 }
 
 /// The finalizer of MurmurHash3 over a salted number.

@@ -4,11 +4,13 @@ use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use base::{Result, bail};
 use expr::{Argument, Bound, FunctionContext, FunctionDeclaration, Registry};
+use format::FormatSettings;
 use types::{Column, DataType};
 
 use super::any_text::to_text;
 use super::declare;
 use super::strings::{BytesBuilder, Strings, constant_text, illegal, require_text};
+use crate::scalar::cast::text_settings;
 
 pub(super) fn register(registry: &mut Registry) {
     registry.add_functions(FUNCTIONS);
@@ -43,8 +45,9 @@ fn concat(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
         }
     }
     let data_types: Vec<DataType> = arguments.iter().map(|a| a.data_type.clone()).collect();
+    let settings = text_settings(context);
     Ok(Bound::new(DataType::String, move |columns, rows| {
-        let texts = all_as_text(columns, &data_types)?;
+        let texts = all_as_text(columns, &data_types, &settings)?;
         let parts: Vec<Strings<'_>> = texts.iter().map(Strings::new).collect::<Result<_>>()?;
         let mut out = BytesBuilder::new(rows);
         for row in 0..rows {
@@ -54,15 +57,20 @@ fn concat(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     }))
 }
 
-fn all_as_text(columns: &[Column], data_types: &[DataType]) -> Result<Vec<Column>> {
-    columns.iter().zip(data_types).map(|(column, t)| to_text(column, t)).collect()
+fn all_as_text(
+    columns: &[Column],
+    data_types: &[DataType],
+    settings: &FormatSettings,
+) -> Result<Vec<Column>> {
+    columns.iter().zip(data_types).map(|(column, t)| to_text(column, t, settings)).collect()
 }
 
-fn with_separator(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+fn with_separator(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     require_text("concatWithSeparator", arguments, 0)?;
     let data_types: Vec<DataType> = arguments.iter().map(|a| a.data_type.clone()).collect();
+    let settings = text_settings(context);
     Ok(Bound::new(DataType::String, move |columns, rows| {
-        let texts = all_as_text(columns, &data_types)?;
+        let texts = all_as_text(columns, &data_types, &settings)?;
         let parts: Vec<Strings<'_>> = texts.iter().map(Strings::new).collect::<Result<_>>()?;
         let mut out = BytesBuilder::new(rows);
         for row in 0..rows {
@@ -85,7 +93,7 @@ enum Piece {
     Argument(usize),
 }
 
-fn format(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+fn format(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let pattern = constant_text("format", arguments, 0)?;
     let pieces = parse_format(&pattern)?;
     let count = arguments.len() - 1;
@@ -100,8 +108,9 @@ fn format(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
         }
     }
     let data_types: Vec<DataType> = arguments.iter().map(|a| a.data_type.clone()).collect();
+    let settings = text_settings(context);
     Ok(Bound::new(DataType::String, move |columns, rows| {
-        let texts = all_as_text(&columns[1..], &data_types[1..])?;
+        let texts = all_as_text(&columns[1..], &data_types[1..], &settings)?;
         let parts: Vec<Strings<'_>> = texts.iter().map(Strings::new).collect::<Result<_>>()?;
         let mut out = BytesBuilder::new(rows);
         for row in 0..rows {
@@ -164,11 +173,12 @@ fn parse_format(pattern: &[u8]) -> Result<Vec<Piece>> {
     Ok(pieces)
 }
 
-fn array_string_concat(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+fn array_string_concat(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let DataType::Array(item) = &arguments[0].data_type else {
         return Err(illegal("arrayStringConcat", &arguments[0]));
     };
     let item = item.as_ref().clone();
+    let settings = text_settings(context);
     let separator = match arguments.get(1) {
         Some(_) => constant_text("arrayStringConcat", arguments, 1)?,
         None => Vec::new(),
@@ -177,7 +187,7 @@ fn array_string_concat(_: &FunctionContext, arguments: &[Argument]) -> Result<Bo
         let flat = columns[0].to_flat()?;
         let list = flat.as_list::<i32>();
         let nulls = list.values().nulls().cloned();
-        let texts = to_text(&Column::Flat(list.values().clone()), &item)?;
+        let texts = to_text(&Column::Flat(list.values().clone()), &item, &settings)?;
         let items = Strings::new(&texts)?;
         let offsets = list.value_offsets();
         let mut out = BytesBuilder::new(rows);

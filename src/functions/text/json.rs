@@ -22,6 +22,7 @@ use super::strings::{
     BytesBuilder, Integers, StringListBuilder, Strings, constant_text, flag, illegal, numbers,
     require_text,
 };
+use crate::scalar::cast::text_settings;
 use value::{Json, Kind, decode};
 
 pub(super) fn register(registry: &mut Registry) {
@@ -35,9 +36,9 @@ macro_rules! typed {
     ($name:literal, $folded_name:literal, $type:expr, $what:literal, $sql:literal => $answer:literal) => {
         [
             declare!("JSON", $name, "JSONExtract...(json[, path, ...])", $what, $sql => $answer, (1, usize::MAX),
-                |_, a| typed($name, a, $type, false)),
+                |c, a| typed(c, $name, a, $type, false)),
             declare!("JSON", $folded_name, "JSONExtract...(json[, path, ...])", $what, $sql => $answer, (1, usize::MAX),
-                |_, a| typed($folded_name, a, $type, true)),
+                |c, a| typed(c, $folded_name, a, $type, true)),
         ]
     };
 }
@@ -72,9 +73,9 @@ static FUNCTIONS: &[FunctionDeclaration] = &[
     declare!("JSON", "JSONKey", "JSONKey(json[, path, ...])", "The name of the member at a path that ends in a number.",
         "SELECT JSONKey('{\"a\": 1, \"b\": 2}', 2)" => "b", (2, usize::MAX), key),
     declare!("JSON", "JSONExtract", "JSONExtract(json[, path, ...], type)", "The value at a path as a type given by its name; the type's default if there is none that fits.",
-        "SELECT JSONExtract('{\"a\": [1, 2]}', 'a', 'Array(UInt8)')" => "[1,2]", (2, usize::MAX), |_, a| extract("JSONExtract", a, false)),
+        "SELECT JSONExtract('{\"a\": [1, 2]}', 'a', 'Array(UInt8)')" => "[1,2]", (2, usize::MAX), |c, a| extract(c, "JSONExtract", a, false)),
     declare!("JSON", "JSONExtractCaseInsensitive", "JSONExtractCaseInsensitive(json[, path, ...], type)", "As `JSONExtract`, with keys in any case.",
-        "SELECT JSONExtractCaseInsensitive('{\"A\": 1}', 'a', 'UInt8')" => "1", (2, usize::MAX), |_, a| extract("JSONExtractCaseInsensitive", a, true)),
+        "SELECT JSONExtractCaseInsensitive('{\"A\": 1}', 'a', 'UInt8')" => "1", (2, usize::MAX), |c, a| extract(c, "JSONExtractCaseInsensitive", a, true)),
     declare!("JSON", "JSONExtractRaw", "JSONExtractRaw(json[, path, ...])", "The value at a path as JSON.",
         "SELECT JSONExtractRaw('{\"a\": [1, 2]}', 'a')" => "[1,2]", (1, usize::MAX), raw),
     declare!("JSON", "JSONExtractArrayRaw", "JSONExtractArrayRaw(json[, path, ...])", "The items of the array at a path, each as JSON.",
@@ -82,9 +83,9 @@ static FUNCTIONS: &[FunctionDeclaration] = &[
     declare!("JSON", "JSONExtractKeys", "JSONExtractKeys(json[, path, ...])", "The names of the members of the object at a path.",
         "SELECT JSONExtractKeys('{\"a\": 1, \"b\": 2}')" => "['a','b']", (1, usize::MAX), keys),
     declare!("JSON", "JSONExtractKeysAndValues", "JSONExtractKeysAndValues(json[, path, ...], type)", "Names and values, as a type, of the members of the object at a path.",
-        "SELECT JSONExtractKeysAndValues('{\"a\": 1}', 'UInt8')" => "[('a',1)]", (2, usize::MAX), |_, a| keys_and_values("JSONExtractKeysAndValues", a)),
+        "SELECT JSONExtractKeysAndValues('{\"a\": 1}', 'UInt8')" => "[('a',1)]", (2, usize::MAX), |c, a| keys_and_values(c, "JSONExtractKeysAndValues", a)),
     declare!("JSON", "JSONExtractKeysAndValuesRaw", "JSONExtractKeysAndValuesRaw(json[, path, ...])", "Names and values, as JSON, of the members of the object at a path.",
-        "SELECT JSONExtractKeysAndValuesRaw('{\"a\": [1]}')" => "[('a','[1]')]", (1, usize::MAX), |_, a| keys_and_values("JSONExtractKeysAndValuesRaw", a)),
+        "SELECT JSONExtractKeysAndValuesRaw('{\"a\": [1]}')" => "[('a','[1]')]", (1, usize::MAX), |c, a| keys_and_values(c, "JSONExtractKeysAndValuesRaw", a)),
     declare!("JSON", "toJSONString", "toJSONString(x)", "A value of any type as JSON.",
         "SELECT toJSONString([1, 2]), toJSONString(map('a', 'b'))" => "[1,2]\t{\"a\":\"b\"}", (1, 1), to_json, nulls: Nulls::Propagate),
 ];
@@ -227,18 +228,20 @@ fn key(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
 }
 
 fn typed(
+    context: &FunctionContext,
     function: &str,
     arguments: &[Argument],
     return_type: DataType,
     folded: bool,
 ) -> Result<Bound> {
     let types = path_types(function, arguments)?;
+    let settings = text_settings(context);
     let as_flag = function.starts_with("JSONExtractBool");
     let read = if as_flag { DataType::Bool } else { return_type.clone() };
     Ok(Bound::new(return_type, move |columns, rows| {
         let path = Path::new(columns, &types, folded)?;
         let values: Vec<Option<Json<'_>>> = (0..rows).map(|row| path.value(row)).collect();
-        Ok(Column::Flat(extract::build(&values, &read)?))
+        Ok(Column::Flat(extract::build(&values, &read, &settings)?))
     }))
 }
 
@@ -248,13 +251,19 @@ fn named_type(function: &str, arguments: &[Argument]) -> Result<DataType> {
     DataType::parse(&String::from_utf8_lossy(&name))
 }
 
-fn extract(function: &str, arguments: &[Argument], folded: bool) -> Result<Bound> {
+fn extract(
+    context: &FunctionContext,
+    function: &str,
+    arguments: &[Argument],
+    folded: bool,
+) -> Result<Bound> {
     let data_type = named_type(function, arguments)?;
     let types = path_types(function, &arguments[..arguments.len() - 1])?;
+    let settings = text_settings(context);
     Ok(Bound::new(data_type.clone(), move |columns, rows| {
         let path = Path::new(&columns[..columns.len() - 1], &types, folded)?;
         let values: Vec<Option<Json<'_>>> = (0..rows).map(|row| path.value(row)).collect();
-        Ok(Column::Flat(extract::build(&values, &data_type)?))
+        Ok(Column::Flat(extract::build(&values, &data_type, &settings)?))
     }))
 }
 
@@ -308,7 +317,11 @@ fn keys(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     }))
 }
 
-fn keys_and_values(function: &'static str, arguments: &[Argument]) -> Result<Bound> {
+fn keys_and_values(
+    context: &FunctionContext,
+    function: &'static str,
+    arguments: &[Argument],
+) -> Result<Bound> {
     let is_raw = function.ends_with("Raw");
     let (value_type, count) = if is_raw {
         (DataType::String, arguments.len())
@@ -316,6 +329,7 @@ fn keys_and_values(function: &'static str, arguments: &[Argument]) -> Result<Bou
         (named_type(function, arguments)?, arguments.len() - 1)
     };
     let types = path_types(function, &arguments[..count])?;
+    let settings = text_settings(context);
     let pair = DataType::tuple([DataType::String, value_type.clone()]);
     // An object read as a map lies in memory as an array of pairs.
     let map = DataType::map(DataType::String, value_type);
@@ -323,7 +337,7 @@ fn keys_and_values(function: &'static str, arguments: &[Argument]) -> Result<Bou
         let path = Path::new(&columns[..count], &types, false)?;
         if !is_raw {
             let values: Vec<Option<Json<'_>>> = (0..rows).map(|row| path.value(row)).collect();
-            return Ok(Column::Flat(extract::build(&values, &map)?));
+            return Ok(Column::Flat(extract::build(&values, &map, &settings)?));
         }
         // Every member's text is put into quotes, so that a string is read back as it stood.
         let mut quoted: Vec<Vec<u8>> = Vec::with_capacity(rows);
@@ -345,11 +359,11 @@ fn keys_and_values(function: &'static str, arguments: &[Argument]) -> Result<Bou
             quoted.push(object);
         }
         let values: Vec<Option<Json<'_>>> = quoted.iter().map(|text| Json::parse(text)).collect();
-        Ok(Column::Flat(extract::build(&values, &map)?))
+        Ok(Column::Flat(extract::build(&values, &map, &settings)?))
     }))
 }
 
-fn to_json(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+fn to_json(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let data_type = arguments[0].data_type.clone();
     if matches!(data_type.inner(), DataType::AggregateFunction(_)) {
         bail!(
@@ -357,13 +371,13 @@ fn to_json(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
             "Illegal type {data_type} of argument of function toJSONString"
         );
     }
+    let settings = FormatSettings {
+        output_format_json_quote_64bit_integers: false,
+        output_format_json_named_tuples_as_objects: true,
+        ..text_settings(context)
+    };
     Ok(Bound::new(DataType::String, move |columns, rows| {
         let array = columns[0].to_flat()?;
-        let settings = FormatSettings {
-            output_format_json_quote_64bit_integers: false,
-            output_format_json_named_tuples_as_objects: true,
-            ..FormatSettings::default()
-        };
         let mut out = BytesBuilder::new(rows);
         for row in 0..rows {
             out.try_append_with(|out| {

@@ -26,10 +26,24 @@ static FUNCTIONS: &[FunctionDeclaration] = &[
         aliases: &["REGEXP_REPLACE"], case_insensitive: true),
 ];
 
-fn replace(function: &str, arguments: &[Argument], once: bool) -> Result<Bound> {
+/// Three texts; a constant FixedString is refused, as ClickHouse does.
+fn require_texts(function: &str, arguments: &[Argument]) -> Result<()> {
     for at in 0..3 {
         require_text(function, arguments, at)?;
     }
+    let first = &arguments[0];
+    if first.constant.is_some() && matches!(first.data_type, DataType::FixedString(_)) {
+        bail!(
+            IllegalColumn,
+            "Illegal column {} of first argument of function {function}: a constant must be a String",
+            first.data_type
+        );
+    }
+    Ok(())
+}
+
+fn replace(function: &str, arguments: &[Argument], once: bool) -> Result<Bound> {
+    require_texts(function, arguments)?;
     let constant = arguments[1].constant.as_ref().and_then(|v| v.as_bytes());
     let finder = constant.map(|needle| Finder::new(needle).into_owned());
     Ok(Bound::new(DataType::String, move |columns, rows| {
@@ -98,9 +112,7 @@ fn parse_replacement(text: &[u8], groups: usize) -> Result<Vec<Piece>> {
 }
 
 fn regexp(function: &str, arguments: &[Argument], once: bool) -> Result<Bound> {
-    for at in 0..3 {
-        require_text(function, arguments, at)?;
-    }
+    require_texts(function, arguments)?;
     let constant = |at: usize| arguments[at].constant.as_ref().and_then(|v| v.as_bytes());
     let (Some(source), Some(replacement)) = (constant(1), constant(2)) else {
         return Ok(varying(once));

@@ -10,7 +10,9 @@ mod host;
 mod parameter;
 
 use super::declare;
-use super::strings::{illegal, list, number, require_text, slice, write};
+use super::strings::{
+    Integers, Strings, illegal, list, numbers, require_integer, require_text, slice, write,
+};
 use arrow_array::types::UInt16Type;
 use host::{after_scheme, domain, protocol};
 
@@ -153,29 +155,36 @@ fn path(url: &[u8]) -> &[u8] {
 
 fn port(_: &FunctionContext, function: &str, arguments: &[Argument]) -> Result<Bound> {
     require_text(function, arguments, 0)?;
-    let default = match arguments.get(1) {
-        Some(argument) if argument.data_type.is_unsigned_integer() => {
-            argument.constant.as_ref().and_then(|v| v.as_int()).unwrap_or(0) as u16
-        }
-        Some(argument) => return Err(illegal(function, argument)),
-        None => 0,
-    };
+    if let Some(argument) = arguments.get(1)
+        && !argument.data_type.is_unsigned_integer()
+    {
+        return Err(illegal(function, argument));
+    }
+    require_integer(function, arguments, 1)?;
     let host: Part = if function == "port" { domain } else { host::domain_rfc };
-    Ok(number::<UInt16Type>(DataType::UInt16, move |url| {
-        let name = host(url);
-        if name.is_empty() {
-            return default;
-        }
-        let end = name.as_ptr() as usize - url.as_ptr() as usize + name.len();
-        let Some(rest) = url[end..].strip_prefix(b":") else { return default };
-        let digits =
-            rest.iter().position(|b| matches!(b, b'/' | b'?' | b'#')).unwrap_or(rest.len());
-        let text = std::str::from_utf8(&rest[..digits]).ok();
-        text.filter(|t| t.bytes().all(|b| b.is_ascii_digit()))
-            .and_then(|t| t.parse().ok())
-            .filter(|port| *port != 0)
-            .unwrap_or(default)
+    Ok(Bound::new(DataType::UInt16, move |columns, rows| {
+        let defaults = columns.get(1).map(Integers::new).transpose()?;
+        let mut out = Vec::with_capacity(rows);
+        Strings::new(&columns[0])?.each(rows, |url| {
+            // A default beyond 16 bits wraps around, as ClickHouse's does.
+            let default = defaults.as_ref().map_or(0, |d| d.get(out.len()) as u16);
+            out.push(port_after(url, host(url)).unwrap_or(default));
+        });
+        Ok(numbers::<UInt16Type>(out))
     }))
+}
+
+/// The port that follows the host of a URL.
+fn port_after(url: &[u8], host: &[u8]) -> Option<u16> {
+    if host.is_empty() {
+        return None;
+    }
+    let end = host.as_ptr() as usize - url.as_ptr() as usize + host.len();
+    let rest = url[end..].strip_prefix(b":")?;
+    let digits = rest.iter().position(|b| matches!(b, b'/' | b'?' | b'#')).unwrap_or(rest.len());
+    let text = std::str::from_utf8(&rest[..digits]).ok()?;
+    let port = text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())??;
+    (port != 0).then_some(port)
 }
 
 /// The offset after the slash that ends the host; `None` for what has no scheme or no such slash.

@@ -9,7 +9,7 @@ use sql::ast::{Expression, Query, TableName};
 use types::{Block, Column, DataType, Value, array_from_values};
 
 use super::resolve::Resolver;
-use crate::{Plan, optimize};
+use crate::{Environment, Plan, optimize};
 
 impl Resolver<'_, '_> {
     /// `operand [NOT] IN set`
@@ -83,13 +83,16 @@ impl Resolver<'_, '_> {
     fn in_items(&mut self, operand: Expr, items: Vec<Expr>, negated: bool) -> Result<Expr> {
         if items.iter().any(|i| i.as_literal().is_none()) {
             let mut tests = Vec::with_capacity(items.len());
+            let null_is_value = self.environment().flag("transform_null_in");
+            let equals = if null_is_value { "isNotDistinctFrom" } else { "equals" };
             for item in items {
-                tests.push(self.call("equals", vec![operand.clone(), item])?);
+                tests.push(self.call(equals, vec![operand.clone(), item])?);
             }
             let found = if tests.len() == 1 { tests.remove(0) } else { self.call("or", tests)? };
             return if negated { self.call("not", vec![found]) } else { Ok(found) };
         }
         let mut by_type: Vec<(DataType, Vec<Value>)> = Vec::new();
+        SetLimits::new(self.environment()).check(items.len() as u64, 0)?;
         for item in items {
             let Expr::Literal { value, data_type } = item else { continue };
             match by_type.iter_mut().find(|(t, _)| *t == data_type) {
@@ -131,8 +134,12 @@ impl Resolver<'_, '_> {
             }
         };
         let data_type = plan.schema().fields()[0].data_type.clone();
-        let distinct = Plan::Distinct { input: Box::new(plan), columns: vec![0], limit: None };
-        let blocks = self.run(distinct)?;
+        let limits = SetLimits::new(self.environment());
+        // One more than may be, to see that there are too many.
+        let limit = if limits.breaks { limits.rows } else { limits.rows.saturating_add(1) };
+        let limit = (limits.rows < u64::MAX).then_some(limit);
+        let distinct = Plan::Distinct { input: Box::new(plan), columns: vec![0], limit };
+        let blocks = limits.keep(self.run(distinct)?)?;
         let arrays = blocks
             .iter()
             .map(|b| Ok((data_type.clone(), b.column(0).to_flat()?)))
@@ -147,7 +154,13 @@ impl Resolver<'_, '_> {
         arrays: Vec<(DataType, ArrayRef)>,
         negated: bool,
     ) -> Result<Expr> {
+        let null_is_value = self.environment().flag("transform_null_in");
+        let has_null =
+            arrays.iter().any(|(t, a)| a.null_count() > 0 || t.is_null_literal() && !a.is_empty());
         let wanted = operand.data_type().without_low_cardinality();
+        if null_is_value && wanted.is_null_literal() {
+            return Ok(Expr::literal(Value::Int(i128::from(has_null != negated)), DataType::UInt8));
+        }
         let wanted = match wanted {
             DataType::Nullable(inner) => inner.as_ref().clone(),
             other => other,
@@ -165,8 +178,15 @@ impl Resolver<'_, '_> {
         } else {
             arrow_select::concat::concat(&parts).map_err(|e| Error::logical(e.to_string()))?
         };
-        let set = Arc::new(Set::new(wanted.clone(), values)?);
-        let found = Expr::In { argument: Box::new(operand), set, negated };
+        let nullable = operand.data_type().is_nullable();
+        let set = Set::new(wanted.clone(), values)?;
+        let set = Arc::new(if null_is_value { set } else { set.without_null_fields()? });
+        let mut found = Expr::In { argument: Box::new(operand), set, negated };
+        if null_is_value && nullable {
+            let of_null =
+                Expr::literal(Value::Int(i128::from(has_null != negated)), DataType::UInt8);
+            found = self.call("ifNull", vec![found, of_null])?;
+        }
         if found.columns().is_empty() && !contains_parameter(&found) {
             let data_type = found.data_type();
             return super::resolve::fold(self.environment(), found, &data_type);
@@ -257,6 +277,57 @@ impl Resolver<'_, '_> {
             Plan::Limit { input: Box::new(plan), offset: 0, limit: Some(1), ties: Vec::new() };
         let rows: usize = self.run(limited)?.iter().map(Block::rows).sum();
         Ok(Expr::literal(Value::Int(i128::from(rows > 0)), DataType::UInt8))
+    }
+}
+
+/// How many values the right side of IN may have.
+struct SetLimits {
+    rows: u64,
+    bytes: u64,
+    breaks: bool,
+}
+
+impl SetLimits {
+    fn new(environment: &dyn Environment) -> SetLimits {
+        let limit = |name| match environment.setting(name).and_then(|text| text.parse().ok()) {
+            None | Some(0) => u64::MAX,
+            Some(most) => most,
+        };
+        SetLimits {
+            rows: limit("max_rows_in_set"),
+            bytes: limit("max_bytes_in_set"),
+            breaks: environment.setting("set_overflow_mode").as_deref() == Some("break"),
+        }
+    }
+
+    fn check(&self, rows: u64, bytes: u64) -> Result<()> {
+        if rows > self.rows {
+            bail!(SetSizeLimitExceeded, "Limit for IN-set exceeded, max rows: {}", self.rows);
+        }
+        if bytes > self.bytes {
+            bail!(
+                SetSizeLimitExceeded,
+                "Limit for IN-set exceeded, max bytes: {}, current bytes: {bytes}",
+                self.bytes
+            );
+        }
+        Ok(())
+    }
+
+    /// The blocks that are within the limits.
+    fn keep(&self, blocks: Vec<Block>) -> Result<Vec<Block>> {
+        let (mut rows, mut bytes) = (0, 0);
+        let mut kept = Vec::with_capacity(blocks.len());
+        for block in blocks {
+            rows += block.rows() as u64;
+            bytes += block.memory() as u64;
+            kept.push(block);
+            match self.check(rows, bytes) {
+                Err(_) if self.breaks => break,
+                outcome => outcome?,
+            }
+        }
+        Ok(kept)
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct DictionaryCache {
 #[derive(Default)]
 struct State {
     entries: HashMap<u64, Entry>,
+    /// Dictionaries that a thread is decoding.
+    decoding: HashMap<u64, Arc<Mutex<()>>>,
     bytes: usize,
     clock: u64,
 }
@@ -63,7 +65,7 @@ impl DictionaryCache {
         Some(entry.values.clone())
     }
 
-    /// The decoded form of a dictionary; two threads may decode at once, one of them wins.
+    /// The decoded form of a dictionary. Who comes while another thread decodes it waits for that.
     pub(crate) fn get_or_decode(
         &self,
         id: u64,
@@ -72,12 +74,18 @@ impl DictionaryCache {
         if let Some(values) = self.get(id) {
             return Ok(values);
         }
-        let values = decode()?;
-        let bytes = values.get_array_memory_size();
-        let mut state = self.state.lock();
-        if let Some(entry) = state.entries.get(&id) {
-            return Ok(entry.values.clone());
+        let turn = self.state.lock().decoding.entry(id).or_default().clone();
+        let turn = turn.lock();
+        if let Some(values) = self.get(id) {
+            self.state.lock().decoding.remove(&id);
+            return Ok(values);
         }
+        let values = decode();
+        let mut state = self.state.lock();
+        state.decoding.remove(&id);
+        drop(turn);
+        let values = values?;
+        let bytes = values.get_array_memory_size();
         if bytes > self.limit {
             return Ok(values);
         }

@@ -8,7 +8,8 @@ use arrow_array::{Array, ArrayRef, BinaryViewArray, UInt32Array, new_empty_array
 use base::{Error, Result};
 use types::{Block, Column, DataType};
 
-use crate::dictionary::table::{NULL, ValueTable, rank_by_order, sort_ids, values_of};
+use crate::dictionary::order::{rank_by_order, sort_ids};
+use crate::dictionary::table::{NULL, ValueTable, values_of};
 use crate::key::{Ordinals, rank_values};
 
 /// Below so many rows a dictionary costs more than it saves.

@@ -40,6 +40,17 @@ pub struct MergeInfo {
     pub elapsed: Duration,
 }
 
+/// What merges have done since the store was opened.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MergeTotals {
+    /// Merges whose part is visible.
+    pub merges: u64,
+    /// Rows of these parts.
+    pub rows: u64,
+    /// Bytes of these parts, before encoding.
+    pub bytes: u64,
+}
+
 struct Running {
     info: MergeInfo,
     progress: Arc<Progress>,
@@ -54,6 +65,7 @@ pub(crate) struct MergeState {
     stopped: AtomicBool,
     ending: AtomicBool,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    totals: Mutex<MergeTotals>,
     /// Partitions whose last merge failed: not tried again for a while.
     failed: Mutex<HashMap<(String, String), (Instant, Error)>>,
 }
@@ -85,6 +97,7 @@ impl MergeState {
             stopped: AtomicBool::new(false),
             ending: AtomicBool::new(false),
             threads: Mutex::default(),
+            totals: Mutex::default(),
             failed: Mutex::default(),
         })
     }
@@ -122,6 +135,14 @@ impl MergeState {
         let running = Running { info, progress: merge.progress.clone() };
         self.running.lock().insert(number, running);
         Shown { state: self.clone(), number }
+    }
+
+    /// Counts a merge whose part has become visible.
+    pub(crate) fn note(&self, rows: u64, bytes: u64) {
+        let mut totals = self.totals.lock();
+        totals.merges += 1;
+        totals.rows += rows;
+        totals.bytes += bytes;
     }
 
     fn wait(&self) {
@@ -212,6 +233,11 @@ impl Store {
             .collect();
         all.sort_by_key(|merge| std::cmp::Reverse(merge.elapsed));
         all
+    }
+
+    /// What merges have done since the store was opened.
+    pub fn merge_totals(&self) -> MergeTotals {
+        *self.merge_state().totals.lock()
     }
 
     /// Partitions (uuid of the table, partition) whose last background merge failed, and why.

@@ -17,7 +17,8 @@ use types::{DataType, Dictionary};
 
 use super::heap::SourceHeap;
 use super::{MERGED_LEVEL, Progress};
-use crate::dictionary::table::{NULL, ValueTable, sort_ids};
+use crate::dictionary::order::sort_ids;
+use crate::dictionary::table::{NULL, ValueTable};
 use crate::dictionary::{DictionaryWriter, PartDictionary};
 use crate::insert::buffer::dictionary_pays;
 use crate::part::layout::DictionaryEntry;

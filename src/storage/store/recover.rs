@@ -7,10 +7,11 @@
 //! What no part tells is lost: tables without rows, views, users, deduplication tokens.
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base::disk::Disk;
-use base::{Result, bail};
+use base::{Error, ErrorCode, Result, bail};
 
 use super::open::CATALOG;
 use super::{Problem, Store, StoreOptions};
@@ -25,6 +26,31 @@ struct Found {
 }
 
 impl Store {
+    /// Renames the catalog of a data folder, if there is one, so that it can be made anew; the new name
+    /// is one that no file has yet.
+    ///
+    /// # Errors
+    /// DATA_FOLDER_LOCKED while a server has the folder open.
+    pub fn set_catalog_aside(folder: &Path) -> Result<Option<PathBuf>> {
+        let _lock = super::lock::FolderLock::take(folder)?;
+        let path = folder.join(CATALOG);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let free = |number: u32| {
+            let number = if number == 0 { String::new() } else { format!(".{number}") };
+            let name = folder.join(format!("{CATALOG}{number}.saved"));
+            (!name.exists()).then_some(name)
+        };
+        let Some(saved) = (0..u32::MAX).find_map(free) else {
+            bail!(BadArguments, "Too many saved catalogs in {}", folder.display());
+        };
+        std::fs::rename(&path, &saved).map_err(|e| {
+            Error::io(ErrorCode::CannotWriteToFileDescriptor, "Cannot rename", &path, &e)
+        })?;
+        Ok(Some(saved))
+    }
+
     /// Makes a new catalog from the parts of a data folder that has none, and opens it. Files that cannot be
     /// read are listed; they are kept below `broken/`.
     ///

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
 
+mod crashing_disk;
 mod harness;
 
 use std::collections::BTreeSet;
@@ -9,7 +10,8 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use base::CancelToken;
-use base::disk::{CrashingDisk, Disk};
+use base::disk::Disk;
+use crashing_disk::CrashingDisk;
 use granary_storage::{Store, Table};
 use harness::{create, definition, insert, int, options, read, text};
 use redb::StorageBackend;

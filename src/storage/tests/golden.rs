@@ -78,8 +78,11 @@ const COLUMNS: &[(&str, &str)] = &[
     ("nothing", "Nullable(Int8)"),
 ];
 
+/// A codec's name and its parameters.
+type CodecCall = (&'static str, &'static [i64]);
+
 /// Codecs by column.
-const CODECS: &[(&str, &[(&str, &[i64])])] = &[
+const CODECS: &[(&str, &[CodecCall])] = &[
     ("delta", &[("Delta", &[8])]),
     ("double", &[("DoubleDelta", &[]), ("ZSTD", &[3])]),
     ("gorilla", &[("Gorilla", &[]), ("LZ4", &[])]),

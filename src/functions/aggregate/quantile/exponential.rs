@@ -57,8 +57,14 @@ pub(super) static FUNCTIONS: &[AggregateDeclaration] =
 enum Buckets {
     /// By the upper half of a Float32.
     BFloat16,
-    /// By the logarithm to this base.
+    /// By the logarithm, so that a bucket's value is off by this share of it at most (for numbers
+    /// beyond 1; below the logarithm is cut towards 0, as in ClickHouse, and it is up to twice that).
     Relative(f64),
+}
+
+/// How many buckets there are for each factor of e.
+fn per_e(accuracy: f64) -> f64 {
+    1.0 / ((1.0 + accuracy) / (1.0 - accuracy)).ln()
 }
 
 impl Buckets {
@@ -70,9 +76,9 @@ impl Buckets {
                 if bits >= 0x8000 { 0x7fff - bits } else { bits }
             }
             Buckets::Relative(_) if value == 0.0 => 0,
-            Buckets::Relative(gamma) => {
+            Buckets::Relative(accuracy) => {
                 // Offset, so that all logarithms of Float64 are positive.
-                let index = (value.abs().ln() / gamma.ln()).ceil().clamp(-1e8, 1e8) as i32;
+                let index = (value.abs().ln() * per_e(accuracy)).clamp(-1e8, 1e8) as i32;
                 let index = index + 200_000_000;
                 if value < 0.0 { -index } else { index }
             }
@@ -87,9 +93,9 @@ impl Buckets {
                 f64::from(f32::from_bits((bits as u32 & 0xffff) << 16))
             }
             Buckets::Relative(_) if bucket == 0 => 0.0,
-            Buckets::Relative(gamma) => {
+            Buckets::Relative(accuracy) => {
                 let index = bucket.abs() - 200_000_000;
-                let value = 2.0 * gamma.powi(index) / (gamma + 1.0);
+                let value = (f64::from(index) / per_e(accuracy)).exp() * (1.0 + accuracy);
                 if bucket < 0 { -value } else { value }
             }
         }
@@ -112,8 +118,7 @@ fn bind_relative(call: &AggregateArguments<'_>, many: bool) -> Result<BoundAggre
             call.name
         );
     }
-    let gamma = (1.0 + accuracy) / (1.0 - accuracy);
-    bind(call, many, Buckets::Relative(gamma), 1, false)
+    bind(call, many, Buckets::Relative(accuracy), 1, false)
 }
 
 fn bind(

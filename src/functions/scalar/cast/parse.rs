@@ -42,6 +42,10 @@ pub(crate) fn from_text_with(
         let mut parser = ColumnParser::new(&target, &settings);
         for row in 0..array.len() {
             let text = shortened(text_at(array, row), &to);
+            if mode == Mode::OrNull && to.is_integer() && !is_within(text, &to) {
+                parser.push_default();
+                continue;
+            }
             match push(&mut parser, text, &to, &settings) {
                 Ok(()) => {}
                 Err(_) if mode == Mode::OrNull => parser.push_default(),
@@ -66,6 +70,31 @@ fn push(
         );
     }
     parser.push_text(text, Escaping::Raw, settings)
+}
+
+/// Whether a number is within the range of an integer type; what is no number is left to the parser.
+fn is_within(text: &[u8], to: &DataType) -> bool {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return true;
+    }
+    let bits = to.bits().unwrap_or(128);
+    let mut number = 0u128;
+    for digit in digits {
+        let next = number.checked_mul(10).and_then(|n| n.checked_add(u128::from(digit - b'0')));
+        let Some(next) = next else { return false };
+        number = next;
+    }
+    match (to.is_signed_integer(), negative) {
+        (true, true) => number <= 1 << (bits - 1),
+        (true, false) => number < 1 << (bits - 1),
+        (false, true) => false,
+        (false, false) => bits == 128 || number < 1 << bits,
+    }
 }
 
 /// A date may be followed by a time of day, which is not looked at.

@@ -14,6 +14,19 @@ pub(crate) enum Syntax {
     Lambda(Vec<String>, Box<Syntax>),
 }
 
+/// Operators and their functions, the loosest first.
+const OPERATORS: [&[(&str, &str)]; 3] = [
+    &[
+        (">=", "greaterOrEquals"),
+        ("<=", "lessOrEquals"),
+        (">", "greater"),
+        ("<", "less"),
+        ("=", "equals"),
+    ],
+    &[("+", "plus")],
+    &[("*", "multiply"), ("%", "modulo")],
+];
+
 struct Parser<'a> {
     rest: &'a str,
 }
@@ -62,27 +75,26 @@ impl<'a> Parser<'a> {
     }
 
     fn expression(&mut self) -> Option<Syntax> {
-        let mut left = self.primary()?;
+        let left = self.primary()?;
         if let (Syntax::Name(name), true) = (&left, self.eat("->")) {
             let names = vec![name.clone()];
             return Some(Syntax::Lambda(names, Box::new(self.expression()?)));
         }
+        self.operators(left, 0)
+    }
+
+    /// What follows `left` of operators that bind as closely as those of `level` or closer.
+    fn operators(&mut self, mut left: Syntax, level: usize) -> Option<Syntax> {
         loop {
-            let operators = [
-                (">=", "greaterOrEquals"),
-                ("<=", "lessOrEquals"),
-                (">", "greater"),
-                ("<", "less"),
-                ("=", "equals"),
-                ("+", "plus"),
-                ("*", "multiply"),
-                ("%", "modulo"),
-            ];
-            let Some((_, name)) = operators.iter().find(|(token, _)| self.eat(token)) else {
+            let close = OPERATORS.iter().enumerate().skip(level);
+            let mut found = close.flat_map(|(at, all)| all.iter().map(move |o| (at, o)));
+            let Some((at, (_, name))) = found.find(|(_, (token, _))| self.eat(token)) else {
                 self.space();
                 return Some(left);
             };
-            left = Syntax::Call((*name).to_owned(), vec![left, self.primary()?]);
+            let right = self.primary()?;
+            let right = self.operators(right, at + 1)?;
+            left = Syntax::Call((*name).to_owned(), vec![left, right]);
         }
     }
 

@@ -234,6 +234,9 @@ fn hashable(data_type: &DataType) -> bool {
     }
 }
 
+/// What NULL within an array or a tuple hashes to; narrower hashes take its low bits.
+const NULL_HASH: u128 = 0x5715_f196_cbea_7a40_c58a_d2da_03d9_a871;
+
 /// A hash for every row.
 struct State {
     hashes: Vec<u128>,
@@ -243,12 +246,8 @@ struct State {
 
 impl State {
     fn push(&mut self, hash: &Hash, array: &ArrayRef, row: usize, value: u128) {
-        // NULL leaves the hash as it is.
-        if null_at(array, row) {
-            if self.first {
-                self.hashes[row] = 0;
-            }
-        } else if self.first {
+        let value = if null_at(array, row) { NULL_HASH } else { value };
+        if self.first {
             self.hashes[row] = value;
         } else {
             self.hashes[row] = (hash.combine)(self.hashes[row], value);
@@ -276,8 +275,11 @@ impl State {
             _ => {
                 let Some(read) = value_bits(data_type) else { return Ok(()) };
                 let bits = read(array)?;
+                // Decimals are hashed as their bytes, also where integers are not.
+                let decimal = matches!(data_type.inner(), DataType::Decimal { .. });
+                let of_word = if decimal { None } else { hash.of_word };
                 for row in 0..rows {
-                    self.push(hash, array, row, hash_bits(hash, &bits, row));
+                    self.push(hash, array, row, hash_bits(hash, of_word, &bits, row));
                 }
             }
         }
@@ -300,17 +302,15 @@ impl State {
             };
             self.push(hash, array, row, u128::from(first));
             for at in bounds[0] as usize..bounds[1] as usize {
-                if !null_at(list.values(), at) {
-                    self.hashes[row] = (hash.combine)(self.hashes[row], items.hashes[at]);
-                }
+                self.hashes[row] = (hash.combine)(self.hashes[row], items.hashes[at]);
             }
         }
         Ok(())
     }
 }
 
-fn hash_bits(hash: &Hash, bits: &Bits, row: usize) -> u128 {
-    match (bits, hash.of_word) {
+fn hash_bits(hash: &Hash, of_word: Option<fn(u64) -> u64>, bits: &Bits, row: usize) -> u128 {
+    match (bits, of_word) {
         (Bits::Words { values, .. }, Some(of_word)) => u128::from(of_word(values[row])),
         (Bits::Words { values, width }, None) => {
             (hash.of_bytes)(&values[row].to_le_bytes()[..*width])

@@ -25,12 +25,16 @@ pub(super) type Values<'a> = [Option<Json<'a>>];
 ///
 /// # Errors
 /// ILLEGAL_TYPE_OF_ARGUMENT for types that JSON cannot be read as.
-pub(super) fn build(values: &Values<'_>, data_type: &DataType) -> Result<ArrayRef> {
+pub(super) fn build(
+    values: &Values<'_>,
+    data_type: &DataType,
+    settings: &FormatSettings,
+) -> Result<ArrayRef> {
     match data_type {
-        DataType::LowCardinality(inner) => build(values, inner),
+        DataType::LowCardinality(inner) => build(values, inner, settings),
         DataType::Nullable(inner) => {
-            let present: Vec<bool> = values.iter().map(|v| fits(*v, inner)).collect();
-            let array = build(values, inner)?;
+            let present: Vec<bool> = values.iter().map(|v| fits(*v, inner, settings)).collect();
+            let array = build(values, inner, settings)?;
             let nulls = Some(NullBuffer::from(present));
             let data = array.to_data().into_builder().nulls(nulls).build();
             Ok(make_array(data.map_err(|e| Error::logical(e.to_string()))?))
@@ -51,10 +55,12 @@ pub(super) fn build(values: &Values<'_>, data_type: &DataType) -> Result<ArrayRe
             values.iter().for_each(|v| out.append_with(|o| write_text(*v, o)));
             out.finish()
         }
-        DataType::Array(item) => build_lists(values, item),
-        DataType::Tuple(fields) => build_tuples(values, fields),
-        DataType::Map(pair) if pair.0.inner().is_string() => build_maps(values, data_type),
-        other => build_parsed(values, other),
+        DataType::Array(item) => build_lists(values, item, settings),
+        DataType::Tuple(fields) => build_tuples(values, fields, settings),
+        DataType::Map(pair) if pair.0.inner().is_string() => {
+            build_maps(values, data_type, settings)
+        }
+        other => build_parsed(values, other, settings),
     }
 }
 
@@ -113,7 +119,7 @@ pub(super) fn write_text(value: Option<Json<'_>>, out: &mut Vec<u8>) {
 }
 
 /// Whether a value can be read as a type, for `Nullable`.
-fn fits(value: Option<Json<'_>>, data_type: &DataType) -> bool {
+fn fits(value: Option<Json<'_>>, data_type: &DataType, settings: &FormatSettings) -> bool {
     let Some(value) = value.filter(|v| v.kind() != Kind::Null) else { return false };
     match data_type {
         DataType::Float32 | DataType::Float64 => float(value).is_some(),
@@ -129,20 +135,24 @@ fn fits(value: Option<Json<'_>>, data_type: &DataType) -> bool {
         }),
         DataType::String => true,
         other => {
-            let mut parser = ColumnParser::new(other, &FormatSettings::default());
-            push_parsed(&mut parser, value).is_ok()
+            let mut parser = ColumnParser::new(other, settings);
+            push_parsed(&mut parser, value, settings).is_ok()
         }
     }
 }
 
 /// Other types are read from the text that a string holds.
-fn build_parsed(values: &Values<'_>, data_type: &DataType) -> Result<ArrayRef> {
+fn build_parsed(
+    values: &Values<'_>,
+    data_type: &DataType,
+    settings: &FormatSettings,
+) -> Result<ArrayRef> {
     if matches!(data_type, DataType::Map(_) | DataType::AggregateFunction(_) | DataType::Nothing) {
         bail!(IllegalTypeOfArgument, "JSON cannot be extracted as {data_type}");
     }
-    let mut parser = ColumnParser::new(data_type, &FormatSettings::default());
+    let mut parser = ColumnParser::new(data_type, settings);
     for (row, value) in values.iter().enumerate() {
-        let read = value.map(|v| push_parsed(&mut parser, v));
+        let read = value.map(|v| push_parsed(&mut parser, v, settings));
         if !matches!(read, Some(Ok(()))) {
             parser.truncate(row);
             parser.push_default();
@@ -151,13 +161,17 @@ fn build_parsed(values: &Values<'_>, data_type: &DataType) -> Result<ArrayRef> {
     parser.finish()
 }
 
-fn push_parsed(parser: &mut ColumnParser, value: Json<'_>) -> Result<()> {
+fn push_parsed(
+    parser: &mut ColumnParser,
+    value: Json<'_>,
+    settings: &FormatSettings,
+) -> Result<()> {
     let text = match value.kind() {
         Kind::Text => value.text().unwrap_or_default(),
         Kind::Number => value.raw().to_vec(),
         _ => bail!(IncorrectData, "a value of JSON that is no text"),
     };
-    parser.push_text(&text, Escaping::Raw, &FormatSettings::default())
+    parser.push_text(&text, Escaping::Raw, settings)
 }
 
 fn list(item: &DataType, offsets: Vec<i32>, items: ArrayRef) -> Result<ArrayRef> {
@@ -166,7 +180,11 @@ fn list(item: &DataType, offsets: Vec<i32>, items: ArrayRef) -> Result<ArrayRef>
     Ok(Arc::new(list.map_err(|e| Error::logical(e.to_string()))?))
 }
 
-fn build_lists(values: &Values<'_>, item: &DataType) -> Result<ArrayRef> {
+fn build_lists(
+    values: &Values<'_>,
+    item: &DataType,
+    settings: &FormatSettings,
+) -> Result<ArrayRef> {
     let (mut items, mut offsets) = (Vec::new(), vec![0]);
     for value in values {
         if let Some(value) = value.filter(|v| v.kind() == Kind::Array) {
@@ -174,15 +192,19 @@ fn build_lists(values: &Values<'_>, item: &DataType) -> Result<ArrayRef> {
         }
         offsets.push(items.len() as i32);
     }
-    list(item, offsets, build(&items, item)?)
+    list(item, offsets, build(&items, item, settings)?)
 }
 
-fn build_tuples(values: &Values<'_>, fields: &[TupleField]) -> Result<ArrayRef> {
+fn build_tuples(
+    values: &Values<'_>,
+    fields: &[TupleField],
+    settings: &FormatSettings,
+) -> Result<ArrayRef> {
     let mut columns = Vec::with_capacity(fields.len());
     for (at, field) in fields.iter().enumerate() {
         let parts: Vec<Option<Json<'_>>> =
             values.iter().map(|v| v.and_then(|v| field_of(v, field, at))).collect();
-        columns.push(build(&parts, &field.data_type)?);
+        columns.push(build(&parts, &field.data_type, settings)?);
     }
     let arrow = struct_fields(fields.iter().map(|f| f.data_type.arrow_type()));
     let rows = values.len();
@@ -198,7 +220,11 @@ fn field_of<'a>(value: Json<'a>, field: &TupleField, at: usize) -> Option<Json<'
     }
 }
 
-fn build_maps(values: &Values<'_>, data_type: &DataType) -> Result<ArrayRef> {
+fn build_maps(
+    values: &Values<'_>,
+    data_type: &DataType,
+    settings: &FormatSettings,
+) -> Result<ArrayRef> {
     let DataType::Map(pair) = data_type else { bail!(LogicalError, "a map that is none") };
     let mut keys = BytesBuilder::new(values.len());
     let (mut items, mut offsets) = (Vec::new(), vec![0]);
@@ -213,7 +239,7 @@ fn build_maps(values: &Values<'_>, data_type: &DataType) -> Result<ArrayRef> {
     }
     let item = DataType::tuple([pair.0.clone(), pair.1.clone()]);
     let arrow = struct_fields([pair.0.arrow_type(), pair.1.arrow_type()].into_iter());
-    let columns = vec![keys.finish()?, build(&items, &pair.1)?];
+    let columns = vec![keys.finish()?, build(&items, &pair.1, settings)?];
     let pairs = StructArray::try_new(arrow, columns, None);
     list(&item, offsets, Arc::new(pairs.map_err(|e| Error::logical(e.to_string()))?))
 }

@@ -12,12 +12,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use super::{Disk, FileView, FileWriter};
-use crate::{Result, bail};
+use base::disk::{Disk, FileView, FileWriter};
+use base::{Result, bail};
 
 /// A disk in memory that loses unsynced writes when it crashes. Clones share one state.
 #[derive(Clone, Debug)]
-pub struct CrashingDisk {
+pub(crate) struct CrashingDisk {
     state: Arc<Mutex<State>>,
 }
 
@@ -80,22 +80,22 @@ impl State {
 
 impl CrashingDisk {
     /// An empty disk whose accidents follow from `seed`.
-    pub fn new(seed: u64) -> CrashingDisk {
+    pub(crate) fn new(seed: u64) -> CrashingDisk {
         CrashingDisk { state: Arc::new(Mutex::new(State { random: seed, ..State::default() })) }
     }
 
     /// Crashes at the call after the next `calls` ones.
-    pub fn crash_after(&self, calls: u64) {
+    pub(crate) fn crash_after(&self, calls: u64) {
         self.lock().calls_left = Some(calls);
     }
 
     /// Whether it has crashed.
-    pub fn has_crashed(&self) -> bool {
+    pub(crate) fn has_crashed(&self) -> bool {
         self.lock().crashed
     }
 
     /// Comes up again with what was durable.
-    pub fn restart(&self) {
+    pub(crate) fn restart(&self) {
         let mut state = self.lock();
         if !state.crashed {
             state.crash();
@@ -105,19 +105,6 @@ impl CrashingDisk {
         for file in state.files.values_mut() {
             (file.synced, file.named) = (true, true);
         }
-    }
-
-    /// Flips one bit of a file, for tests of checksums.
-    pub fn flip(&self, path: &str, bit: usize) -> Result<()> {
-        let mut state = self.lock();
-        let Some(file) = state.files.get_mut(path) else {
-            bail!(CannotOpenFile, "Cannot open {path}: no such file");
-        };
-        match file.bytes.get_mut(bit / 8) {
-            Some(byte) => *byte ^= 1 << (bit % 8),
-            None => bail!(CannotReadAllData, "{path} has no bit {bit}"),
-        }
-        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
