@@ -61,9 +61,9 @@ fn rows_are_read_as_by_clickhouse() {
     check("CSV", "1\r\n2\r\n", "a Int8", "1\n2\n");
     check(
         "CSV",
-        "\\N,\"a\",5\n,b,6\n1.5,,7\n",
+        "\\N,\"a\",5\n1.5,,7\n,8\n",
         "t Tuple(x Nullable(Float64), y String), c Int8",
-        "(NULL,'a')\t5\n(NULL,'b')\t6\n(1.5,'')\t7\n",
+        "(NULL,'a')\t5\n(1.5,'')\t7\n(NULL,'')\t8\n",
     );
     check("CSV", "\\N,\n", "a Nullable(Int8), b Nullable(String)", "\\N\t\\N\n");
     check("TSKV", "a=1\tb=x\\=y\nb=2\n", "a Int8, b String", "1\tx=y\n0\t2\n");
@@ -125,6 +125,7 @@ fn errors_say_where_they_are() {
     check_error("TSV", "-1\n", "a UInt8", 27, &["'-1"]);
     check_error("TSV", "1\r\n", "a Int8", 117, &["carriage return"]);
     check_error("TSV", "\n", "a Float64", 72, &["column a"]);
+    check_error("TSV", "-\n", "a DateTime64(3)", 41, &["column a"]);
     check_error("CSV", "1,2\n1,abc\n", "a Int32, b Int32", 117, &["row 2", "column b"]);
     check_error("CSV", "1\n", "a Int32, b Int32", 27, &["row 1"]);
     check_error("JSONEachRow", "{\"a\":1}\n{\"a\":\"abc\"}", "a UInt8", 6, &["row 2", "key a"]);

@@ -261,10 +261,10 @@ pub(crate) fn read_timestamp(cursor: &mut Cursor<'_>, precision: u8) -> Result<i
     let start = cursor.position();
     let negative = cursor.peek() == Some(b'-');
     let seconds = read_i64(cursor);
-    let digits = cursor.position() - start - usize::from(negative);
     if cursor.position() == start {
         bail!(CannotParseDatetime, "Cannot parse DateTime here: '{}'", visible(cursor.rest()));
     }
+    let digits = cursor.position() - start - usize::from(negative);
     if precision == 0 {
         return Ok(seconds);
     }

@@ -18,12 +18,18 @@ impl ColumnParser {
         let delimiter = settings.format_csv_delimiter;
         cursor.skip_blanks(delimiter);
         let rest = cursor.rest();
+        let ends =
+            |byte: Option<&u8>| byte.is_none_or(|b| *b == delimiter || matches!(b, b'\n' | b'\r'));
+        if ends(rest.first()) && settings.input_format_csv_empty_as_default {
+            self.push_default();
+            return Ok(false);
+        }
         let quote = rest.first().copied().filter(|byte| match byte {
             b'"' => settings.format_csv_allow_double_quotes,
             b'\'' => settings.format_csv_allow_single_quotes,
             _ => false,
         });
-        // The parts of a tuple are fields of their own: an empty one or a NULL is that part's.
+        // The parts of a tuple are fields of their own: NULL is that part's.
         if let Values::Tuple(_, items, rows) = &mut self.values
             && !items.is_empty()
             && !(quote.is_some() && rest.get(1) == Some(&b'('))
@@ -37,12 +43,6 @@ impl ColumnParser {
             *rows += 1;
             self.note_valid();
             return Ok(true);
-        }
-        let ends =
-            |byte: Option<&u8>| byte.is_none_or(|b| *b == delimiter || matches!(b, b'\n' | b'\r'));
-        if ends(rest.first()) && settings.input_format_csv_empty_as_default {
-            self.push_default();
-            return Ok(false);
         }
         let null = settings.format_csv_null_representation.as_bytes();
         if rest.starts_with(null) && ends(rest.get(null.len())) {
