@@ -420,12 +420,8 @@ fn instants(
 }
 
 /// The columns of an Arrow input.
-pub(crate) fn infer(
-    head: &mut dyn ByteSource,
-    is_file: bool,
-    settings: &FormatSettings,
-) -> Result<Schema> {
-    let schema = crate::input::arrow_schema(head, is_file, settings)?;
+pub(crate) fn infer(head: &mut dyn ByteSource, is_file: bool) -> Result<Schema> {
+    let schema = crate::input::arrow_schema(head, is_file)?;
     schema_of(&schema)
 }
 

@@ -28,7 +28,7 @@ pub fn infer_schema(
     match declaration.input {
         Some(Input::Parquet) => return crate::input::parquet::infer(head, settings),
         Some(Input::Arrow | Input::ArrowStream) => {
-            return crate::arrow_layout::infer(head, declaration.base_name == "Arrow", settings);
+            return crate::arrow_layout::infer(head, declaration.base_name == "Arrow");
         }
         Some(Input::Blob) => return one("raw_blob"),
         Some(Input::Rows(RowKind::Line)) => return one("line"),

@@ -1,21 +1,21 @@
 //! Arrow and ArrowStream in; and what Parquet shares with them: record batches into blocks.
 
 use std::io::Read;
+use std::ops::DerefMut;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::{Array, ArrayRef};
 use arrow_buffer::BooleanBuffer;
-use arrow_ipc::reader::{FileReader, StreamReader};
 use arrow_schema::{Schema as ArrowSchema, SchemaRef};
 use base::{Error, Result, bail};
 use bytes::{Buf, Bytes};
 use types::{Block, Column, DataType, Schema};
 
+use super::arrow_messages::Messages;
 use super::source::ByteSource;
-use super::spool::spool;
 use super::{BlockReader, InputBlock};
 use crate::FormatSettings;
-use crate::arrow_layout::{arrow_error, to_layout, type_of};
+use crate::arrow_layout::{to_layout, type_of};
 use crate::convert::{Converted, convert};
 
 /// Runs code of another crate that may panic on broken input.
@@ -101,10 +101,8 @@ impl Arrangement {
     }
 }
 
-type Batches = Box<dyn Iterator<Item = Result<RecordBatch, arrow_schema::ArrowError>> + Send>;
-
 struct ArrowReader {
-    batches: Option<Batches>,
+    batches: Option<Messages<SourceRead<Box<dyn ByteSource>>>>,
     arrangement: Arrangement,
     settings: FormatSettings,
     rows: u64,
@@ -116,29 +114,26 @@ pub(crate) fn stream_reader(
     wanted: &Schema,
     settings: &FormatSettings,
 ) -> Result<Box<dyn BlockReader>> {
-    let read = SourceRead { source, piece: Bytes::new() };
-    let reader = guarded("ArrowStream", || StreamReader::try_new(read, None).map_err(arrow_error))?;
-    boxed(reader.schema(), Box::new(reader), wanted, settings)
+    reader(source, false, wanted, settings)
 }
 
 /// A reader of Arrow files.
 pub(crate) fn file_reader(
-    mut source: Box<dyn ByteSource>,
+    source: Box<dyn ByteSource>,
     wanted: &Schema,
     settings: &FormatSettings,
 ) -> Result<Box<dyn BlockReader>> {
-    let file = spool(&mut *source, settings)?.read()?;
-    let reader = guarded("Arrow", || FileReader::try_new(file, None).map_err(arrow_error))?;
-    boxed(reader.schema(), Box::new(reader), wanted, settings)
+    reader(source, true, wanted, settings)
 }
 
-fn boxed(
-    schema: SchemaRef,
-    batches: Batches,
+fn reader(
+    source: Box<dyn ByteSource>,
+    is_file: bool,
     wanted: &Schema,
     settings: &FormatSettings,
 ) -> Result<Box<dyn BlockReader>> {
-    let arrangement = Arrangement::new(&schema, wanted, settings)?;
+    let batches = Messages::open(SourceRead { source, piece: Bytes::new() }, is_file)?;
+    let arrangement = Arrangement::new(batches.schema()?.as_ref(), wanted, settings)?;
     let settings = settings.clone();
     Ok(Box::new(ArrowReader { batches: Some(batches), arrangement, settings, rows: 0 }))
 }
@@ -148,7 +143,7 @@ impl BlockReader for ArrowReader {
         loop {
             let Some(batches) = &mut self.batches else { return Ok(None) };
             let block = guarded("Arrow", || {
-                let Some(batch) = batches.next().transpose().map_err(arrow_error)? else {
+                let Some(batch) = batches.next_batch()? else {
                     return Ok(None);
                 };
                 let column = |at: usize| Ok(batch.column(at).clone());
@@ -176,27 +171,17 @@ impl BlockReader for ArrowReader {
 }
 
 /// The schema of an Arrow input.
-pub(crate) fn arrow_schema(
-    head: &mut dyn ByteSource,
-    is_file: bool,
-    settings: &FormatSettings,
-) -> Result<SchemaRef> {
-    let file = spool(head, settings)?.read()?;
-    guarded("Arrow", || {
-        if is_file {
-            return Ok(FileReader::try_new(file, None).map_err(arrow_error)?.schema());
-        }
-        Ok(StreamReader::try_new(file, None).map_err(arrow_error)?.schema())
-    })
+pub(crate) fn arrow_schema(head: &mut dyn ByteSource, is_file: bool) -> Result<SchemaRef> {
+    Messages::open(SourceRead { source: head, piece: Bytes::new() }, is_file)?.schema()
 }
 
 /// A source as [`Read`].
-struct SourceRead {
-    source: Box<dyn ByteSource>,
+struct SourceRead<S> {
+    source: S,
     piece: Bytes,
 }
 
-impl Read for SourceRead {
+impl<S: DerefMut<Target: ByteSource>> Read for SourceRead<S> {
     fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
         while self.piece.is_empty() {
             match self.source.next() {

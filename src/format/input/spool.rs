@@ -2,11 +2,11 @@
 //! that is removed when nobody needs it any more.
 
 use std::fs::File;
-use std::io::{Seek, SeekFrom, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use base::{Result, bail, error};
+use base::{Result, bail};
 use bytes::Bytes;
 
 use super::source::ByteSource;
@@ -102,23 +102,3 @@ fn spool_to_file(
     spooled.length = length;
     Ok(Spooled::File(std::sync::Arc::new(spooled)))
 }
-
-impl Spooled {
-    /// Reads from the start.
-    pub(crate) fn read(&self) -> Result<Box<dyn ReadSeek>> {
-        Ok(match self {
-            Spooled::Memory(bytes) => Box::new(std::io::Cursor::new(bytes.clone())),
-            Spooled::File(file) => {
-                let mut file = file.open()?;
-                file.seek(SeekFrom::Start(0))
-                    .map_err(|e| error!(CannotReadFromFileDescriptor, "Cannot seek: {e}"))?;
-                Box::new(std::io::BufReader::new(file))
-            }
-        })
-    }
-}
-
-/// What can be read at any place.
-pub(crate) trait ReadSeek: std::io::Read + std::io::Seek + Send {}
-
-impl<T: std::io::Read + std::io::Seek + Send> ReadSeek for T {}
