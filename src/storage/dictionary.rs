@@ -99,11 +99,31 @@ impl PartDictionary {
         self.blocks.get(block).map_or(0..0, |b| b.first_code..b.first_code + b.count)
     }
 
-    /// The values of one block, read and decoded without the cache.
+    /// The values of one block, as part of the whole if that is decoded. Whoever comes back to the blocks
+    /// of a dictionary that were all read before finds the whole decoded, if the cache can hold it.
     ///
     /// # Errors
     /// CHECKSUM_DOESNT_MATCH, CORRUPTED_DATA
     pub fn block_values(&self, block: usize) -> Result<ArrayRef> {
+        let whole = match self.cache.get(self.id) {
+            Some(values) => values,
+            None => {
+                let read = self.read_singly.fetch_add(1, Ordering::Relaxed);
+                if read < self.blocks.len() as u64 || self.decoded_bytes() > self.cache.limit() {
+                    return self.read_block(block);
+                }
+                self.values()?
+            }
+        };
+        let entry = self.entry(block)?;
+        Ok(whole.slice(entry.first_code as usize, entry.count as usize))
+    }
+
+    /// Reads and decodes one block, without the cache.
+    ///
+    /// # Errors
+    /// CHECKSUM_DOESNT_MATCH, CORRUPTED_DATA
+    pub(crate) fn read_block(&self, block: usize) -> Result<ArrayRef> {
         let entry = self.entry(block)?;
         let raw = Buffer::from_vec(entry.load(self.file.as_ref())?);
         let mut views = Vec::with_capacity(entry.count as usize);
@@ -131,7 +151,7 @@ impl PartDictionary {
 
     /// Checks every block.
     pub(crate) fn check(&self) -> Result<()> {
-        (0..self.blocks.len()).try_for_each(|block| self.block_values(block).map(drop))
+        (0..self.blocks.len()).try_for_each(|block| self.read_block(block).map(drop))
     }
 
     fn entry(&self, block: usize) -> Result<&BlockEntry> {
@@ -161,7 +181,7 @@ impl PartDictionary {
         for (code, row) in order {
             let block = self.block_of(*code)?;
             if open != Some(block) {
-                loaded.push(self.block_values(block)?);
+                loaded.push(self.read_block(block)?);
                 open = Some(block);
             }
             let within = code - self.blocks[block].first_code;

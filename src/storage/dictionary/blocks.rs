@@ -2,11 +2,19 @@
 //!
 //! Invariant: first codes and separators ascend strictly; counts add up to the entries.
 
+use std::cell::RefCell;
+
 use arrow_array::builder::make_view;
 use base::disk::FileView;
 use base::{Result, bail, error};
+use zstd::bulk::Decompressor;
 
 use crate::wire::{Reader, put, put_bytes, put_signed};
+
+thread_local! {
+    /// Making one costs as much as decoding a small block.
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
 
 /// No block has more raw bytes; a single value may be as long as that.
 const MAX_BLOCK: u32 = 1 << 31;
@@ -45,7 +53,14 @@ impl BlockEntry {
             raw.copy_from_slice(&stored);
             return Ok(());
         }
-        let length = zstd::bulk::decompress_to_buffer(&stored, raw)
+        let length = DECOMPRESSOR
+            .with_borrow_mut(|slot| {
+                let decompressor = match slot {
+                    Some(decompressor) => decompressor,
+                    None => slot.insert(Decompressor::new()?),
+                };
+                decompressor.decompress_to_buffer(&stored, raw)
+            })
             .map_err(|e| error!(CorruptedData, "dictionary block at {}: {e}", self.offset))?;
         if length != raw.len() {
             bail!(CorruptedData, "dictionary block at {} has a wrong length", self.offset);

@@ -184,7 +184,7 @@ impl Stream {
         let present = match &mut self.values {
             Values::Dictionary { dictionary, array, .. } => {
                 if dictionary.blocks() > 0 {
-                    *array = dictionary.block_values(0)?;
+                    *array = dictionary.read_block(0)?;
                 }
                 !array.is_empty()
             }
@@ -211,7 +211,7 @@ impl Stream {
                     if *block == dictionary.blocks() {
                         return Ok(false);
                     }
-                    *array = dictionary.block_values(*block)?;
+                    *array = dictionary.read_block(*block)?;
                     self.row = 0;
                 }
             }
