@@ -10,7 +10,7 @@
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use base::{Result, bail};
+use base::{Result, bail, catch_panic};
 use parking_lot::{Condvar, Mutex};
 use storage::{Store, Table};
 use types::Block;
@@ -94,7 +94,6 @@ impl Drop for AsyncInserter {
         self.shared.queue.lock().closed = true;
         self.shared.changed.notify_all();
         if let Some(thread) = self.thread.take() {
-            // Its panics have been told to those who waited.
             drop(thread.join());
         }
     }
@@ -126,7 +125,7 @@ fn run(shared: &Shared, store: &Arc<Store>) {
         for table in tables {
             let entries: Vec<&Entry> =
                 batch.iter().filter(|e| Arc::ptr_eq(&e.table, &table)).collect();
-            let result = write(store, &table, &entries);
+            let result = catch_panic("an asynchronous insert", || write(store, &table, &entries));
             for entry in entries {
                 *entry.ticket.result.lock() = Some(result.clone());
                 entry.ticket.done.notify_all();

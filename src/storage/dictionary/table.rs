@@ -111,16 +111,10 @@ impl ValueTable {
             NULL
         } else {
             self.uncompressed += (value.value(0).len() + 8) as u64 * rows as u64;
-            self.id_of(value.value(0))?
+            // Without distinct values nothing can be looked up; equal values may share an id still.
+            if self.distinct { self.id_of(value.value(0))? } else { self.push(value.value(0))? }
         };
-        if self.distinct || id == NULL {
-            self.ids.resize(self.ids.len() + rows, id);
-        } else {
-            for _ in 0..rows {
-                let id = self.push(value.value(0))?;
-                self.ids.push(id);
-            }
-        }
+        self.ids.resize(self.ids.len() + rows, id);
         Ok(())
     }
 
@@ -470,56 +464,4 @@ pub(crate) fn values_of(values: &BinaryViewArray, ids: &[u32]) -> Result<ArrayRe
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use arrow_array::{Array, ArrayRef, BinaryViewArray};
-    use types::Column;
-
-    use super::{NULL, ValueTable, sort_ids, values_of};
-
-    fn check(values: &[Option<Vec<u8>>]) {
-        let array: ArrayRef =
-            Arc::new(values.iter().map(|v| v.as_deref()).collect::<BinaryViewArray>());
-        let mut table = ValueTable::new();
-        for start in (0..values.len()).step_by(1000) {
-            let rows = 1000.min(values.len() - start);
-            table.add(&Column::Flat(array.slice(start, rows))).unwrap();
-        }
-        let parts = table.finish().unwrap();
-        assert_eq!(values_of(&parts.values, &parts.ids).unwrap().as_ref(), array.as_ref());
-        assert_eq!(parts.nulls, array.null_count());
-        if parts.distinct {
-            let order = sort_ids(&parts.values);
-            let sorted: Vec<&[u8]> =
-                order.iter().map(|id| parts.values.value(*id as usize)).collect();
-            assert!(sorted.windows(2).all(|w| w[0] < w[1]), "sorted and distinct");
-            let mut expected: Vec<&[u8]> = values.iter().flatten().map(Vec::as_slice).collect();
-            expected.sort_unstable();
-            expected.dedup();
-            assert_eq!(sorted, expected);
-        } else {
-            let rows = parts.ids.iter().filter(|id| **id != NULL).count();
-            assert_eq!(parts.values.len(), rows);
-        }
-    }
-
-    #[test]
-    fn values_come_back_and_sort() {
-        let many = |rows: usize, distinct: usize, prefix: &str| -> Vec<Option<Vec<u8>>> {
-            (0..rows)
-                .map(|row| {
-                    let key = row.wrapping_mul(2_654_435_761) % distinct;
-                    (key % 7 != 3).then(|| format!("{prefix}{key}").into_bytes())
-                })
-                .collect()
-        };
-        check(&[]);
-        check(&[None, Some(vec![]), None, Some(vec![0]), Some(vec![0, 0]), Some(vec![])]);
-        check(&many(20_000, 500, ""));
-        check(&many(20_000, 3_000, "https://example.com/a/rather/long/path/"));
-        check(&many(100_000, 90_000, "mostly distinct, so that the table gives up "));
-        let zeros: Vec<Option<Vec<u8>>> = (0..100).map(|n| Some(vec![0; n % 40])).collect();
-        check(&zeros);
-    }
-}
+mod tests;
