@@ -1,4 +1,4 @@
-//! The binary: `granary server | local | client | check | demo`.
+//! The binary: `granary server | local | client | check | recover | demo`.
 
 use std::io::{IsTerminal, Read, Write};
 use std::path::Path;
@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use base::{Error, ErrorCode, Result};
 use clap::Parser;
-use cli::{Arguments, CheckArguments, Command, DemoArguments, LocalArguments, ServerArguments};
+use cli::{
+    Arguments, CheckArguments, Command, DemoArguments, LocalArguments, RecoverArguments,
+    ServerArguments,
+};
 use engine::{Engine, EngineOptions, Head, Output, Request};
 
 /// The demo's tables and queries.
@@ -20,6 +23,7 @@ fn main() -> ExitCode {
         Command::Local(arguments) => local(&arguments),
         Command::Client(arguments) => return cli::client(&arguments),
         Command::Check(arguments) => check(&arguments),
+        Command::Recover(arguments) => recover(&arguments),
         Command::Demo(arguments) => demo(&arguments),
     };
     match outcome {
@@ -147,14 +151,25 @@ fn check(arguments: &CheckArguments) -> Result<ExitCode> {
     let engine = Engine::open(options)?;
     let mut problems = engine.store().broken_parts();
     problems.extend(engine.store().check());
-    for problem in &problems {
-        println!("{} {}: {}", problem.table, problem.part, problem.message);
-    }
+    show(&problems);
     if problems.is_empty() {
         println!("No damage found");
         return Ok(ExitCode::SUCCESS);
     }
     Ok(ExitCode::FAILURE)
+}
+
+fn recover(arguments: &RecoverArguments) -> Result<ExitCode> {
+    let (tables, problems) = Engine::recover(&arguments.data)?;
+    show(&problems);
+    println!("{tables} tables recovered");
+    Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn show(problems: &[engine::Problem]) {
+    for problem in problems {
+        println!("{} {}: {}", problem.table, problem.part, problem.message);
+    }
 }
 
 fn demo(arguments: &DemoArguments) -> Result<ExitCode> {

@@ -26,6 +26,8 @@ pub enum Command {
     Client(ClientArguments),
     /// Verify a data folder: checksums of all parts, and the catalog against them.
     Check(CheckArguments),
+    /// Rebuild a lost catalog from the parts of a data folder; move the damaged file away first.
+    Recover(RecoverArguments),
     /// Fill a data folder with example tables, and serve it.
     Demo(DemoArguments),
 }
@@ -106,6 +108,14 @@ pub struct ClientArguments {
 #[derive(Debug, Clone, Args)]
 pub struct CheckArguments {
     /// The data folder.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+}
+
+/// Arguments of `granary recover`.
+#[derive(Debug, Clone, Args)]
+pub struct RecoverArguments {
+    /// The data folder, without its `catalog.redb`.
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
 }

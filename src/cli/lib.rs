@@ -16,7 +16,7 @@ mod statements;
 
 pub use arguments::{
     Arguments, CheckArguments, ClientArguments, Command, DemoArguments, LocalArguments,
-    ServerArguments,
+    RecoverArguments, ServerArguments,
 };
 pub use client::client;
 pub use interrupt::Interrupt;

@@ -1,6 +1,6 @@
 //! The engine: what a server or a shell holds.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -118,6 +118,20 @@ impl Engine {
             store,
             options,
         }))
+    }
+
+    /// Rebuilds the catalog of a data folder from its parts: how many tables there are now, and
+    /// what could not be read.
+    ///
+    /// # Errors
+    /// BAD_ARGUMENTS where the folder has a catalog.
+    pub fn recover(folder: &Path) -> Result<(usize, Vec<storage::Problem>)> {
+        let disk: Arc<dyn Disk> = Arc::new(LocalDisk::new(folder)?);
+        let mut options = StoreOptions::new(disk, Arc::new(functions::registry()));
+        options.folder = Some(folder.to_owned());
+        let (store, problems) = Store::recover(options)?;
+        let names = store.databases().into_iter().map(|database| database.name);
+        Ok((names.map(|name| store.tables(&name).len()).sum(), problems))
     }
 
     /// The store below, for checks and tools.

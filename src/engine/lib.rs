@@ -22,3 +22,4 @@ mod system;
 pub use engine::{Engine, EngineOptions, Gathered, VERSION};
 pub use request::{Credentials, ExternalTable, Head, Output, Progress, Request, Summary, pulled};
 pub use settings::{SETTINGS, SettingDeclaration, SettingKind, Settings};
+pub use storage::Problem;

@@ -33,6 +33,10 @@ use crate::service::QueryService;
 /// How long cancelled queries may take to notice.
 const CANCEL_TIME: Duration = Duration::from_secs(2);
 
+/// Bytes of stack of a thread that plans queries: parsed trees and expressions are bounded in depth
+/// (hundreds of levels), and this is several times what walking them takes.
+const STACK: usize = 16 << 20;
+
 /// What all requests share.
 pub(crate) struct App {
     pub(crate) service: Arc<dyn QueryService>,
@@ -109,6 +113,7 @@ pub fn serve(config: Config, service: Arc<dyn QueryService>) -> Result<Running> 
         // Besides requests only `/metrics` and name lookups take blocking threads.
         .max_blocking_threads(config.max_running_requests + 8)
         .thread_name("http")
+        .thread_stack_size(STACK)
         .enable_all()
         .build()
         .map_err(|e| error!(NetworkError, "Cannot start the threads of the server: {e}"))?;

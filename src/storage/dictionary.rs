@@ -44,6 +44,8 @@ pub struct PartDictionary {
     has_empty: bool,
     blocks: Vec<BlockEntry>,
     file: Arc<dyn FileView>,
+    /// The file and column, for errors.
+    place: String,
     cache: Arc<DictionaryCache>,
     /// Blocks that were decoded one by one so far.
     read_singly: AtomicU64,
@@ -69,6 +71,7 @@ impl PartDictionary {
     pub(crate) fn open(
         entry: &DictionaryEntry,
         file: Arc<dyn FileView>,
+        place: String,
         cache: Arc<DictionaryCache>,
     ) -> Result<PartDictionary> {
         let bytes = entry.directory.read(file.as_ref())?;
@@ -79,6 +82,7 @@ impl PartDictionary {
             has_empty: entry.has_empty,
             blocks,
             file,
+            place,
             cache,
             read_singly: AtomicU64::new(0),
         })
@@ -103,7 +107,7 @@ impl PartDictionary {
     /// of a dictionary that were all read before finds the whole decoded, if the cache can hold it.
     ///
     /// # Errors
-    /// CHECKSUM_DOESNT_MATCH, CORRUPTED_DATA
+    /// CHECKSUM_DOESNT_MATCH, CORRUPTED_DATA with the file's name
     pub fn block_values(&self, block: usize) -> Result<ArrayRef> {
         let whole = match self.cache.get(self.id) {
             Some(values) => values,
@@ -122,8 +126,12 @@ impl PartDictionary {
     /// Reads and decodes one block, without the cache.
     ///
     /// # Errors
-    /// CHECKSUM_DOESNT_MATCH, CORRUPTED_DATA
+    /// CHECKSUM_DOESNT_MATCH, CORRUPTED_DATA with the file's name
     pub(crate) fn read_block(&self, block: usize) -> Result<ArrayRef> {
+        self.load_block(block).map_err(|e| e.within(&self.place))
+    }
+
+    fn load_block(&self, block: usize) -> Result<ArrayRef> {
         let entry = self.entry(block)?;
         let raw = Buffer::from_vec(entry.load(self.file.as_ref())?);
         let mut views = Vec::with_capacity(entry.count as usize);
@@ -149,9 +157,9 @@ impl PartDictionary {
         Ok(if found { Ok(code) } else { Err(code) })
     }
 
-    /// Checks every block.
+    /// Checks every block; errors do not name the file.
     pub(crate) fn check(&self) -> Result<()> {
-        (0..self.blocks.len()).try_for_each(|block| self.read_block(block).map(drop))
+        (0..self.blocks.len()).try_for_each(|block| self.load_block(block).map(drop))
     }
 
     fn entry(&self, block: usize) -> Result<&BlockEntry> {
@@ -255,7 +263,7 @@ impl Dictionary for PartDictionary {
     }
 
     fn values(&self) -> Result<ArrayRef> {
-        self.cache.get_or_decode(self.id, || self.decode())
+        self.cache.get_or_decode(self.id, || self.decode().map_err(|e| e.within(&self.place)))
     }
 
     fn lookup(&self, codes: &[u32]) -> Result<ArrayRef> {

@@ -121,6 +121,14 @@ impl Server {
         self.kill_now();
     }
 
+    /// Tells the process to end (SIGTERM) and waits until it has ended well.
+    pub(crate) fn stop(self) {
+        let told = Command::new("kill").arg(self.id.to_string()).status().unwrap();
+        assert!(told.success());
+        let status = self.child.lock().unwrap().wait().unwrap();
+        assert!(status.success(), "{status}: {}", self.log());
+    }
+
     /// Kills the process while others still use it; whether it had not ended before.
     pub(crate) fn kill_now(&self) -> bool {
         let mut child = self.child.lock().unwrap();
