@@ -1,5 +1,5 @@
 //! SQL tests: every `.slt` file under `tests/sql/` is run in process and over HTTP, with encoded execution
-//! and zone maps switched on and off.
+//! and zone maps switched on and off, and with sorts and groups that spill at once.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
 
@@ -10,8 +10,16 @@ use engine::{Engine, EngineOptions, Gathered, Request};
 use sqllogictest::{DB, DBOutput, DefaultColumnType, Runner};
 
 /// Ways to run the same tests.
-const VARIANTS: &[&[(&str, &str)]] =
-    &[&[], &[("encoded_execution", "0")], &[("use_zone_maps", "0")], &[("max_threads", "1")]];
+const VARIANTS: &[&[(&str, &str)]] = &[
+    &[],
+    &[("encoded_execution", "0")],
+    &[("use_zone_maps", "0")],
+    &[("max_threads", "1")],
+    &[
+        ("max_bytes_before_external_sort", "100000"),
+        ("max_bytes_before_external_group_by", "100000"),
+    ],
+];
 
 fn files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sql");

@@ -12,7 +12,7 @@ pub struct MemoryBudget(Arc<State>);
 #[derive(Debug)]
 struct State {
     what: String,
-    limit: usize,
+    limit: AtomicUsize,
     used: AtomicUsize,
     peak: AtomicUsize,
     parent: Option<MemoryBudget>,
@@ -23,7 +23,7 @@ impl MemoryBudget {
     pub fn new(what: impl Into<String>, limit: usize) -> MemoryBudget {
         MemoryBudget(Arc::new(State {
             what: what.into(),
-            limit,
+            limit: AtomicUsize::new(limit),
             used: AtomicUsize::new(0),
             peak: AtomicUsize::new(0),
             parent: None,
@@ -39,7 +39,7 @@ impl MemoryBudget {
     pub fn child(&self, what: impl Into<String>, limit: usize) -> MemoryBudget {
         MemoryBudget(Arc::new(State {
             what: what.into(),
-            limit,
+            limit: AtomicUsize::new(limit),
             used: AtomicUsize::new(0),
             peak: AtomicUsize::new(0),
             parent: Some(self.clone()),
@@ -58,7 +58,12 @@ impl MemoryBudget {
 
     /// The limit in bytes.
     pub fn limit(&self) -> usize {
-        self.0.limit
+        self.0.limit.load(Ordering::Relaxed)
+    }
+
+    /// Changes the limit; what is in use beyond it stays, more is refused.
+    pub fn set_limit(&self, limit: usize) {
+        self.0.limit.store(limit, Ordering::Relaxed);
     }
 
     /// Takes `bytes`, or fails with MEMORY_LIMIT_EXCEEDED and takes nothing.
@@ -66,14 +71,14 @@ impl MemoryBudget {
         let state = &*self.0;
         let before = state.used.fetch_add(bytes, Ordering::Relaxed);
         let after = before.saturating_add(bytes);
-        if after > state.limit {
+        let limit = self.limit();
+        if after > limit {
             state.used.fetch_sub(bytes, Ordering::Relaxed);
             bail!(
                 MemoryLimitExceeded,
                 "Memory limit ({}) exceeded: would use {after} bytes (attempt to allocate {bytes}), \
-                 maximum: {} bytes",
-                state.what,
-                state.limit
+                 maximum: {limit} bytes",
+                state.what
             );
         }
         if let Some(parent) = &state.parent

@@ -139,6 +139,14 @@ impl Engine {
         &self.store
     }
 
+    /// Where queries put what does not fit into memory.
+    pub(crate) fn temporary_folder(&self) -> PathBuf {
+        match &self.options.data {
+            Some(folder) => folder.join("tmp"),
+            None => std::env::temp_dir(),
+        }
+    }
+
     /// The functions that queries may call.
     pub fn registry(&self) -> &Registry {
         &self.registry

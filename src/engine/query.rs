@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use base::{CancelToken, MemoryBudget, Result, bail};
-use exec::{Counters, ExecContext, ExecSettings};
+use exec::{Counters, ExecContext, ExecSettings, Spill};
 use expr::{FunctionContext, Registry};
 use format::{BlockWriter, Statistics};
 use plan::{Environment, Plan, Relation, optimize, plan_query};
@@ -162,6 +162,8 @@ impl<'s> Query<'s> {
 
     /// Derives what depends on settings.
     fn refresh(&mut self) -> Result<()> {
+        let most = self.settings.size("max_memory_usage", self.engine.budget.limit());
+        self.budget.set_limit(most);
         let limit = self.settings.seconds("max_execution_time");
         if limit > 0.0 {
             self.cancel.set_deadline(Duration::from_secs_f64(limit.min(1e9)));
@@ -215,9 +217,23 @@ impl<'s> Query<'s> {
                 encoded: self.settings.flag("encoded_execution"),
                 skip_granules: self.settings.flag("use_zone_maps"),
                 max_rows_to_read: self.settings.number("max_rows_to_read"),
+                spill_sort: self.spill_at("max_bytes_before_external_sort"),
+                spill_groups: self.spill_at("max_bytes_before_external_group_by"),
             },
             translations: self.engine.translations.clone(),
+            spill: Spill::new(
+                self.engine.temporary_folder(),
+                match self.settings.number("max_temporary_data_on_disk_size_for_query") {
+                    0 => u64::MAX,
+                    limit => limit,
+                },
+            ),
         })
+    }
+
+    /// Bytes beyond which operators go to the temporary file.
+    fn spill_at(&self, setting: &str) -> usize {
+        self.settings.size(setting, self.budget.limit() / 2)
     }
 
     /// Adds what operators have read to the query's progress.

@@ -7,6 +7,8 @@
 //! 3. Packed keys in a hash table a lane, merged at the end.
 //! 4. Where the first rows of a large input have mostly different keys: rows are cut by hash into
 //!    partitions, and each partition is grouped by one lane, in cache, when all rows are there.
+//!
+//! Groups that do not fit into memory go to a temporary file: see `spilled`.
 
 mod calls;
 mod distinct;
@@ -14,7 +16,8 @@ mod grouped;
 mod keys;
 mod output;
 mod partitioned;
-mod table;
+mod spilled;
+mod two_steps;
 
 use std::sync::Arc;
 
@@ -32,6 +35,7 @@ use calls::{BoundCall, bind_calls};
 use grouped::Groups;
 use keys::{KeyEncoder, Packed};
 use partitioned::{Partitioned, finish_partitions};
+use spilled::SpilledGroups;
 
 pub(crate) use distinct::{KeyedCounter, distinct};
 
@@ -54,6 +58,8 @@ pub(crate) struct Shared {
     /// Whether the keys' codes are used as group numbers.
     identity: Option<usize>,
     decision: Mutex<Option<bool>>,
+    /// Cuts the keys of all lanes alike.
+    hasher: hashbrown::DefaultHashBuilder,
 }
 
 /// A block's keys and arguments, evaluated.
@@ -70,6 +76,7 @@ struct Lane {
     waiting_rows: usize,
     groups: Groups,
     partitioned: Option<Partitioned>,
+    spilled: Option<SpilledGroups>,
     held: base::Reservation,
 }
 
@@ -79,7 +86,18 @@ pub(crate) fn aggregate(
     context: &Arc<ExecContext>,
 ) -> Result<Box<dyn Source>> {
     let input = std::mem::replace(&mut *aggregation.input, Plan::one_row());
-    let source = execute_for(input, true, context)?;
+    aggregate_rows(execute_for(input, true, context)?, aggregation, context)
+}
+
+/// Runs an aggregation over the rows of a source; its own input does not matter.
+fn aggregate_rows(
+    source: Box<dyn Source>,
+    aggregation: Aggregation,
+    context: &Arc<ExecContext>,
+) -> Result<Box<dyn Source>> {
+    if let Some((first, second)) = two_steps::split(&aggregation, source.as_ref()) {
+        return aggregate_rows(aggregate_rows(source, first, context)?, second, context);
+    }
     let shared = Arc::new(prepare(aggregation, source.as_ref(), context)?);
     let mut lanes = Vec::new();
     for _ in 0..lane_count(source.as_ref(), context) {
@@ -90,13 +108,13 @@ pub(crate) fn aggregate(
             waiting_rows: 0,
             groups: Groups::new(&shared.calls, shared.key_types.is_empty(), shared.identity),
             partitioned: None,
+            spilled: None,
             held: context.budget.reservation(),
         });
     }
     let own = shared.clone();
     let lanes = context.scheduler.run(lanes, move |lane: &mut Lane| own.step(lane))?;
-    let blocks = shared.finish(lanes)?;
-    Ok(Box::new(Materialized::new(blocks)))
+    shared.finish(lanes)
 }
 
 fn prepare(
@@ -134,7 +152,32 @@ fn prepare(
         may_partition,
         identity,
         decision: Mutex::new(None),
+        hasher: hashbrown::DefaultHashBuilder::default(),
     })
+}
+
+/// Groups whose keys are codes of the dictionaries that the input had.
+struct InMemory {
+    blocks: Materialized,
+    dictionaries: Vec<Option<Arc<dyn Dictionary>>>,
+}
+
+impl Source for InMemory {
+    fn reader(&self) -> Result<Box<dyn BlockReader>> {
+        self.blocks.reader()
+    }
+
+    fn lanes(&self) -> usize {
+        self.blocks.lanes()
+    }
+
+    fn rows(&self) -> Option<usize> {
+        self.blocks.rows()
+    }
+
+    fn dictionary(&self, column: usize) -> Option<Arc<dyn Dictionary>> {
+        self.dictionaries.get(column).cloned().flatten()
+    }
 }
 
 impl Shared {
@@ -152,28 +195,71 @@ impl Shared {
         let batch = self.batch(lane, block)?;
         if let Some(partitioned) = &mut lane.partitioned {
             partitioned.add(batch)?;
-            lane.held.resize(partitioned.memory())?;
-        } else if self.may_partition && lane.groups.is_empty() {
+            let bytes = partitioned.memory();
+            if self.must_spill(lane, bytes)? {
+                self.leave_partitions(lane)?;
+            }
+        } else if self.may_partition && lane.groups.is_empty() && lane.spilled.is_none() {
             lane.waiting_rows += batch.rows;
             lane.waiting.push(batch);
             if lane.waiting_rows >= DECIDING_ROWS {
                 self.decide(lane)?;
             }
         } else {
-            lane.groups.add(&batch, &self.calls, self.limit)?;
-            lane.held.resize(lane.groups.memory() + lane.encoder.memory())?;
+            self.add(lane, &batch)?;
         }
         Ok(Step::Again)
+    }
+
+    fn add(&self, lane: &mut Lane, batch: &Batch) -> Result<()> {
+        lane.groups.add(batch, &self.calls, self.limit)?;
+        let bytes = lane.groups.memory() + lane.encoder.memory();
+        if self.must_spill(lane, bytes)? {
+            self.spill(lane)?;
+        }
+        Ok(())
+    }
+
+    /// Grows a lane's reservation, or says that its groups have to go.
+    fn must_spill(&self, lane: &mut Lane, bytes: usize) -> Result<bool> {
+        if self.key_types.is_empty() || self.limit != usize::MAX {
+            lane.held.resize(bytes)?;
+            return Ok(false);
+        }
+        self.context.must_spill(&mut lane.held, bytes, self.context.settings.spill_groups)
+    }
+
+    /// Groups the rows that a lane has gathered for partitions, and spills the groups as needed.
+    fn leave_partitions(&self, lane: &mut Lane) -> Result<()> {
+        let Some(partitioned) = lane.partitioned.take() else { return Ok(()) };
+        let gathered = lane.held.bytes();
+        let most = self.context.settings.spill_groups / self.context.settings.threads.max(1);
+        for batch in partitioned.into_batches() {
+            self.context.cancel.check()?;
+            lane.groups.add(&batch, &self.calls, self.limit)?;
+            // The rows are still held, so groups may only take as much again.
+            if lane.groups.memory() > gathered.min(most) {
+                self.spill(lane)?;
+                lane.held.resize(gathered)?;
+            }
+        }
+        let bytes = lane.groups.memory() + lane.encoder.memory();
+        if self.must_spill(lane, bytes)? { self.spill(lane) } else { Ok(()) }
     }
 
     fn batch(&self, lane: &mut Lane, block: Block) -> Result<Batch> {
         let mut columns = self.evaluator.evaluate(&block)?;
         let arguments = columns.split_off(self.key_types.len());
-        let keys = if columns.is_empty() {
+        let mut keys = if columns.is_empty() {
             Packed::Narrow(Vec::new())
         } else {
             lane.encoder.encode(&columns, block.rows())?
         };
+        if self.calls.is_empty() && !columns.is_empty() {
+            // Only the keys matter: runs collapse.
+            let rows = keys.dedup();
+            return Ok(Batch { keys, arguments: Vec::new(), rows });
+        }
         let arguments = calls::prepare_arguments(&self.calls, arguments)?;
         Ok(Batch { keys, arguments, rows: block.rows() })
     }
@@ -201,7 +287,21 @@ impl Shared {
         Ok(())
     }
 
-    fn finish(self: &Arc<Self>, lanes: Vec<Lane>) -> Result<Vec<Block>> {
+    fn finish(self: &Arc<Self>, lanes: Vec<Lane>) -> Result<Box<dyn Source>> {
+        let spilled = lanes.iter().any(|lane| lane.spilled.is_some());
+        // Bringing tables together may take as much again as they hold.
+        let held: usize = lanes.iter().map(|lane| lane.held.bytes()).sum();
+        let large = held > self.context.settings.spill_groups / 2 && lanes.len() > 1;
+        let can = !self.key_types.is_empty() && self.limit == usize::MAX;
+        if can && (spilled || large) {
+            return self.finish_spilled(lanes);
+        }
+        let blocks = self.finish_in_memory(lanes)?;
+        let dictionaries = self.dictionaries.clone();
+        Ok(Box::new(InMemory { blocks: Materialized::new(blocks), dictionaries }))
+    }
+
+    fn finish_in_memory(self: &Arc<Self>, lanes: Vec<Lane>) -> Result<Vec<Block>> {
         if *self.decision.lock() == Some(true) {
             let mut partitioned = Vec::new();
             for lane in lanes {

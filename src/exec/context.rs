@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use base::{CancelToken, MemoryBudget};
+use base::{CancelToken, MemoryBudget, Reservation, Result};
 use expr::{FunctionContext, Registry};
 
 use crate::scan::Translations;
 use crate::scheduler::Scheduler;
+use crate::spill::Spill;
 
 /// What all operators of a query share.
 pub struct ExecContext {
@@ -27,6 +28,31 @@ pub struct ExecContext {
     pub settings: ExecSettings,
     /// Codes of several parts brought together, kept between queries.
     pub translations: Arc<Translations>,
+    /// Where what does not fit into the budget goes.
+    pub spill: Spill,
+}
+
+/// Where a lane holds less than this, spilling is no help against a refusal.
+const LEAST_SPILLED: usize = 1 << 20;
+
+impl ExecContext {
+    /// Grows a lane's reservation to `bytes` in all, or says that what it holds has to go to the temporary
+    /// file: beyond `most` bytes of all lanes together, or when the budget refuses.
+    ///
+    /// # Errors
+    /// MEMORY_LIMIT_EXCEEDED where spilling would free next to nothing.
+    pub(crate) fn must_spill(
+        &self,
+        held: &mut Reservation,
+        bytes: usize,
+        most: usize,
+    ) -> Result<bool> {
+        match held.resize(bytes) {
+            Ok(()) => Ok(bytes > most / self.settings.threads.max(1)),
+            Err(error) if bytes < LEAST_SPILLED => Err(error),
+            Err(_) => Ok(true),
+        }
+    }
 }
 
 /// How a query is to be run.
@@ -42,6 +68,10 @@ pub struct ExecSettings {
     pub skip_granules: bool,
     /// Rows and bytes after which reading fails; 0 for no limit.
     pub max_rows_to_read: u64,
+    /// Bytes that all lanes of a sort hold before they spill.
+    pub spill_sort: usize,
+    /// Bytes that all lanes of an aggregation hold before they spill.
+    pub spill_groups: usize,
 }
 
 impl Default for ExecSettings {
@@ -52,6 +82,8 @@ impl Default for ExecSettings {
             encoded: true,
             skip_granules: true,
             max_rows_to_read: 0,
+            spill_sort: usize::MAX,
+            spill_groups: usize::MAX,
         }
     }
 }

@@ -18,9 +18,11 @@ mod rows;
 mod scan;
 mod scheduler;
 mod sort;
+mod spill;
 mod top_scan;
 
 pub use context::{Counters, ExecContext, ExecSettings};
 pub use pipeline::{BlockReader, Source, collect, execute, stream};
 pub use scan::{ScanReport, Translations, explain_scan};
 pub use scheduler::Scheduler;
+pub use spill::Spill;

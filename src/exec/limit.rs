@@ -157,7 +157,7 @@ pub(crate) fn limit_by(
             seen.into_iter().map(|n| Some(n >= offset && n - offset < limit)).collect();
         out.push(block.filter(&mask)?);
     }
-    Ok(Box::new(Materialized::new(out)))
+    Ok(Box::new(Materialized::in_order(out)))
 }
 
 /// A row for every element of some arrays.

@@ -15,6 +15,9 @@ use types::{Block, Column, DataType, Value};
 use crate::context::ExecContext;
 use crate::scan::{GranuleReader, PreparedPart, PreparedScan, Shape};
 
+/// Granules that are decoded here, at most.
+const MOST_DECODED: usize = 16;
+
 /// What a call needs of a column.
 #[derive(Clone, Copy)]
 enum Fact {
@@ -63,7 +66,7 @@ pub(crate) fn answer(
     let prepared = Arc::new(PreparedScan::new(scan.clone(), context)?);
     let mut reader = GranuleReader::new(prepared.clone());
     let wanted: Vec<usize> = facts.iter().filter_map(|f| f.column()).collect();
-    let mut decoded = 0usize;
+    let mut unknown = Vec::new();
     for (at, part) in prepared.parts.iter().enumerate() {
         if wanted.iter().any(|c| part.chunks[*c].is_none()) {
             return Ok(None);
@@ -74,30 +77,30 @@ pub(crate) fn answer(
                 && take_zones(part, *granule, &wanted, &mut known)
             {
                 rows += part.part.granule_rows(*granule) as u64;
-                continue;
-            }
-            if let Some(count) = prepared.count_by_zone(part, *granule)
+            } else if let Some(count) = prepared.count_by_zone(part, *granule)
                 && wanted.is_empty()
             {
                 rows += count;
-                continue;
-            }
-            // Many granules to decode are better read by all lanes.
-            decoded += 1;
-            if decoded > 16 {
-                return Ok(None);
-            }
-            let block = reader.read(at, *granule, context)?;
-            if block.rows() == 0 {
-                continue;
-            }
-            rows += block.rows() as u64;
-            for column in distinct(&wanted) {
-                take_values(&block.column(column).to_flat()?, &types[column], &mut known[column])?;
+            } else {
+                unknown.push((at, *granule));
             }
         }
     }
+    // Many granules to decode are better read by all lanes.
+    if unknown.len() > MOST_DECODED {
+        return Ok(None);
+    }
     context.counters.read_rows.fetch_add(rows, Ordering::Relaxed);
+    for (at, granule) in unknown {
+        let block = reader.read(at, granule, context)?;
+        if block.rows() == 0 {
+            continue;
+        }
+        rows += block.rows() as u64;
+        for column in distinct(&wanted) {
+            take_values(&block.column(column).to_flat()?, &types[column], &mut known[column])?;
+        }
+    }
     let mut columns = Vec::with_capacity(facts.len());
     for (fact, call) in facts.iter().zip(&aggregation.calls) {
         let value = fact.value(rows, &known, &call.data_type);

@@ -87,10 +87,13 @@ impl Order {
 
     /// The numbers of the first `count` of `rows` rows in order.
     pub(crate) fn smallest(&self, rows: usize, count: usize) -> Vec<u32> {
-        let mut numbers: Vec<u32> = (0..rows as u32).collect();
         if count == 0 {
             return Vec::new();
         }
+        if count < rows / 16 {
+            return self.first(rows, count);
+        }
+        let mut numbers: Vec<u32> = (0..rows as u32).collect();
         if count < rows {
             let by_place = |a: &u32, b: &u32| self.compare(*a, *b).then(a.cmp(b));
             numbers.select_nth_unstable_by(count - 1, by_place);
@@ -98,6 +101,30 @@ impl Order {
             numbers.sort_unstable();
         }
         self.sort(&mut numbers);
+        numbers
+    }
+}
+
+impl Order {
+    /// As `smallest` for few rows of many: rows are gathered until there are twice as many as wanted, then the
+    /// worse half goes and its best row is what others must beat.
+    fn first(&self, rows: usize, count: usize) -> Vec<u32> {
+        let by_place = |a: &u32, b: &u32| self.compare(*a, *b).then(a.cmp(b));
+        let mut numbers: Vec<u32> = Vec::with_capacity(count * 2);
+        let mut bound: Option<u32> = None;
+        for row in 0..rows as u32 {
+            if bound.is_some_and(|bound| self.compare(row, bound) != Ordering::Less) {
+                continue;
+            }
+            numbers.push(row);
+            if numbers.len() == count * 2 {
+                numbers.select_nth_unstable_by(count - 1, by_place);
+                numbers.truncate(count);
+                bound = numbers.last().copied();
+            }
+        }
+        numbers.sort_unstable_by(by_place);
+        numbers.truncate(count);
         numbers
     }
 }

@@ -237,11 +237,18 @@ fn drain(
 pub(crate) struct Materialized {
     blocks: Arc<Vec<Block>>,
     next: Arc<AtomicUsize>,
+    lanes: usize,
 }
 
 impl Materialized {
     pub(crate) fn new(blocks: Vec<Block>) -> Materialized {
-        Materialized { blocks: Arc::new(blocks), next: Arc::new(AtomicUsize::new(0)) }
+        let lanes = blocks.len();
+        Materialized { blocks: Arc::new(blocks), next: Arc::new(AtomicUsize::new(0)), lanes }
+    }
+
+    /// Blocks that are given out in their order.
+    pub(crate) fn in_order(blocks: Vec<Block>) -> Materialized {
+        Materialized { lanes: 1, ..Materialized::new(blocks) }
     }
 }
 
@@ -251,7 +258,7 @@ impl Source for Materialized {
     }
 
     fn lanes(&self) -> usize {
-        self.blocks.len()
+        self.lanes
     }
 
     fn rows(&self) -> Option<usize> {

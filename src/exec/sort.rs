@@ -1,24 +1,37 @@
 //! Sorting: all rows, or only the first of an order.
+//!
+//! 1. Every lane gathers rows. Where only the first are wanted, it drops the others from time to time.
+//! 2. A lane whose rows do not fit into its share of the query's memory sorts them into a run, which goes to
+//!    the temporary file. At its end a lane sorts what it has left into a run in memory.
+//! 3. Runs are merged while they are read, by a single reader: see `merge`.
+
+mod merge;
 
 use std::sync::Arc;
 
 use arrow_array::UInt32Array;
-use base::Result;
+use base::{Reservation, Result};
+use expr::{Evaluator, Expr};
 use plan::{Plan, SortKey};
 use types::{Block, Column, DataType};
 
 use crate::context::ExecContext;
 use crate::order::Order;
-use crate::pipeline::{
-    BlockReader, Materialized, Source, evaluator, execute_for, gather, lane_count,
-};
+use crate::pipeline::{BlockReader, Source, evaluator, execute_for, lane_count};
 use crate::scheduler::Step;
+use crate::spill::Segment;
 
 /// Rows of a block that is given out.
 const BLOCK_ROWS: usize = 65_536;
 
+/// Rows of a block that is spilled: as many as there are runs are read back at once.
+const SPILLED_ROWS: usize = 8192;
+
 /// Rows of a lane beyond which all but the first of a top order are dropped.
 const KEPT_ROWS: usize = 65_536;
+
+/// Row numbers have 32 bits.
+const MOST_ROWS: usize = 1 << 31;
 
 /// The rows of a plan in order.
 pub(crate) fn sort(
@@ -28,19 +41,127 @@ pub(crate) fn sort(
     context: &Arc<ExecContext>,
 ) -> Result<Box<dyn Source>> {
     let source = execute_for(input, true, context)?;
-    let blocks = match limit.and_then(|l| usize::try_from(l).ok()).filter(|l| *l < KEPT_ROWS) {
-        Some(limit) => top_blocks(source.as_ref(), keys, limit, context)?,
-        None => gather(source.as_ref(), context)?,
-    };
-    let all = Block::concat(&blocks)?;
-    drop(blocks);
-    let sorted = sorted(&all, keys, limit, context)?;
-    let mut out = Vec::new();
-    for chunk in sorted.chunks(BLOCK_ROWS) {
-        context.cancel.check()?;
-        out.push(take(&all, chunk)?);
+    let sorter = Arc::new(Sorter::new(keys, limit, context)?);
+    let mut lanes = Vec::new();
+    for _ in 0..lane_count(source.as_ref(), context) {
+        lanes.push(Lane {
+            reader: source.reader()?,
+            blocks: Vec::new(),
+            rows: 0,
+            runs: Vec::new(),
+            held: context.budget.reservation(),
+        });
     }
-    Ok(Box::new(Materialized::new(out)))
+    let own = sorter.clone();
+    let lanes = context.scheduler.run(lanes, move |lane: &mut Lane| own.step(lane))?;
+    let (mut runs, mut held) = (Vec::new(), Vec::new());
+    for lane in lanes {
+        runs.extend(lane.runs);
+        held.push(lane.held);
+    }
+    Ok(Box::new(merge::Merged::new(sorter, runs, held)))
+}
+
+/// What all lanes of a sort share.
+struct Sorter {
+    keys: Vec<SortKey>,
+    types: Vec<DataType>,
+    evaluator: Arc<Evaluator>,
+    limit: usize,
+    context: Arc<ExecContext>,
+}
+
+struct Lane {
+    reader: Box<dyn BlockReader>,
+    blocks: Vec<Block>,
+    rows: usize,
+    runs: Vec<Run>,
+    held: Reservation,
+}
+
+/// Sorted rows, in pieces.
+type Run = Vec<Piece>;
+
+enum Piece {
+    Block(Block),
+    Spilled(Segment),
+}
+
+impl Sorter {
+    fn new(keys: &[SortKey], limit: Option<u64>, context: &Arc<ExecContext>) -> Result<Sorter> {
+        let expressions: Vec<Expr> = keys.iter().map(|k| k.expression.clone()).collect();
+        Ok(Sorter {
+            keys: keys.to_vec(),
+            types: expressions.iter().map(Expr::data_type).collect(),
+            evaluator: evaluator(&expressions, context)?,
+            limit: limit.map_or(usize::MAX, |l| usize::try_from(l).unwrap_or(usize::MAX)),
+            context: context.clone(),
+        })
+    }
+
+    fn step(&self, lane: &mut Lane) -> Result<Step> {
+        self.context.cancel.check()?;
+        let Some(block) = lane.reader.next()? else {
+            if lane.rows > 0 {
+                let (all, order) = self.gathered(lane)?;
+                let blocks = order.chunks(BLOCK_ROWS).map(|rows| take(&all, rows));
+                let run = blocks.map(|b| b.map(Piece::Block)).collect::<Result<Run>>()?;
+                lane.runs.push(run);
+            }
+            return Ok(Step::Done);
+        };
+        if block.rows() == 0 {
+            return Ok(Step::Again);
+        }
+        lane.rows += block.rows();
+        let bytes = lane.held.bytes() + block.memory();
+        lane.blocks.push(block);
+        if self.limit < KEPT_ROWS && lane.rows > KEPT_ROWS.max(self.limit * 4) {
+            let (all, order) = self.gathered(lane)?;
+            let kept = take(&all, &order)?;
+            lane.rows = kept.rows();
+            lane.held.resize(kept.memory())?;
+            lane.blocks = vec![kept];
+        } else if lane.rows > MOST_ROWS
+            || self.context.must_spill(&mut lane.held, bytes, self.context.settings.spill_sort)?
+        {
+            let run = self.spilled(lane)?;
+            lane.runs.push(run);
+            lane.held.resize(0)?;
+        }
+        Ok(Step::Again)
+    }
+
+    /// The rows of a lane, which has none afterwards, and their numbers in order, up to the limit.
+    fn gathered(&self, lane: &mut Lane) -> Result<(Block, Vec<u32>)> {
+        let all = Block::concat(&std::mem::take(&mut lane.blocks))?;
+        lane.rows = 0;
+        let order = Order::new(&self.evaluator.evaluate(&all)?, &self.types, &self.keys)?;
+        let rows = if self.limit < all.rows() {
+            order.smallest(all.rows(), self.limit)
+        } else {
+            let mut rows: Vec<u32> = (0..all.rows() as u32).collect();
+            order.sort(&mut rows);
+            rows
+        };
+        Ok((all, rows))
+    }
+
+    /// The rows of a lane as a run in the temporary file.
+    fn spilled(&self, lane: &mut Lane) -> Result<Run> {
+        let (all, order) = self.gathered(lane)?;
+        let mut run = Vec::with_capacity(order.len().div_ceil(SPILLED_ROWS));
+        for rows in order.chunks(SPILLED_ROWS) {
+            self.context.cancel.check()?;
+            run.push(Piece::Spilled(self.context.spill.write(&take(&all, rows)?)?));
+        }
+        Ok(run)
+    }
+
+    /// The order of some rows.
+    fn order(&self, keys: &[Column]) -> Result<Order> {
+        Order::new(keys, &self.types, &self.keys)
+    }
 }
 
 fn take(block: &Block, rows: &[u32]) -> Result<Block> {
@@ -48,33 +169,6 @@ fn take(block: &Block, rows: &[u32]) -> Result<Block> {
         return Ok(Block::new(Vec::new(), rows.len()));
     }
     block.take(&UInt32Array::from(rows.to_vec()))
-}
-
-/// The numbers of a block's rows in order.
-fn sorted(
-    block: &Block,
-    keys: &[SortKey],
-    limit: Option<u64>,
-    context: &ExecContext,
-) -> Result<Vec<u32>> {
-    if block.rows() == 0 {
-        return Ok(Vec::new());
-    }
-    if block.rows() > u32::MAX as usize {
-        base::bail!(TooManyRows, "Sorting more than {} rows at once is not possible", u32::MAX);
-    }
-    let expressions: Vec<_> = keys.iter().map(|k| k.expression.clone()).collect();
-    let columns = evaluator(&expressions, context)?.evaluate(block)?;
-    let types: Vec<DataType> = expressions.iter().map(expr::Expr::data_type).collect();
-    let order = Order::new(&columns, &types, keys)?;
-    Ok(match limit.and_then(|l| usize::try_from(l).ok()) {
-        Some(limit) if limit < block.rows() => order.smallest(block.rows(), limit),
-        _ => {
-            let mut rows: Vec<u32> = (0..block.rows() as u32).collect();
-            order.sort(&mut rows);
-            rows
-        }
-    })
 }
 
 /// The numbers of the first rows in order, by evaluated keys.
@@ -86,50 +180,4 @@ pub(crate) fn smallest(
 ) -> Result<Vec<u32>> {
     let rows = columns.first().map_or(0, Column::len);
     Ok(Order::new(columns, types, keys)?.smallest(rows, count))
-}
-
-struct Lane {
-    reader: Box<dyn BlockReader>,
-    blocks: Vec<Block>,
-    rows: usize,
-    held: base::Reservation,
-}
-
-/// Enough of every lane's rows to find the first ones among them.
-fn top_blocks(
-    source: &dyn Source,
-    keys: &[SortKey],
-    limit: usize,
-    context: &Arc<ExecContext>,
-) -> Result<Vec<Block>> {
-    let mut lanes = Vec::new();
-    for _ in 0..lane_count(source, context) {
-        lanes.push(Lane {
-            reader: source.reader()?,
-            blocks: Vec::new(),
-            rows: 0,
-            held: context.budget.reservation(),
-        });
-    }
-    let (own, keys) = (context.clone(), keys.to_vec());
-    let lanes = context.scheduler.run(lanes, move |lane: &mut Lane| {
-        own.cancel.check()?;
-        let Some(block) = lane.reader.next()? else { return Ok(Step::Done) };
-        if block.rows() == 0 {
-            return Ok(Step::Again);
-        }
-        lane.rows += block.rows();
-        lane.held.resize(lane.held.bytes() + block.memory())?;
-        lane.blocks.push(block);
-        if lane.rows > KEPT_ROWS.max(limit * 4) {
-            let all = Block::concat(&lane.blocks)?;
-            let first = sorted(&all, &keys, Some(limit as u64), &own)?;
-            let kept = take(&all, &first)?;
-            lane.rows = kept.rows();
-            lane.held.resize(kept.memory())?;
-            lane.blocks = vec![kept];
-        }
-        Ok(Step::Again)
-    })?;
-    Ok(lanes.into_iter().flat_map(|l| l.blocks).collect())
 }

@@ -8,6 +8,7 @@ mod context;
 mod evaluate;
 mod expression;
 mod function;
+mod key_table;
 mod registry;
 mod set;
 
@@ -21,5 +22,6 @@ pub use function::{
     Argument, Bound, Determinism, Example, FunctionDeclaration, HigherOrderKernel, Kernel,
     LambdaCall, LambdaParameters, Nulls, PlainKernel,
 };
+pub use key_table::{KeyTable, TableKey};
 pub use registry::{BoundFunction, Registry};
 pub use set::Set;

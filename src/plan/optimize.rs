@@ -32,6 +32,11 @@ pub const PASSES: &[Pass] = &[
         run: sums::factor,
     },
     Pass {
+        name: "split_averages",
+        description: "computes avg(x) beside distinct counts as sum(x) / count(x)",
+        run: sums::split_averages,
+    },
+    Pass {
         name: "functional_keys",
         description: "takes keys that follow from other keys out of GROUP BY",
         run: sums::functional_keys,

@@ -216,6 +216,12 @@ trait SliceMemory {
 
 impl SliceMemory for ArrayRef {
     fn get_slice_memory(&self) -> usize {
+        use arrow_array::cast::AsArray;
+        if let Some(views) = self.as_binary_view_opt() {
+            let lengths = views.views().iter().map(|view| *view as u32 as usize);
+            let apart: usize = lengths.filter(|length| *length > 12).sum();
+            return views.len() * size_of::<u128>() + apart;
+        }
         self.to_data().get_slice_memory_size().unwrap_or_else(|_| self.get_array_memory_size())
     }
 }

@@ -1,12 +1,11 @@
 //! The groups of one lane with their states.
 
 use base::{Result, bail};
-use expr::Accumulator;
+use expr::{Accumulator, KeyTable, TableKey};
 
 use super::Batch;
 use super::calls::BoundCall;
 use super::keys::Packed;
-use super::table::{GroupTable, Key};
 
 /// Groups with their states.
 pub(crate) struct Groups {
@@ -25,8 +24,8 @@ enum Table {
         met: Vec<bool>,
         any: bool,
     },
-    Narrow(GroupTable<u64>),
-    Wide(GroupTable<u128>),
+    Narrow(KeyTable<u64>),
+    Wide(KeyTable<u128>),
 }
 
 impl Groups {
@@ -34,7 +33,7 @@ impl Groups {
         let table = match (no_keys, identity) {
             (true, _) => Table::One { seen: false },
             (false, Some(size)) => Table::Identity { met: vec![false; size], any: false },
-            (false, None) => Table::Narrow(GroupTable::new()),
+            (false, None) => Table::Narrow(KeyTable::new()),
         };
         let states = calls.iter().map(BoundCall::accumulator).collect();
         let mut groups = Groups { table, states, groups: Vec::new() };
@@ -47,9 +46,9 @@ impl Groups {
     /// Groups with room for so many.
     pub(crate) fn with_capacity(calls: &[BoundCall], wide: bool, capacity: usize) -> Groups {
         let table = if wide {
-            Table::Wide(GroupTable::with_capacity(capacity))
+            Table::Wide(KeyTable::with_capacity(capacity))
         } else {
-            Table::Narrow(GroupTable::with_capacity(capacity))
+            Table::Narrow(KeyTable::with_capacity(capacity))
         };
         Groups {
             table,
@@ -113,7 +112,7 @@ impl Groups {
         if let (Packed::Wide(_), Table::Narrow(table)) = (keys, &self.table)
             && table.keys().is_empty()
         {
-            self.table = Table::Wide(GroupTable::new());
+            self.table = Table::Wide(KeyTable::new());
         }
         let count = match (&mut self.table, keys) {
             (Table::Identity { met, any }, Packed::Narrow(keys)) => {
@@ -126,17 +125,22 @@ impl Groups {
                 return Ok(());
             }
             (Table::Narrow(table), Packed::Narrow(keys)) => {
-                table.groups(keys, limit, &mut self.groups);
+                table.numbers(keys, limit, &mut self.groups);
                 table.keys().len()
             }
             (Table::Wide(table), Packed::Wide(keys)) => {
-                table.groups(keys, limit, &mut self.groups);
+                table.numbers(keys, limit, &mut self.groups);
                 table.keys().len()
             }
             _ => bail!(LogicalError, "keys of another width than before"),
         };
         self.states.iter_mut().for_each(|s| s.resize(count));
         Ok(())
+    }
+
+    /// The states, and the groups found by the last call of `number`.
+    pub(super) fn states_and_numbers(&mut self) -> (&mut [Box<dyn Accumulator>], &[u32]) {
+        (&mut self.states, &self.groups)
     }
 
     /// The groups found by the last call of `number`.
@@ -249,11 +253,11 @@ impl Groups {
 
 /// How many different keys there are among some batches.
 pub(crate) fn count_distinct(batches: &[Batch]) -> usize {
-    fn count<'k, K: Key>(parts: impl Iterator<Item = &'k Vec<K>>) -> usize {
-        let (mut table, mut groups) = (GroupTable::<K>::new(), Vec::new());
+    fn count<'k, K: TableKey>(parts: impl Iterator<Item = &'k Vec<K>>) -> usize {
+        let (mut table, mut groups) = (KeyTable::<K>::new(), Vec::new());
         for keys in parts {
             groups.clear();
-            table.groups(keys, usize::MAX, &mut groups);
+            table.numbers(keys, usize::MAX, &mut groups);
         }
         table.keys().len()
     }

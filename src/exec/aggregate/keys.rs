@@ -190,6 +190,22 @@ pub(crate) enum Packed {
     Wide(Vec<u128>),
 }
 
+impl Packed {
+    /// Drops keys that equal the one before; how many are left.
+    pub(crate) fn dedup(&mut self) -> usize {
+        match self {
+            Packed::Narrow(keys) => {
+                keys.dedup();
+                keys.len()
+            }
+            Packed::Wide(keys) => {
+                keys.dedup();
+                keys.len()
+            }
+        }
+    }
+}
+
 impl KeyEncoder {
     /// For key columns of these types, and the dictionaries that all blocks share where there is one.
     pub(crate) fn new(
@@ -312,7 +328,8 @@ fn mask64(width: u32) -> u64 {
     if width >= 64 { u64::MAX } else { (1 << width) - 1 }
 }
 
-fn fixed_width(data_type: &DataType) -> Option<u32> {
+/// Bits of a value that is compared by its bits.
+pub(super) fn fixed_width(data_type: &DataType) -> Option<u32> {
     Some(match data_type.physical() {
         Physical::UInt8 | Physical::Int8 => 8,
         Physical::UInt16 | Physical::Int16 => 16,

@@ -38,7 +38,7 @@ pub(super) fn blocks(
     Ok(blocks)
 }
 
-/// The numbers of the groups that come first in an order.
+/// The numbers of the groups that come first in an order, ascending.
 fn top(
     shared: &Shared,
     encoder: &KeyEncoder,
@@ -79,7 +79,9 @@ fn top(
         columns.push(column);
     }
     let types: Vec<_> = keys.iter().map(|k| k.expression.data_type()).collect();
-    let chosen = smallest(&columns, &types, keys, rows)?;
+    // In ascending order, as results are taken from ranges; the rows are sorted once more anyway.
+    let mut chosen = smallest(&columns, &types, keys, rows)?;
+    chosen.sort_unstable();
     Ok(chosen.into_iter().map(|at| met[at as usize]).collect())
 }
 

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow_array::UInt32Array;
 use base::{Result, bail};
+use expr::TableKey;
 use types::{Block, Column};
 
 use super::grouped::{Groups, count_distinct};
 use super::keys::{KeyEncoder, Packed};
-use super::table::Key;
 use super::{Batch, Shared, output};
 use crate::scheduler::Step;
 
@@ -54,6 +54,15 @@ impl Partitioned {
         self.waiting_rows += batch.rows;
         self.waiting.push(batch);
         if self.waiting_rows >= CUT_ROWS { self.cut() } else { Ok(()) }
+    }
+
+    /// The rows, in no order.
+    pub(super) fn into_batches(self) -> impl Iterator<Item = Batch> {
+        let cuts = self.cuts.into_iter().map(|cut| {
+            let rows = cut.offsets[PARTITIONS] as usize;
+            Batch { keys: cut.keys, arguments: cut.arguments, rows }
+        });
+        self.waiting.into_iter().chain(cuts)
     }
 
     fn cut(&mut self) -> Result<()> {
@@ -101,7 +110,7 @@ fn taken(arguments: &[Column], order: Vec<u32>) -> Result<Vec<Column>> {
 }
 
 /// Row numbers sorted by partition (a counting sort), and where each partition begins.
-fn order<K: Key>(keys: &[K]) -> (Vec<u32>, Vec<u32>) {
+fn order<K: TableKey>(keys: &[K]) -> (Vec<u32>, Vec<u32>) {
     let partitions: Vec<u8> = keys.iter().map(|k| (k.hash() >> 57) as u8).collect();
     let mut offsets = vec![0u32; PARTITIONS + 1];
     for partition in &partitions {

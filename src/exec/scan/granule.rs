@@ -128,12 +128,24 @@ impl GranuleReader {
                 if i64::try_from(*value).is_err() {
                     return Ok(None);
                 }
-                let mut equal = Vec::new();
-                let done = page.select_range(clamp(*value), clamp(*value), &mut equal)?;
-                if done {
-                    found = complement(&equal, rows);
+                match chunk.zone(granule).extremes {
+                    // The least or greatest value is excluded, as in `<> 0`: the others are a range.
+                    Extremes::Int { min, max } if min == *value && max <= i64::MAX.into() => {
+                        page.select_range(clamp(value + 1), clamp(max), &mut found)?
+                    }
+                    Extremes::Int { min, max } if max == *value => {
+                        page.select_range(clamp(min), clamp(value - 1), &mut found)?
+                    }
+                    _ => {
+                        let mut equal = Vec::new();
+                        let done =
+                            page.select_range(clamp(*value), clamp(*value), &mut equal)?;
+                        if done {
+                            found = complement(&equal, rows);
+                        }
+                        done
+                    }
                 }
-                done
             }
             _ => false,
         };
@@ -346,14 +358,12 @@ fn intersect(
 /// The rows that are not in a sorted list.
 fn complement(rows: &[u16], count: usize) -> Vec<u16> {
     let mut out = Vec::with_capacity(count - rows.len());
-    let mut skip = rows.iter().peekable();
-    for row in 0..count {
-        let row = row as u16;
-        if skip.peek() == Some(&&row) {
-            skip.next();
-        } else {
-            out.push(row);
-        }
+    let mut next = 0;
+    for row in rows {
+        let row = usize::from(*row);
+        out.extend((next..row).map(|row| row as u16));
+        next = row + 1;
     }
+    out.extend((next..count).map(|row| row as u16));
     out
 }

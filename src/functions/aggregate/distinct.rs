@@ -1,6 +1,6 @@
 //! Distinct values of many groups in one table.
 //!
-//! 1. One open-addressing table for the whole accumulator holds (group, value) pairs; a
+//! 1. One table for the whole accumulator holds (group, value) pairs in the order in which they came; a
 //!    count a group says how many it has. Millions of small groups cost no more than
 //!    one large one.
 //! 2. Values of up to 64 bits are kept as they are, so that counts are exact; longer ones as 128 bits
@@ -19,8 +19,7 @@ use std::sync::OnceLock;
 use arrow_array::ArrayRef;
 use arrow_array::types::UInt64Type;
 use base::Result;
-use expr::Accumulator;
-use hashbrown::HashTable;
+use expr::{Accumulator, KeyTable, TableKey};
 use types::Column;
 
 use super::encoded::Encoding;
@@ -165,7 +164,9 @@ struct Index<T> {
 pub(crate) struct Distinct<V: Values> {
     values: std::sync::Arc<V>,
     limit: Limit,
-    table: HashTable<(u32, V::Key)>,
+    table: KeyTable<Pair<V>>,
+    /// Pairs of a block on their way into the table.
+    fresh: Vec<Pair<V>>,
     counts: Vec<u32>,
     sketches: HashMap<u32, Sketch>,
     index: OnceLock<Index<V::Key>>,
@@ -173,9 +174,41 @@ pub(crate) struct Distinct<V: Values> {
 
 const VERSION: u8 = 1;
 
-/// The hash of a pair.
-fn pair_hash(group: u32, hash: u64) -> u64 {
-    mix(hash ^ u64::from(group).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+/// Pairs of another table that are taken at once.
+const MERGED_PAIRS: usize = 4096;
+
+/// A group and one of its values.
+struct Pair<V: Values> {
+    group: u32,
+    key: V::Key,
+}
+
+impl<V: Values> Clone for Pair<V> {
+    fn clone(&self) -> Pair<V> {
+        *self
+    }
+}
+
+impl<V: Values> Copy for Pair<V> {}
+
+impl<V: Values> PartialEq for Pair<V> {
+    fn eq(&self, other: &Pair<V>) -> bool {
+        self.group == other.group && self.key == other.key
+    }
+}
+
+impl<V: Values> Eq for Pair<V> {}
+
+impl<V: Values> Default for Pair<V> {
+    fn default() -> Pair<V> {
+        Pair { group: 0, key: V::Key::default() }
+    }
+}
+
+impl<V: Values> TableKey for Pair<V> {
+    fn hash(self) -> u64 {
+        mix(V::hash(self.key) ^ u64::from(self.group).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
 }
 
 impl<V: Values> Distinct<V> {
@@ -184,7 +217,8 @@ impl<V: Values> Distinct<V> {
         Distinct {
             values: values.clone(),
             limit,
-            table: HashTable::new(),
+            table: KeyTable::new(),
+            fresh: Vec::new(),
             counts: Vec::new(),
             sketches: HashMap::new(),
             index: OnceLock::new(),
@@ -200,13 +234,7 @@ impl<V: Values> Distinct<V> {
             }
             return;
         }
-        let entry = self.table.entry(
-            pair_hash(group, value_hash),
-            |found| *found == (group, key),
-            |(group, key)| pair_hash(*group, V::hash(*key)),
-        );
-        if let hashbrown::hash_table::Entry::Vacant(place) = entry {
-            place.insert((group, key));
+        if self.table.insert_one(Pair { group, key }) {
             let count = &mut self.counts[group as usize];
             *count = count.saturating_add(1);
             if let Limit::Sketch(limit, bits) = self.limit
@@ -215,6 +243,22 @@ impl<V: Values> Distinct<V> {
                 self.sketches.insert(group, Sketch::new(bits));
             }
         }
+    }
+
+    /// Takes pairs of groups and values, of which equal neighbours are taken once.
+    fn take_all(&mut self, fresh: Vec<Pair<V>>) {
+        if matches!(self.limit, Limit::None) {
+            let before = self.table.keys().len();
+            self.table.insert(&fresh);
+            for pair in &self.table.keys()[before..] {
+                let count = &mut self.counts[pair.group as usize];
+                *count = count.saturating_add(1);
+            }
+        } else {
+            fresh.iter().for_each(|pair| self.take(pair.group, pair.key));
+        }
+        self.fresh = fresh;
+        self.fresh.clear();
     }
 
     /// Whether a group is past the limit.
@@ -228,17 +272,19 @@ impl<V: Values> Distinct<V> {
     fn index(&self) -> &Index<V::Key> {
         self.index.get_or_init(|| {
             let mut starts = vec![0; self.counts.len() + 1];
-            for (group, _) in &self.table {
-                starts[*group as usize + 1] += 1;
+            let pairs = self.table.keys();
+            for pair in pairs {
+                starts[pair.group as usize + 1] += 1;
             }
             for at in 1..starts.len() {
                 starts[at] += starts[at - 1];
             }
             let mut next = starts.clone();
-            let mut values = vec![V::Key::default(); self.table.len()];
-            for (group, key) in &self.table {
-                values[next[*group as usize]] = *key;
-                next[*group as usize] += 1;
+            let mut values = vec![V::Key::default(); pairs.len()];
+            for pair in pairs {
+                let at = &mut next[pair.group as usize];
+                values[*at] = pair.key;
+                *at += 1;
             }
             Index { starts, values }
         })
@@ -280,30 +326,43 @@ impl<V: Values> Accumulator for Distinct<V> {
     fn update(&mut self, groups: &[u32], arguments: &[Column]) -> Result<()> {
         self.index.take();
         let values = self.values.clone();
-        values.for_each(arguments, groups.len(), |row, key| self.take(groups[row], key))
+        let mut fresh = std::mem::take(&mut self.fresh);
+        values.for_each(arguments, groups.len(), |row, key| {
+            let pair = Pair { group: groups[row], key };
+            // Equal neighbours are common in sorted data.
+            if fresh.last() != Some(&pair) {
+                fresh.push(pair);
+            }
+        })?;
+        self.take_all(fresh);
+        Ok(())
     }
 
     fn update_one(&mut self, group: u32, arguments: &[Column], rows: usize) -> Result<()> {
         self.index.take();
         let constant = arguments.iter().all(Column::is_constant);
         let values = self.values.clone();
-        let mut last = None;
+        let mut fresh = std::mem::take(&mut self.fresh);
         values.for_each(arguments, if constant { rows.min(1) } else { rows }, |_, key| {
-            // Equal neighbours are common in sorted data.
-            if last != Some(key) {
-                self.take(group, key);
-                last = Some(key);
+            let pair = Pair { group, key };
+            if fresh.last() != Some(&pair) {
+                fresh.push(pair);
             }
-        })
+        })?;
+        self.take_all(fresh);
+        Ok(())
     }
 
     fn merge(&mut self, groups: &[u32], other: &dyn Accumulator) -> Result<()> {
         let other = other.as_any().downcast_ref::<Distinct<V>>().ok_or_else(foreign_state)?;
         self.index.take();
-        for (group, key) in &other.table {
-            if let Some(into) = groups.get(*group as usize) {
-                self.take(*into, *key);
-            }
+        for pairs in other.table.keys().chunks(MERGED_PAIRS) {
+            let mut fresh = std::mem::take(&mut self.fresh);
+            fresh.extend(pairs.iter().filter_map(|pair| {
+                let group = *groups.get(pair.group as usize)?;
+                Some(Pair { group, key: pair.key })
+            }));
+            self.take_all(fresh);
         }
         for (group, sketch) in &other.sketches {
             if let Some(into) = groups.get(*group as usize) {
@@ -350,7 +409,8 @@ impl<V: Values> Accumulator for Distinct<V> {
     }
 
     fn memory(&self) -> usize {
-        self.table.allocation_size()
+        self.table.memory()
+            + self.fresh.capacity() * size_of::<Pair<V>>()
             + self.counts.capacity() * 4
             + self.sketches.values().map(Sketch::memory).sum::<usize>()
     }

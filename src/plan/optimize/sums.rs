@@ -16,53 +16,111 @@ pub(super) fn factor(plan: Plan, environment: &dyn Environment) -> Result<Plan> 
     if shifted < 2 {
         return Ok(Plan::Aggregate(aggregation));
     }
-    let mut calls: Vec<AggregateCall> = Vec::new();
-    let mut place = |call: AggregateCall| -> usize {
-        calls.iter().position(|c| *c == call).unwrap_or_else(|| {
-            calls.push(call);
-            calls.len() - 1
-        })
-    };
     let keys = aggregation.keys.len();
+    let mut calls = CallList { first: keys, calls: Vec::new() };
     let mut outputs: Vec<Expr> = columns_of(&aggregation.schema)[..keys].to_vec();
     for call in &aggregation.calls {
         let Some((column, constant)) = shifted_sum(call) else {
-            let at = place(call.clone());
-            outputs.push(Expr::column(keys + at, call.data_type.clone()));
+            outputs.push(calls.output(call.clone()));
             continue;
         };
         let wide =
             if column.data_type().is_signed_integer() { DataType::Int64 } else { DataType::UInt64 };
-        let sum = place(AggregateCall {
+        let sum = calls.output(AggregateCall {
             function: "sum".to_owned(),
             parameters: Vec::new(),
             arguments: vec![column],
-            data_type: wide.clone(),
+            data_type: wide,
         });
-        let count = place(AggregateCall {
+        let count = calls.output(AggregateCall {
             function: "count".to_owned(),
             parameters: Vec::new(),
             arguments: Vec::new(),
             data_type: DataType::UInt64,
         });
-        let product = build_call(
-            environment,
-            "multiply",
-            vec![Expr::column(keys + count, DataType::UInt64), constant],
-        )?;
-        let total = build_call(environment, "plus", vec![Expr::column(keys + sum, wide), product])?;
+        let product = build_call(environment, "multiply", vec![count, constant])?;
+        let total = build_call(environment, "plus", vec![sum, product])?;
         outputs.push(crate::analyze::cast_to(total, &call.data_type));
     }
-    let mut fields = aggregation.schema.fields()[..keys].to_vec();
-    fields.extend(
-        calls
-            .iter()
-            .enumerate()
-            .map(|(at, c)| Field::new(format!("#call{at}"), c.data_type.clone())),
-    );
     let schema = aggregation.schema.clone();
-    let fewer = Plan::Aggregate(Aggregation { calls, schema: Schema::new(fields), ..aggregation });
+    let fields = calls.schema(&aggregation.schema);
+    let fewer = Plan::Aggregate(Aggregation { calls: calls.calls, schema: fields, ..aggregation });
     Ok(Plan::Project { input: Box::new(fewer), expressions: outputs, schema })
+}
+
+/// `avg(x)` over short integers beside distinct counts becomes `sum(x) / count(x)`, which can be put together from
+/// parts: see how distinct counts are computed.
+pub(super) fn split_averages(plan: Plan, environment: &dyn Environment) -> Result<Plan> {
+    let plan = plan.map_inputs(&mut |input| split_averages(input, environment))?;
+    let Plan::Aggregate(aggregation) = plan else { return Ok(plan) };
+    let distinct = aggregation.calls.iter().any(|c| c.function == "uniqExact");
+    if !distinct || !aggregation.calls.iter().any(|c| averaged(c).is_some()) {
+        return Ok(Plan::Aggregate(aggregation));
+    }
+    let keys = aggregation.keys.len();
+    let mut calls = CallList { first: keys, calls: Vec::new() };
+    let mut outputs: Vec<Expr> = columns_of(&aggregation.schema)[..keys].to_vec();
+    for call in &aggregation.calls {
+        let Some(argument) = averaged(call) else {
+            outputs.push(calls.output(call.clone()));
+            continue;
+        };
+        let of_argument = |function: &str, data_type: DataType| AggregateCall {
+            function: function.to_owned(),
+            parameters: Vec::new(),
+            arguments: vec![argument.clone()],
+            data_type,
+        };
+        let nullable = argument.data_type().is_nullable();
+        let wide = if argument.data_type().inner().is_signed_integer() {
+            DataType::Int64
+        } else {
+            DataType::UInt64
+        };
+        let wide = if nullable { wide.nullable() } else { wide };
+        let sum = calls.output(of_argument("sum", wide));
+        let count = calls.output(of_argument("count", DataType::UInt64));
+        let mean = build_call(environment, "divide", vec![sum, count])?;
+        outputs.push(crate::analyze::cast_to(mean, &call.data_type));
+    }
+    let schema = aggregation.schema.clone();
+    let fields = calls.schema(&aggregation.schema);
+    let other = Plan::Aggregate(Aggregation { calls: calls.calls, schema: fields, ..aggregation });
+    Ok(Plan::Project { input: Box::new(other), expressions: outputs, schema })
+}
+
+/// The argument of `avg` over integers whose sum fits 64 bits.
+fn averaged(call: &AggregateCall) -> Option<&Expr> {
+    let [argument] = call.arguments.as_slice() else { return None };
+    let data_type = argument.data_type();
+    let narrow = data_type.inner().is_integer() && data_type.inner().bits() <= Some(32);
+    (call.function == "avg" && narrow).then_some(argument)
+}
+
+/// Calls without repetition, after some keys.
+struct CallList {
+    first: usize,
+    calls: Vec<AggregateCall>,
+}
+
+impl CallList {
+    /// The column of a call's results.
+    fn output(&mut self, call: AggregateCall) -> Expr {
+        let data_type = call.data_type.clone();
+        let at = self.calls.iter().position(|c| *c == call).unwrap_or_else(|| {
+            self.calls.push(call);
+            self.calls.len() - 1
+        });
+        Expr::column(self.first + at, data_type)
+    }
+
+    /// The keys' fields of a schema, then the calls'.
+    fn schema(&self, keys: &Schema) -> Schema {
+        let mut fields = keys.fields()[..self.first].to_vec();
+        let calls = self.calls.iter().enumerate();
+        fields.extend(calls.map(|(at, c)| Field::new(format!("#call{at}"), c.data_type.clone())));
+        Schema::new(fields)
+    }
 }
 
 /// `sum(x)` and `sum(x + constant)` over integers that cannot overflow 64 bits when summed by rows.

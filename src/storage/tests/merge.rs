@@ -13,7 +13,7 @@ use harness::{
     Rows, all_sorted, compare_rows, create, definition, insert, int, open, read, sort_all, text,
 };
 use proptest::prelude::{ProptestConfig, Strategy, any, prop_oneof, proptest};
-use types::{DataType, Value};
+use types::{DataType, Dictionary, Value};
 
 const COLUMNS: &[(&str, &str)] = &[
     ("k", "Int32"),
@@ -118,6 +118,26 @@ fn presorted_parts_are_copied_granule_by_granule() {
             .collect()
     };
     check(&[rows(640), rows(0), rows(1280)], &[0], "64");
+}
+
+/// Two thirds of the values of every part are distinct, and all of them differ between the parts: together
+/// they are as many as a dictionary may have.
+#[test]
+fn a_merge_keeps_the_dictionaries_of_its_parts() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let table = create(&store, definition(&[("s", "String")], &[], &[]));
+    for part in 0..3 {
+        let value = |row: i128| text(&format!("value {}", part * 1000 + row * 2 / 3));
+        let rows: Rows = (0..900).map(|row| vec![value(row)]).collect();
+        insert(&store, &table, &rows).unwrap();
+    }
+    merge_all(&store, &table);
+    let parts = table.snapshot().parts.clone();
+    assert_eq!(parts.len(), 1);
+    let id = table.definition().columns[0].id;
+    let dictionary = parts[0].column(id).unwrap().unwrap().dictionary().unwrap().unwrap();
+    assert_eq!(Dictionary::len(dictionary.as_ref()), 1800);
 }
 
 #[test]
