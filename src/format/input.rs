@@ -7,6 +7,7 @@
 //! - Documents (JSON, JSONColumns, RawBLOB) are read whole, up to a limit.
 
 mod arrow;
+mod arrow_frames;
 mod blocks;
 mod delimited;
 mod document;

@@ -94,6 +94,8 @@ pub(crate) struct Analyzer<'a> {
     /// WITH expression AS name of enclosing queries.
     expressions: Vec<Rc<HashMap<String, Expression>>>,
     depth: usize,
+    /// Expressions resolved so far, those that aliases stand for each time anew.
+    expanded: usize,
     next_parameter: u32,
 }
 
@@ -104,6 +106,7 @@ impl<'a> Analyzer<'a> {
             tables: Vec::new(),
             expressions: Vec::new(),
             depth: 0,
+            expanded: 0,
             next_parameter: 0,
         }
     }

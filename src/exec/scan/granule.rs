@@ -138,8 +138,7 @@ impl GranuleReader {
                     }
                     _ => {
                         let mut equal = Vec::new();
-                        let done =
-                            page.select_range(clamp(*value), clamp(*value), &mut equal)?;
+                        let done = page.select_range(clamp(*value), clamp(*value), &mut equal)?;
                         if done {
                             found = complement(&equal, rows);
                         }

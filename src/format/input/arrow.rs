@@ -5,12 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_buffer::BooleanBuffer;
-use arrow_ipc::reader::{FileReader, StreamReader};
+use arrow_ipc::reader::FileReader;
 use arrow_schema::{Schema as ArrowSchema, SchemaRef};
 use base::{Error, Result, bail};
 use bytes::{Buf, Bytes};
 use types::{Block, Column, DataType, Schema};
 
+use super::arrow_frames::{Frames, check_file};
 use super::source::ByteSource;
 use super::spool::spool;
 use super::{BlockReader, InputBlock};
@@ -101,7 +102,7 @@ impl Arrangement {
     }
 }
 
-type Batches = Box<dyn Iterator<Item = Result<RecordBatch, arrow_schema::ArrowError>> + Send>;
+type Batches = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
 
 struct ArrowReader {
     batches: Option<Batches>,
@@ -117,8 +118,8 @@ pub(crate) fn stream_reader(
     settings: &FormatSettings,
 ) -> Result<Box<dyn BlockReader>> {
     let read = SourceRead { source, piece: Bytes::new() };
-    let reader = guarded("ArrowStream", || StreamReader::try_new(read, None).map_err(arrow_error))?;
-    boxed(reader.schema(), Box::new(reader), wanted, settings)
+    let (mut frames, schema) = Frames::new(read)?;
+    boxed(schema, Box::new(std::iter::from_fn(move || frames.next().transpose())), wanted, settings)
 }
 
 /// A reader of Arrow files.
@@ -127,9 +128,11 @@ pub(crate) fn file_reader(
     wanted: &Schema,
     settings: &FormatSettings,
 ) -> Result<Box<dyn BlockReader>> {
-    let file = spool(&mut *source, settings)?.read()?;
+    let mut file = spool(&mut *source, settings)?.read()?;
+    check_file(&mut file)?;
     let reader = guarded("Arrow", || FileReader::try_new(file, None).map_err(arrow_error))?;
-    boxed(reader.schema(), Box::new(reader), wanted, settings)
+    let schema = reader.schema();
+    boxed(schema, Box::new(reader.map(|batch| batch.map_err(arrow_error))), wanted, settings)
 }
 
 fn boxed(
@@ -148,7 +151,7 @@ impl BlockReader for ArrowReader {
         loop {
             let Some(batches) = &mut self.batches else { return Ok(None) };
             let block = guarded("Arrow", || {
-                let Some(batch) = batches.next().transpose().map_err(arrow_error)? else {
+                let Some(batch) = batches.next().transpose()? else {
                     return Ok(None);
                 };
                 let column = |at: usize| Ok(batch.column(at).clone());
@@ -181,13 +184,12 @@ pub(crate) fn arrow_schema(
     is_file: bool,
     settings: &FormatSettings,
 ) -> Result<SchemaRef> {
-    let file = spool(head, settings)?.read()?;
-    guarded("Arrow", || {
-        if is_file {
-            return Ok(FileReader::try_new(file, None).map_err(arrow_error)?.schema());
-        }
-        Ok(StreamReader::try_new(file, None).map_err(arrow_error)?.schema())
-    })
+    let mut file = spool(head, settings)?.read()?;
+    if !is_file {
+        return Ok(Frames::new(file)?.1);
+    }
+    check_file(&mut file)?;
+    guarded("Arrow", || Ok(FileReader::try_new(file, None).map_err(arrow_error)?.schema()))
 }
 
 /// A source as [`Read`].
