@@ -7,7 +7,9 @@ mod budget;
 mod cancel;
 pub mod disk;
 mod error;
+mod unwind;
 
 pub use budget::{MemoryBudget, Reservation};
 pub use cancel::CancelToken;
 pub use error::{Error, ErrorClass, ErrorCode, Result};
+pub use unwind::catch_panic;

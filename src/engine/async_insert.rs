@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
-use base::{Result, bail};
+use base::{Result, bail, catch_panic};
 use parking_lot::{Condvar, Mutex};
 use storage::{Store, Table};
 use types::Block;
@@ -137,7 +137,6 @@ impl Drop for AsyncInserter {
         self.shared.queue.lock().closed = true;
         self.shared.changed.notify_all();
         if let Some(thread) = self.thread.take() {
-            // Its panics have been told to those who waited.
             drop(thread.join());
         }
     }
@@ -169,7 +168,7 @@ fn run(shared: &Shared, store: &Arc<Store>) {
         for table in tables {
             let entries: Vec<&Entry> =
                 batch.iter().filter(|e| Arc::ptr_eq(&e.table, &table)).collect();
-            let result = write(store, &table, &entries);
+            let result = catch_panic("an asynchronous insert", || write(store, &table, &entries));
             if let Err(error) = &result
                 && entries.iter().any(|entry| !entry.heard)
             {

@@ -25,3 +25,4 @@ pub use format::ByteSource;
 pub use metrics::{METRICS, MetricDeclaration, MetricKind};
 pub use request::{Credentials, ExternalTable, Head, Output, Progress, Request, Summary, pulled};
 pub use settings::{SETTINGS, SettingDeclaration, SettingKind, Settings};
+pub use storage::Problem;

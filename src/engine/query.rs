@@ -51,8 +51,7 @@ impl<'s> Query<'s> {
         parsed: sql::Parsed,
     ) -> Query<'s> {
         let mut parameters = session.parameters.clone();
-        parameters
-            .extend(request.parameters.iter().map(|(name, text)| (name.clone(), unescaped(text))));
+        parameters.extend(request.parameters.clone());
         let functions = FunctionContext {
             now_nanoseconds: i64::try_from(process.started_at.as_nanos()).unwrap_or(0),
             user: process.user.clone(),
@@ -415,32 +414,6 @@ impl Answer<'_> {
 /// A text as a string literal.
 pub(crate) fn quoted(text: impl AsRef<str>) -> String {
     sql::quote_string(text.as_ref().as_bytes())
-}
-
-/// The value of a parameter as it came, TabSeparated's escapes undone; a lone `\\N` stays, it means NULL.
-fn unescaped(text: &str) -> String {
-    if text == "\\N" || !text.contains('\\') {
-        return text.to_owned();
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        if c != '\\' {
-            out.push(c);
-            continue;
-        }
-        match chars.next() {
-            Some('n') => out.push('\n'),
-            Some('t') => out.push('\t'),
-            Some('r') => out.push('\r'),
-            Some('0') => out.push('\0'),
-            Some('b') => out.push('\u{8}'),
-            Some('f') => out.push('\u{c}'),
-            Some(other) => out.push(other),
-            None => out.push('\\'),
-        }
-    }
-    out
 }
 
 /// A setting's value as text; none for DEFAULT.

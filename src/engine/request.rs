@@ -28,7 +28,7 @@ pub struct Request {
     pub database: String,
     /// Settings of this query by name, as text.
     pub settings: Vec<(String, String)>,
-    /// Values of `{name:Type}`, as (unescaped) text.
+    /// Values of `{name:Type}`, as text with TabSeparated's escapes.
     pub parameters: BTreeMap<String, String>,
     /// The session, kept between queries; none for a query on its own.
     pub session_id: Option<String>,

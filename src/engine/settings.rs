@@ -153,6 +153,9 @@ impl Settings {
                     f.output_format_json_named_tuples_as_objects = flag;
                 }
                 "output_format_json_array_of_rows" => f.output_format_json_array_of_rows = flag,
+                "output_format_arrow_string_as_string" => {
+                    f.output_format_arrow_string_as_string = flag;
+                }
                 "output_format_write_statistics" => f.output_format_write_statistics = flag,
                 "output_format_decimal_trailing_zeros" => {
                     f.output_format_decimal_trailing_zeros = flag

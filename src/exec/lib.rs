@@ -8,6 +8,7 @@
 //! the end and offer their result as a new source.
 
 mod aggregate;
+mod array_join;
 mod context;
 mod fragment;
 mod join;

@@ -1,14 +1,13 @@
-//! LIMIT, LIMIT BY and ARRAY JOIN.
+//! LIMIT and LIMIT BY.
 
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::{BooleanArray, UInt32Array};
-use base::{Result, bail};
-use expr::{Evaluator, Expr};
+use arrow_array::BooleanArray;
+use base::Result;
+use expr::Expr;
 use parking_lot::Mutex;
-use plan::{ArrayJoin, Plan};
-use types::{Block, Column, DataType};
+use plan::Plan;
+use types::{Block, DataType};
 
 use crate::aggregate::KeyedCounter;
 use crate::context::ExecContext;
@@ -158,111 +157,4 @@ pub(crate) fn limit_by(
         out.push(block.filter(&mask)?);
     }
     Ok(Box::new(Materialized::in_order(out)))
-}
-
-/// A row for every element of some arrays.
-pub(crate) fn array_join(join: ArrayJoin, context: &Arc<ExecContext>) -> Result<Box<dyn Source>> {
-    let evaluator = evaluator(&join.arrays, context)?;
-    let types = join.arrays.iter().map(Expr::data_type).collect();
-    Ok(Box::new(Joined {
-        input: execute(*join.input, context)?,
-        evaluator,
-        types,
-        left: join.left,
-        context: context.clone(),
-    }))
-}
-
-struct Joined {
-    input: Box<dyn Source>,
-    evaluator: Arc<Evaluator>,
-    types: Vec<DataType>,
-    left: bool,
-    context: Arc<ExecContext>,
-}
-
-struct JoinedReader {
-    input: Box<dyn BlockReader>,
-    evaluator: Arc<Evaluator>,
-    types: Vec<DataType>,
-    left: bool,
-    context: Arc<ExecContext>,
-}
-
-impl Source for Joined {
-    fn reader(&self) -> Result<Box<dyn BlockReader>> {
-        Ok(Box::new(JoinedReader {
-            input: self.input.reader()?,
-            evaluator: self.evaluator.clone(),
-            types: self.types.clone(),
-            left: self.left,
-            context: self.context.clone(),
-        }))
-    }
-
-    fn lanes(&self) -> usize {
-        self.input.lanes()
-    }
-
-    fn rows(&self) -> Option<usize> {
-        None
-    }
-}
-
-impl BlockReader for JoinedReader {
-    fn next(&mut self) -> Result<Option<Block>> {
-        self.context.cancel.check()?;
-        let Some(block) = self.input.next()? else { return Ok(None) };
-        if block.rows() == 0 {
-            return Ok(Some(block));
-        }
-        let arrays = self.evaluator.evaluate(&block)?;
-        let lists = arrays.iter().map(Column::to_flat).collect::<Result<Vec<_>>>()?;
-        let mut rows: Vec<u32> = Vec::new();
-        let mut picks: Vec<Vec<Option<u32>>> = vec![Vec::new(); lists.len()];
-        for row in 0..block.rows() {
-            let mut length = None;
-            for list in &lists {
-                let own = list.as_list::<i32>().value_length(row) as usize;
-                if length.is_some_and(|l| l != own) {
-                    bail!(SizesOfArraysDontMatch, "Sizes of ARRAY-JOIN-ed arrays do not match");
-                }
-                length = Some(own);
-            }
-            let length = length.unwrap_or(0);
-            if length == 0 && self.left {
-                rows.push(row as u32);
-                picks.iter_mut().for_each(|p| p.push(None));
-            }
-            for at in 0..length {
-                rows.push(row as u32);
-                for (list, picks) in lists.iter().zip(&mut picks) {
-                    let start = list.as_list::<i32>().value_offsets()[row] as u32;
-                    picks.push(Some(start + at as u32));
-                }
-            }
-        }
-        let rows = UInt32Array::from(rows);
-        let mut columns: Vec<Column> =
-            block.columns().iter().map(|c| c.take(&rows)).collect::<Result<_>>()?;
-        for ((list, picks), data_type) in lists.iter().zip(picks).zip(&self.types) {
-            let Some(item) = data_type.list_item() else {
-                bail!(TypeMismatch, "ARRAY JOIN requires an array argument");
-            };
-            let items = Column::Flat(list.as_list::<i32>().values().clone());
-            let missing = picks.iter().any(Option::is_none);
-            let taken = if missing {
-                let default = Column::Flat(types::default_array(&item, 1)?);
-                let end = items.len() as u32;
-                let both = Column::concat(&[items, default])?;
-                let places: Vec<u32> = picks.into_iter().map(|p| p.unwrap_or(end)).collect();
-                both.take(&UInt32Array::from(places))?
-            } else {
-                let places: Vec<u32> = picks.into_iter().flatten().collect();
-                items.take(&UInt32Array::from(places))?
-            };
-            columns.push(taken);
-        }
-        Ok(Some(Block::new(columns, rows.len())))
-    }
 }

@@ -96,7 +96,7 @@ pub(crate) fn execute_for(
             let inputs = inputs.into_iter().map(|i| execute(i, context)).collect::<Result<_>>()?;
             Box::new(Chained { inputs: Arc::new(inputs) })
         }
-        Plan::ArrayJoin(join) => limit::array_join(join, context)?,
+        Plan::ArrayJoin(join) => crate::array_join::array_join(join, context)?,
     })
 }
 

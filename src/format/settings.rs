@@ -137,6 +137,7 @@ settings! {
     output_format_json_named_tuples_as_objects: bool = true,
     output_format_json_array_of_rows: bool = false,
     output_format_json_validate_utf8: bool = false,
+    output_format_arrow_string_as_string: bool = true,
     output_format_write_statistics: bool = true,
     output_format_decimal_trailing_zeros: bool = false,
 

@@ -69,6 +69,23 @@ pub fn plan_expression(expression: &Expression, environment: &dyn Environment) -
     found.into_iter().next().ok_or_else(|| base::Error::logical("an expression got lost"))
 }
 
+/// A plan with only the rows for which all conditions hold.
+pub(crate) fn filtered(
+    plan: Plan,
+    conditions: Vec<Expr>,
+    environment: &dyn Environment,
+) -> Result<Plan> {
+    let predicate = match conditions.len() {
+        0 => return Ok(plan),
+        1 => conditions.into_iter().next(),
+        _ => Some(build_call(environment, "and", conditions)?),
+    };
+    Ok(match predicate {
+        Some(predicate) => Plan::Filter { input: Box::new(plan), predicate },
+        None => plan,
+    })
+}
+
 /// What is shared by all parts of a query.
 pub(crate) struct Analyzer<'a> {
     environment: &'a dyn Environment,
@@ -77,6 +94,8 @@ pub(crate) struct Analyzer<'a> {
     /// WITH expression AS name of enclosing queries.
     expressions: Vec<Rc<HashMap<String, Expression>>>,
     depth: usize,
+    /// Expressions resolved so far, those that aliases stand for each time anew.
+    expanded: usize,
     next_parameter: u32,
 }
 
@@ -87,6 +106,7 @@ impl<'a> Analyzer<'a> {
             tables: Vec::new(),
             expressions: Vec::new(),
             depth: 0,
+            expanded: 0,
             next_parameter: 0,
         }
     }

@@ -30,7 +30,7 @@ pub trait Environment {
     /// Runs a plan to its end: for scalar subqueries and sets.
     fn collect(&self, plan: Plan) -> Result<Vec<Block>>;
 
-    /// The text of a query parameter.
+    /// The text of a query parameter, with TabSeparated's escapes.
     fn parameter(&self, name: &str) -> Option<&str>;
 
     /// A setting as text; `None` where it is not known.

@@ -4,14 +4,13 @@
 //! much is read into the text as `max_query_size` allows; the rest is an INSERT's data and
 //! stays a stream.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use axum::extract::{Request as HttpRequest, State};
 use axum::response::Response;
-use base::{Error, Reservation, Result, bail, error};
+use base::{Error, Reservation, Result, bail, catch_panic, error};
 use bytes::{Bytes, BytesMut};
 use engine::Progress;
 use tokio::runtime::Handle;
@@ -170,17 +169,10 @@ fn run(
     let result = read_text(app, &mut call, &options, reader).and_then(|(input, _held)| {
         reads.store(only_reads(&call.request.query), Ordering::Release);
         let service = &app.service;
-        catch_unwind(AssertUnwindSafe(|| service.run(call.request, input, &mut answer)))
-            .unwrap_or_else(|panic| Err(Error::logical(panic_message(&*panic))))
+        catch_panic("the query's thread", || service.run(call.request, input, &mut answer))
     });
     answer.finish(result);
     unread.drain();
-}
-
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("unknown");
-    format!("the query's thread panicked: {text}")
 }
 
 /// Reads the text of a query out of its body; what follows it is the input. The reservation

@@ -33,6 +33,13 @@ use crate::service::QueryService;
 /// How long cancelled queries may take to notice.
 const CANCEL_TIME: Duration = Duration::from_secs(2);
 
+/// Bytes of stack of a thread that plans queries: parsed trees and expressions are bounded in depth
+/// (hundreds of levels), and this is several times what walking them takes.
+const STACK: usize = 16 << 20;
+
+/// How long a client may go on sending after its last answer.
+const LINGER: Duration = Duration::from_secs(5);
+
 /// What all requests share.
 pub(crate) struct App {
     pub(crate) service: Arc<dyn QueryService>,
@@ -109,6 +116,7 @@ pub fn serve(config: Config, service: Arc<dyn QueryService>) -> Result<Running> 
         // Besides requests only `/metrics` and name lookups take blocking threads.
         .max_blocking_threads(config.max_running_requests + 8)
         .thread_name("http")
+        .thread_stack_size(STACK)
         .enable_all()
         .build()
         .map_err(|e| error!(NetworkError, "Cannot start the threads of the server: {e}"))?;
@@ -256,20 +264,35 @@ async fn connection(
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(Arc::clone(&link));
         let response = router.clone().call(request);
-        async { response.await.map_err(|never: Infallible| never) }
+        Box::pin(async { response.await.map_err(|never: Infallible| never) })
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(app.config.header_timeout);
-    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(socket), service));
+    let mut connection = builder.serve_connection(TokioIo::new(socket), service);
     let mut stopping = false;
-    loop {
+    let ended = loop {
         tokio::select! {
-            // How a connection ends concerns its client alone.
-            _ = connection.as_mut() => return,
+            ended = std::future::poll_fn(|context| connection.poll_without_shutdown(context)) => {
+                break ended;
+            }
             _ = stopped.changed(), if !stopping => {
                 stopping = true;
-                connection.as_mut().graceful_shutdown();
+                std::pin::Pin::new(&mut connection).graceful_shutdown();
             }
         }
+    };
+    // How a connection breaks concerns its client alone.
+    if ended.is_ok() && !stopping {
+        linger(connection.into_parts().io.into_inner()).await;
     }
+}
+
+/// Ends a connection after its last answer. What the client still sends is read away, for a while:
+/// closing with bytes unread would reset the connection, and the client could lose the answer.
+async fn linger(mut socket: Socket) {
+    let rest = async {
+        socket.shutdown().await?;
+        tokio::io::copy(&mut socket, &mut tokio::io::sink()).await
+    };
+    let _ = tokio::time::timeout(LINGER, rest).await;
 }

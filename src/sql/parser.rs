@@ -266,6 +266,14 @@ impl<'a> Parser<'a> {
         Ok(value)
     }
 
+    /// Parses an item of a list: the levels that it grows are not added to those of the items beside it.
+    fn apart<T>(&mut self, parse: impl FnOnce(&mut Parser<'a>) -> Result<T>) -> Result<T> {
+        let outer = std::mem::replace(&mut self.height, 0);
+        let value = parse(self)?;
+        self.height = self.height.max(outer);
+        Ok(value)
+    }
+
     /// Notes that the tree under construction has got more levels.
     fn grow(&mut self, levels: u32) -> Result<()> {
         self.height += levels;

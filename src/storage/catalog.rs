@@ -1,7 +1,8 @@
 //! The catalog: which databases, tables and parts there are, in one ACID key-value file.
 //!
 //! Every change is one redb write transaction with immediate durability, which also raises the
-//! version. Values are JSON, so that fields can be added; keys and their order:
+//! version. It is written in two phases: one sync more, but then damage after a crash cannot be
+//! taken for a torn commit and undo what was acknowledged. Values are JSON, so that fields can be added; keys and their order:
 //!
 //! ```text
 //! meta        "format" -> 1, "version" -> number of the last commit
@@ -96,6 +97,13 @@ fn failed(error: impl Into<redb::Error>) -> Error {
             CorruptedCatalog,
             "The catalog is damaged: {message}; `granary recover` can rebuild it from the parts"
         ),
+        other @ (redb::Error::TableTypeMismatch { .. }
+        | redb::Error::TypeDefinitionChanged { .. }
+        | redb::Error::TableIsMultimap(_)
+        | redb::Error::UpgradeRequired(_)) => error!(
+            CorruptedCatalog,
+            "The catalog is damaged: {other}; `granary recover` can rebuild it from the parts"
+        ),
         other => error!(CannotWriteToFileDescriptor, "The catalog cannot be used: {other}"),
     }
 }
@@ -111,13 +119,15 @@ fn from_json<T: DeserializeOwned>(what: &str, name: &str, bytes: &[u8]) -> Resul
 }
 
 impl Catalog {
-    /// Opens the catalog's file, which is created where it is missing.
+    /// Opens the catalog's file, which is created where it is missing. All of it is verified, for a
+    /// wrong list of parts would let the start remove parts that were acknowledged.
     pub(crate) fn open(path: &Path) -> Result<Catalog> {
         let database = Database::builder()
             .set_cache_size(64 << 20)
+            .set_check_integrity_on_open(true)
             .create(path)
             .map_err(|e| failed(e).within(path.display()))?;
-        Catalog::start(database)
+        Catalog::start(database).map_err(|e| e.within(path.display()))
     }
 
     /// Opens a catalog on another backend.
@@ -131,7 +141,8 @@ impl Catalog {
 
     /// Makes all tables, so that reading never meets a missing one, and checks the format.
     fn start(database: Database) -> Result<Catalog> {
-        let write = database.begin_write().map_err(failed)?;
+        let mut write = database.begin_write().map_err(failed)?;
+        write.set_two_phase_commit(true);
         {
             let mut meta = write.open_table(META).map_err(failed)?;
             let format = meta.get("format").map_err(failed)?.map(|v| v.value());
@@ -194,6 +205,7 @@ impl Catalog {
         write
             .set_durability(Durability::Immediate)
             .map_err(|e| Error::logical(format!("catalog: {e}")))?;
+        write.set_two_phase_commit(true);
         for change in changes {
             apply(&write, change)?;
         }

@@ -45,6 +45,8 @@ pub struct PartDictionary {
     has_empty: bool,
     blocks: Vec<BlockEntry>,
     file: Arc<dyn FileView>,
+    /// The file and column, for errors.
+    place: String,
     cache: Arc<DictionaryCache>,
     /// Blocks that were decoded one by one so far.
     read_singly: AtomicU64,
@@ -70,6 +72,7 @@ impl PartDictionary {
     pub(crate) fn open(
         entry: &DictionaryEntry,
         file: Arc<dyn FileView>,
+        place: String,
         cache: Arc<DictionaryCache>,
     ) -> Result<PartDictionary> {
         let bytes = entry.directory.read(file.as_ref())?;
@@ -80,6 +83,7 @@ impl PartDictionary {
             has_empty: entry.has_empty,
             blocks,
             file,
+            place,
             cache,
             read_singly: AtomicU64::new(0),
         })
@@ -104,7 +108,7 @@ impl PartDictionary {
     /// of a dictionary that were all read before finds the whole decoded, if the cache can hold it.
     ///
     /// # Errors
-    /// CHECKSUM_DOESNT_MATCH, CORRUPTED_DATA
+    /// CHECKSUM_DOESNT_MATCH, CORRUPTED_DATA with the file's name
     pub fn block_values(&self, block: usize) -> Result<ArrayRef> {
         let whole = match self.cache.get(self.id) {
             Some(values) => values,
@@ -123,8 +127,12 @@ impl PartDictionary {
     /// Reads and decodes one block, without the cache.
     ///
     /// # Errors
-    /// CHECKSUM_DOESNT_MATCH, CORRUPTED_DATA
+    /// CHECKSUM_DOESNT_MATCH, CORRUPTED_DATA with the file's name
     pub(crate) fn read_block(&self, block: usize) -> Result<ArrayRef> {
+        self.load_block(block).map_err(|e| e.within(&self.place))
+    }
+
+    fn load_block(&self, block: usize) -> Result<ArrayRef> {
         let entry = self.entry(block)?;
         let raw = Buffer::from_vec(entry.load(self.file.as_ref())?);
         let mut views = Vec::with_capacity(entry.count as usize);
@@ -150,9 +158,9 @@ impl PartDictionary {
         Ok(if found { Ok(code) } else { Err(code) })
     }
 
-    /// Checks every block.
+    /// Checks every block; errors do not name the file.
     pub(crate) fn check(&self) -> Result<()> {
-        (0..self.blocks.len()).try_for_each(|block| self.read_block(block).map(drop))
+        (0..self.blocks.len()).try_for_each(|block| self.load_block(block).map(drop))
     }
 
     fn entry(&self, block: usize) -> Result<&BlockEntry> {
@@ -256,7 +264,7 @@ impl Dictionary for PartDictionary {
     }
 
     fn values(&self) -> Result<ArrayRef> {
-        self.cache.get_or_decode(self.id, || self.decode())
+        self.cache.get_or_decode(self.id, || self.decode().map_err(|e| e.within(&self.place)))
     }
 
     fn lookup(&self, codes: &[u32]) -> Result<ArrayRef> {

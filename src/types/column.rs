@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, BooleanArray, UInt32Array, make_array};
 use arrow_buffer::{NullBuffer, ScalarBuffer};
-use base::{Error, Result};
+use base::{Error, Result, bail};
 
 use crate::physical::repeat;
 use crate::{DataType, Dictionary, Value, array_from_values, value_at};
@@ -72,7 +72,10 @@ impl Column {
         match self {
             Column::Flat(array) => Ok(array.clone()),
             Column::Constant { value, len } if *len == 1 => Ok(value.clone()),
-            Column::Constant { value, len } => repeat(value, *len),
+            Column::Constant { value, len } => {
+                bound_repeated(value, *len)?;
+                repeat(value, *len)
+            }
             Column::Dictionary(column) => column.decode(),
         }
     }
@@ -141,6 +144,7 @@ impl Column {
     pub fn take(&self, indices: &UInt32Array) -> Result<Column> {
         Ok(match self {
             Column::Flat(array) => {
+                bound_elements(array, indices.values())?;
                 Column::Flat(arrow_select::take::take(array, indices, None).map_err(arrow)?)
             }
             Column::Constant { value, .. } if indices.null_count() == 0 => {
@@ -209,6 +213,69 @@ impl Column {
     }
 }
 
+/// Elements that the arrays of one column may have together; their offsets have 32 bits.
+const MOST_ELEMENTS: usize = 1 << 28;
+
+/// Refuses copies of rows whose arrays would have too many elements together. A failing allocation
+/// would end the process.
+fn bound_elements(array: &ArrayRef, rows: &[u32]) -> Result<()> {
+    use arrow_array::cast::AsArray;
+    if let Some(fixed) = array.as_fixed_size_binary_opt().filter(|a| rows.len() > a.len()) {
+        return bound_fixed(fixed.value_length() as usize, rows.len());
+    }
+    // Copies that keep every row once are no larger than what is there.
+    let Some(list) = array.as_list_opt::<i32>().filter(|list| rows.len() > list.len()) else {
+        return Ok(());
+    };
+    let offsets = list.value_offsets();
+    let length = |row: &u32| match (offsets.get(*row as usize), offsets.get(*row as usize + 1)) {
+        (Some(start), Some(end)) => (end - start) as usize,
+        _ => 0,
+    };
+    bound(rows.iter().map(length).sum())
+}
+
+/// The same for the rows of a constant.
+fn bound_repeated(value: &ArrayRef, len: usize) -> Result<()> {
+    use arrow_array::cast::AsArray;
+    if let Some(fixed) = value.as_fixed_size_binary_opt() {
+        return bound_fixed(fixed.value_length() as usize, len);
+    }
+    match value.as_list_opt::<i32>() {
+        Some(list) => bound((list.value_length(0) as usize).saturating_mul(len)),
+        None => Ok(()),
+    }
+}
+
+/// Bytes that the fixed strings of one column of a block may have together.
+const MOST_FIXED: usize = 1 << 30;
+
+/// Refuses a column of so many rows of FixedString(`length`) that would take too much memory.
+///
+/// # Errors
+/// TOO_LARGE_STRING_SIZE
+pub fn bound_fixed(length: usize, rows: usize) -> Result<()> {
+    if length.saturating_mul(rows) > MOST_FIXED {
+        bail!(
+            TooLargeStringSize,
+            "{rows} rows of FixedString({length}) take more than {MOST_FIXED} bytes. Make \
+             max_block_size smaller"
+        );
+    }
+    Ok(())
+}
+
+fn bound(elements: usize) -> Result<()> {
+    if elements > MOST_ELEMENTS {
+        bail!(
+            TooLargeArraySize,
+            "The arrays of one block would have {elements} elements together, the most is \
+             {MOST_ELEMENTS}. Make the arrays or max_block_size smaller"
+        );
+    }
+    Ok(())
+}
+
 /// The memory of a slice rather than of the buffers that it shares.
 trait SliceMemory {
     fn get_slice_memory(&self) -> usize;
@@ -263,5 +330,30 @@ impl DictionaryColumn {
 impl From<ArrayRef> for Column {
     fn from(array: ArrayRef) -> Column {
         Column::Flat(array)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::types::UInt64Type;
+    use arrow_array::{ArrayRef, ListArray, UInt32Array};
+    use base::ErrorCode;
+
+    use super::Column;
+
+    #[test]
+    fn copies_of_long_arrays_are_bounded() {
+        let items = Some((0..100_000).map(Some));
+        let list: ArrayRef = Arc::new(ListArray::from_iter_primitive::<UInt64Type, _, _>([items]));
+        let rows = UInt32Array::from(vec![0; 100_000]);
+        let taken = Column::Flat(list.clone()).take(&rows).map_err(|e| e.code());
+        assert_eq!(taken.err(), Some(ErrorCode::TooLargeArraySize));
+        let constant = Column::Constant { value: list.clone(), len: 100_000 };
+        let flat = constant.to_flat().map_err(|e| e.code());
+        assert_eq!(flat.err(), Some(ErrorCode::TooLargeArraySize));
+        let few = Column::Flat(list).take(&UInt32Array::from(vec![0; 10]));
+        assert_eq!(few.map(|c| c.len()).ok(), Some(10));
     }
 }

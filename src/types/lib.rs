@@ -33,7 +33,7 @@ pub mod time;
 mod value;
 
 pub use block::{Block, Field, Schema};
-pub use column::{Column, DictionaryColumn};
+pub use column::{Column, DictionaryColumn, bound_fixed};
 pub use data_type::{DataType, EnumValues, IntervalKind, TupleField};
 pub use dictionary::{Dictionary, MemoryDictionary};
 pub use nesting::{NESTING_LIMIT, nested};

@@ -114,6 +114,7 @@ settings! {
     output_format_json_escape_forward_slashes: Bool = "1", "Whether JSON has slashes escaped.";
     output_format_json_named_tuples_as_objects: Bool = "1", "Whether JSON has named tuples as objects.";
     output_format_json_array_of_rows: Bool = "0", "Whether JSONEachRow is one array.";
+    output_format_arrow_string_as_string: Bool = "1", "Whether Arrow has strings as text rather than as bytes.";
     output_format_write_statistics: Bool = "1", "Whether JSON tells of rows read and time.";
     output_format_decimal_trailing_zeros: Bool = "0", "Whether decimals are written with all digits of their scale.";
     output_format_pretty_max_rows: UInt64 = "1000", "Rows that Pretty formats show.";

@@ -71,8 +71,13 @@ pub(crate) fn make(
     };
     let is_parquet = declaration.base_name == "Parquet";
     let as_text = arrow_schema(&ArrowType::Utf8);
-    let arrow =
-        Arc::new(if is_parquet { arrow_schema(&ArrowType::BinaryView) } else { as_text.clone() });
+    let arrow = Arc::new(if is_parquet {
+        arrow_schema(&ArrowType::BinaryView)
+    } else if settings.output_format_arrow_string_as_string {
+        as_text.clone()
+    } else {
+        arrow_schema(&ArrowType::Binary)
+    });
     let inner = match declaration.base_name {
         "Parquet" => {
             // Bytes are written as they are into columns that are marked as text.

@@ -51,7 +51,7 @@ fn concat(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
         let parts: Vec<Strings<'_>> = texts.iter().map(Strings::new).collect::<Result<_>>()?;
         let mut out = BytesBuilder::new(rows);
         for row in 0..rows {
-            out.append_with(|out| parts.iter().for_each(|p| out.extend_from_slice(p.get(row))));
+            out.append_with(|out| parts.iter().for_each(|p| BytesBuilder::put(out, p.get(row))));
         }
         out.column()
     }))
@@ -77,9 +77,9 @@ fn with_separator(context: &FunctionContext, arguments: &[Argument]) -> Result<B
             out.append_with(|out| {
                 for (at, part) in parts[1..].iter().enumerate() {
                     if at > 0 {
-                        out.extend_from_slice(parts[0].get(row));
+                        BytesBuilder::put(out, parts[0].get(row));
                     }
-                    out.extend_from_slice(part.get(row));
+                    BytesBuilder::put(out, part.get(row));
                 }
             });
         }
@@ -117,8 +117,8 @@ fn format(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
             out.append_with(|out| {
                 for piece in &pieces {
                     match piece {
-                        Piece::Text(text) => out.extend_from_slice(text),
-                        Piece::Argument(at) => out.extend_from_slice(parts[*at].get(row)),
+                        Piece::Text(text) => BytesBuilder::put(out, text),
+                        Piece::Argument(at) => BytesBuilder::put(out, parts[*at].get(row)),
                     }
                 }
             });
@@ -199,9 +199,9 @@ fn array_string_concat(context: &FunctionContext, arguments: &[Argument]) -> Res
                         continue;
                     }
                     if !std::mem::take(&mut first) {
-                        out.extend_from_slice(&separator);
+                        BytesBuilder::put(out, &separator);
                     }
-                    out.extend_from_slice(items.get(at));
+                    BytesBuilder::put(out, items.get(at));
                 }
             });
         }

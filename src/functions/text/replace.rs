@@ -62,14 +62,14 @@ fn replace(function: &str, arguments: &[Argument], once: bool) -> Result<Bound> 
             };
             out.append_with(|out| {
                 while let Some(at) = find(text) {
-                    out.extend_from_slice(&text[..at]);
-                    out.extend_from_slice(new);
+                    BytesBuilder::put(out, &text[..at]);
+                    BytesBuilder::put(out, new);
                     text = &text[at + needle.len()..];
                     if once {
                         break;
                     }
                 }
-                out.extend_from_slice(text);
+                BytesBuilder::put(out, text);
             });
         }
         out.column()
@@ -188,7 +188,7 @@ fn rewrite(
     while !pattern.source().is_empty() {
         let Some(spans) = matcher.find(text, from) else { break };
         let Some((start, end)) = spans[0] else { break };
-        out.extend_from_slice(&text[from..start]);
+        BytesBuilder::put(out, &text[from..start]);
         append(pieces, spans, text, out);
         from = end;
         if once {
@@ -204,19 +204,19 @@ fn rewrite(
                 break;
             }
             from = end + 1 + length;
-            out.extend_from_slice(&text[end..from]);
+            BytesBuilder::put(out, &text[end..from]);
         }
     }
-    out.extend_from_slice(&text[from..]);
+    BytesBuilder::put(out, &text[from..]);
 }
 
 fn append(pieces: &[Piece], spans: &[Span], text: &[u8], out: &mut Vec<u8>) {
     for piece in pieces {
         match piece {
-            Piece::Text(literal) => out.extend_from_slice(literal),
+            Piece::Text(literal) => BytesBuilder::put(out, literal),
             Piece::Group(group) => {
                 if let Some(Some((from, to))) = spans.get(*group) {
-                    out.extend_from_slice(&text[*from..*to]);
+                    BytesBuilder::put(out, &text[*from..*to]);
                 }
             }
         }

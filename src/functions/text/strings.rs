@@ -25,7 +25,7 @@ const INLINE: usize = 12;
 /// A buffer of values is closed at this size, so that offsets fit 32 bits.
 const BUFFER_BYTES: usize = 64 << 20;
 
-/// The longest value that a function makes, in bytes.
+/// The longest value that a function makes, and the most of all values of a block, in bytes.
 pub(crate) const LONGEST: usize = 1 << 30;
 
 /// A column of strings.
@@ -144,6 +144,8 @@ pub(crate) struct BytesBuilder {
     views: Vec<u128>,
     full: Vec<Buffer>,
     data: Vec<u8>,
+    /// Bytes of the values that are not in their views.
+    total: usize,
     too_long: bool,
 }
 
@@ -154,6 +156,7 @@ impl BytesBuilder {
             views: Vec::with_capacity(rows),
             full: Vec::new(),
             data: Vec::new(),
+            total: 0,
             too_long: false,
         }
     }
@@ -172,6 +175,11 @@ impl BytesBuilder {
     /// change those before).
     #[inline]
     pub(crate) fn append_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        // The error comes at the end; until then nothing more is made.
+        if self.too_long {
+            self.views.push(0);
+            return;
+        }
         let start = self.data.len();
         write(&mut self.data);
         self.close(start);
@@ -196,7 +204,8 @@ impl BytesBuilder {
             self.data.truncate(start);
             return;
         }
-        if value.len() > LONGEST {
+        self.total += value.len();
+        if self.total > LONGEST {
             self.too_long = true;
             self.data.truncate(start);
             self.views.push(0);
@@ -205,6 +214,15 @@ impl BytesBuilder {
         self.views.push(make_view(value, self.full.len() as u32, start as u32));
         if self.data.len() > BUFFER_BYTES {
             self.full.push(Buffer::from_vec(std::mem::take(&mut self.data)));
+        }
+    }
+
+    /// Adds bytes to a value that is being written, unless it is too long already: for loops whose
+    /// result may be many times what they read.
+    #[inline]
+    pub(crate) fn put(out: &mut Vec<u8>, bytes: &[u8]) {
+        if out.len() <= BUFFER_BYTES + LONGEST {
+            out.extend_from_slice(bytes);
         }
     }
 
@@ -219,7 +237,10 @@ impl BytesBuilder {
     /// TOO_LARGE_STRING_SIZE
     pub(crate) fn finish(mut self) -> Result<ArrayRef> {
         if self.too_long {
-            bail!(TooLargeStringSize, "A function made a string of more than {LONGEST} bytes");
+            bail!(
+                TooLargeStringSize,
+                "A function made more than {LONGEST} bytes of text for one block"
+            );
         }
         if !self.data.is_empty() {
             self.full.push(Buffer::from_vec(self.data));

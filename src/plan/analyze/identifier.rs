@@ -7,6 +7,9 @@ use types::{DataType, Value};
 
 use super::resolve::Resolver;
 
+/// Parts of a name that are looked up together: more than columns and their tables have.
+const MOST_PARTS: usize = 64;
+
 impl Resolver<'_, '_> {
     /// What a name means: a lambda's parameter, an alias, a column, a field of one of these.
     pub(crate) fn identifier(&mut self, name: &Name) -> Result<Expr> {
@@ -48,7 +51,7 @@ impl Resolver<'_, '_> {
     /// The longest prefix of the parts that names a column, and fields of it.
     fn column(&mut self, parts: &[String]) -> Result<Option<Expr>> {
         // A nested column may have dots in its own name.
-        for used in (1..=parts.len()).rev() {
+        for used in (1..=parts.len().min(MOST_PARTS)).rev() {
             for qualifiers in 0..used.min(3) {
                 let column = parts[qualifiers..used].join(".");
                 let found = self.scope.find(&parts[..qualifiers], &column);
@@ -93,14 +96,19 @@ impl Resolver<'_, '_> {
             )
         })?;
         if data_type == "Identifier" {
-            let parts = text.split('.').map(str::to_owned).collect();
+            let parts = unescaped(text).split('.').map(str::to_owned).collect();
             return self.identifier(&Name(parts));
         }
         let wanted = DataType::parse(data_type)?;
         if text == "\\N" && wanted.is_nullable() {
             return Ok(Expr::literal(Value::Null, wanted));
         }
-        let text = Expr::literal(Value::from(text), DataType::String);
+        // Texts within composite values have escapes of their own, as in a field of TabSeparated.
+        let text = match wanted.inner() {
+            DataType::Array(_) | DataType::Map(_) | DataType::Tuple(_) => text.to_owned(),
+            _ => unescaped(text),
+        };
+        let text = Expr::literal(Value::from(text.as_str()), DataType::String);
         let name_of_type = Expr::literal(Value::from(data_type), DataType::String);
         self.call("CAST", vec![text, name_of_type]).map_err(|e| {
             base::Error::new(
@@ -112,4 +120,30 @@ impl Resolver<'_, '_> {
             )
         })
     }
+}
+
+/// The value of a parameter as it came, TabSeparated's escapes undone; a lone `\\N` stays, it means NULL.
+fn unescaped(text: &str) -> String {
+    if text == "\\N" || !text.contains('\\') {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            out.push(c);
+            continue;
+        }
+        match chars.next() {
+            Some('n') => out.push('\n'),
+            Some('t') => out.push('\t'),
+            Some('r') => out.push('\r'),
+            Some('0') => out.push('\0'),
+            Some('b') => out.push('\u{8}'),
+            Some('f') => out.push('\u{c}'),
+            Some(other) => out.push(other),
+            None => out.push('\\'),
+        }
+    }
+    out
 }

@@ -16,6 +16,12 @@ use crate::{AggregateCall, Environment};
 /// Expressions nested deeper than this are refused.
 const DEPTH_LIMIT: usize = 1_000;
 
+/// Expressions of a query, aliases expanded; the default of ClickHouse's max_expanded_ast_elements.
+const MOST_EXPANDED: usize = 500_000;
+
+/// Bytes of a call's value up to which it becomes a literal.
+const MOST_FOLDED: usize = 1 << 20;
+
 /// Resolves the expressions of one SELECT.
 pub(crate) struct Resolver<'r, 'a> {
     pub(crate) analyzer: &'r mut Analyzer<'a>,
@@ -91,9 +97,25 @@ impl<'a> Resolver<'_, 'a> {
         if self.depth > DEPTH_LIMIT {
             bail!(TooDeepAst, "Expression is nested deeper than {DEPTH_LIMIT} levels");
         }
+        if !matches!(expression, Expression::Literal(_)) {
+            self.count_expanded(1)?;
+        }
         let resolved = self.resolve_inner(expression);
         self.depth -= 1;
         resolved
+    }
+
+    /// Aliases that name aliases twice double a tree with each of them, so its size is bounded.
+    fn count_expanded(&mut self, nodes: usize) -> Result<()> {
+        self.analyzer.expanded += nodes;
+        if self.analyzer.expanded > MOST_EXPANDED {
+            bail!(
+                TooBigAst,
+                "The query has more than {MOST_EXPANDED} expressions, aliases expanded. Compute what is \
+                 used often in a subquery"
+            );
+        }
+        Ok(())
     }
 
     fn resolve_inner(&mut self, expression: &Expression) -> Result<Expr> {
@@ -266,9 +288,12 @@ impl<'a> Resolver<'_, 'a> {
 
     fn alias(&mut self, inner: &Expression, name: &str) -> Result<Expr> {
         if self.lambda_parameters.is_empty()
-            && let Some(known) = self.resolved.get(name)
+            && let Some(known) = self.resolved.get(name).cloned()
         {
-            return Ok(known.clone());
+            let mut nodes = 0;
+            known.visit(&mut |_| nodes += 1);
+            self.count_expanded(nodes)?;
+            return Ok(known);
         }
         if self.expanding.iter().any(|n| n == name) {
             return self.resolve(inner);
@@ -336,7 +361,25 @@ pub(crate) fn build_call(
     if !constant || !fixed {
         return Ok(call);
     }
-    fold(environment, call, &bound.return_type)
+    let column = computed(environment, &call)?;
+    // A literal keeps every element as a value of its own, many times the size of the column.
+    if column.memory() > MOST_FOLDED {
+        return Ok(call);
+    }
+    Ok(Expr::literal(column.value(&bound.return_type, 0)?, bound.return_type))
+}
+
+/// The column of one row that an expression without columns gives.
+fn computed(environment: &dyn Environment, call: &Expr) -> Result<Column> {
+    let evaluator = expr::Evaluator::new(
+        std::slice::from_ref(call),
+        environment.registry(),
+        environment.context(),
+    )?;
+    match evaluator.evaluate(&Block::new(Vec::new(), 1))?.pop() {
+        Some(column) => Ok(column),
+        None => bail!(LogicalError, "an expression without a value"),
+    }
 }
 
 /// Computes an expression without columns.
@@ -345,15 +388,6 @@ pub(crate) fn fold(
     call: Expr,
     data_type: &DataType,
 ) -> Result<Expr> {
-    let evaluator = expr::Evaluator::new(
-        std::slice::from_ref(&call),
-        environment.registry(),
-        environment.context(),
-    )?;
-    let block = Block::new(Vec::new(), 1);
-    let column: Column = match evaluator.evaluate(&block)?.pop() {
-        Some(column) => column,
-        None => bail!(LogicalError, "an expression without a value"),
-    };
+    let column = computed(environment, &call)?;
     Ok(Expr::literal(column.value(data_type, 0)?, data_type.clone()))
 }

@@ -67,10 +67,10 @@ impl Analyzer<'_> {
             let column = scope.columns.iter().find(|c| c.index == Some(index));
             column.map_or_else(|| format!("#{index}"), |c| c.name.clone())
         };
-        for predicate in &resolved.filter {
-            plan = Plan::Filter { input: Box::new(plan), predicate: predicate.clone() };
-        }
         let mut resolved = resolved;
+        // One node for all conditions: there may be thousands, and plans are walked by recursion.
+        let conditions = std::mem::take(&mut resolved.filter);
+        plan = super::filtered(plan, conditions, self.environment)?;
         if resolved.grouped {
             plan = aggregate(plan, &mut resolved, &column_name)?;
         }

@@ -3,7 +3,7 @@
 use base::Result;
 use expr::Expr;
 
-use crate::analyze::{build_call, conjuncts};
+use crate::analyze::{conjuncts, filtered};
 use crate::{Environment, Join, JoinKind, JoinStrictness, Plan};
 
 /// The pass.
@@ -116,18 +116,6 @@ fn equal_keys(join: &mut Join, conditions: Vec<Expr>, width: usize) -> Vec<Expr>
         }
     }
     stay
-}
-
-fn filtered(plan: Plan, conditions: Vec<Expr>, environment: &dyn Environment) -> Result<Plan> {
-    let predicate = match conditions.len() {
-        0 => return Ok(plan),
-        1 => conditions.into_iter().next(),
-        _ => Some(build_call(environment, "and", conditions)?),
-    };
-    Ok(match predicate {
-        Some(predicate) => Plan::Filter { input: Box::new(plan), predicate },
-        None => plan,
-    })
 }
 
 /// A condition may move below a projection when what it reads is not computed anew for every row.

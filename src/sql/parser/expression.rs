@@ -71,13 +71,15 @@ impl Parser<'_> {
 
     /// An expression, with `AS alias` if that follows.
     pub(super) fn aliased_expression(&mut self) -> Result<Expression> {
-        let expression = self.expression()?;
-        if self.eat("AS") {
-            let alias = self.identifier()?;
-            self.grow(1)?;
-            return Ok(Expression::Alias(Box::new(expression), alias));
-        }
-        Ok(expression)
+        self.apart(|parser| {
+            let expression = parser.expression()?;
+            if parser.eat("AS") {
+                let alias = parser.identifier()?;
+                parser.grow(1)?;
+                return Ok(Expression::Alias(Box::new(expression), alias));
+            }
+            Ok(expression)
+        })
     }
 
     /// An expression of operators that bind at least as tightly as `minimum`.

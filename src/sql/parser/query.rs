@@ -213,16 +213,18 @@ impl Parser<'_> {
 
     fn select_item(&mut self) -> Result<SelectItem> {
         let first = self.at;
-        let expression = self.expression()?;
-        let text = self.spaced_between(first, self.at);
-        let expression = match self.alias()? {
-            Some(alias) => {
-                self.grow(1)?;
-                Expression::Alias(Box::new(expression), alias)
-            }
-            None => expression,
-        };
-        Ok(SelectItem { expression, text })
+        self.apart(|parser| {
+            let expression = parser.expression()?;
+            let text = parser.spaced_between(first, parser.at);
+            let expression = match parser.alias()? {
+                Some(alias) => {
+                    parser.grow(1)?;
+                    Expression::Alias(Box::new(expression), alias)
+                }
+                None => expression,
+            };
+            Ok(SelectItem { expression, text })
+        })
     }
 
     /// An alias, with or without AS.

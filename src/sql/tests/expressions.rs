@@ -112,6 +112,13 @@ fn long_chains_stay_shallow() {
 }
 
 #[test]
+fn aliases_side_by_side_are_not_deep() {
+    let items: Vec<String> = (0..2_000).map(|n| format!("a + {n} AS c{n}")).collect();
+    super::round_trip(&format!("SELECT {} FROM t", items.join(", ")));
+    super::round_trip(&format!("SELECT f({})", items.join(", ")));
+}
+
+#[test]
 fn long_lists_take_linear_time() {
     let list = (0..200_000).map(|number| number.to_string()).collect::<Vec<_>>().join(", ");
     let expression = crate::parse_expression(&format!("a IN ({list})")).unwrap();

@@ -111,16 +111,10 @@ impl ValueTable {
             NULL
         } else {
             self.uncompressed += (value.value(0).len() + 8) as u64 * rows as u64;
-            self.id_of(value.value(0))?
+            // Without distinct values nothing can be looked up; equal values may share an id still.
+            if self.distinct { self.id_of(value.value(0))? } else { self.push(value.value(0))? }
         };
-        if self.distinct || id == NULL {
-            self.ids.resize(self.ids.len() + rows, id);
-        } else {
-            for _ in 0..rows {
-                let id = self.push(value.value(0))?;
-                self.ids.push(id);
-            }
-        }
+        self.ids.resize(self.ids.len() + rows, id);
         Ok(())
     }
 

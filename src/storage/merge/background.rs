@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use base::{Error, Result};
+use base::{Error, Result, catch_panic};
 use parking_lot::{Condvar, Mutex};
 
 use super::select::choose;
@@ -294,10 +294,11 @@ fn work(store: &Weak<Store>, state: &Arc<MergeState>, pool: &rayon::ThreadPool) 
             continue;
         };
         let shown = state.show(&table, &merge);
-        let result = merge.run(pool).and_then(|part| match store.upgrade() {
-            Some(store) => store.commit_merge(&table, &merge.parts, part),
-            None => Ok(()),
-        });
+        let result =
+            catch_panic("a merge", || merge.run(pool)).and_then(|part| match store.upgrade() {
+                Some(store) => store.commit_merge(&table, &merge.parts, part),
+                None => Ok(()),
+            });
         let partition = merge.parts.first().map_or("", |p| p.record().partition.as_str());
         let key = (table.uuid().to_owned(), partition.to_owned());
         match result {

@@ -90,8 +90,9 @@ impl ColumnChunk {
         if let Some(dictionary) = self.dictionary.get() {
             return Ok(Some(dictionary.clone()));
         }
-        let opened = PartDictionary::open(entry, self.file.clone(), self.context.cache.clone())
-            .map_err(|e| self.blame(e))?;
+        let place = format!("File {}, column {}", self.place, self.entry.id);
+        let (file, cache) = (self.file.clone(), self.context.cache.clone());
+        let opened = PartDictionary::open(entry, file, place, cache).map_err(|e| self.blame(e))?;
         Ok(Some(self.dictionary.get_or_init(|| Arc::new(opened)).clone()))
     }
 

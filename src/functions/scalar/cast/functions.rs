@@ -185,6 +185,7 @@ fn reread(array: &ArrayRef, from: &DataType, to: &DataType) -> Result<ArrayRef> 
             Ok(Arc::new(out.finish()))
         }
         DataType::FixedString(width) => {
+            types::bound_fixed(*width, rows)?;
             for row in 0..rows {
                 let start = bytes.len();
                 append(array, from, row, &mut bytes)?;

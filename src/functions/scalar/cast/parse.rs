@@ -114,6 +114,7 @@ pub(super) fn to_fixed_string(from: DataType, length: usize, mode: Mode) -> Arra
     Arc::new(move |array| {
         let width = i32::try_from(length)
             .map_err(|_| error!(BadArguments, "FixedString({length}) is too long"))?;
+        types::bound_fixed(length, array.len())?;
         let mut out = FixedSizeBinaryBuilder::with_capacity(array.len(), width);
         let mut padded = vec![0_u8; length];
         for row in 0..array.len() {

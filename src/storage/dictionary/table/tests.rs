@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BinaryViewArray};
 use types::Column;
 
@@ -50,4 +51,22 @@ fn values_come_back_and_sort() {
     check(&many(100_000, 90_000, "mostly distinct, so that the table gives up "));
     let zeros: Vec<Option<Vec<u8>>> = (0..100).map(|n| Some(vec![0; n % 40])).collect();
     check(&zeros);
+}
+
+#[test]
+fn constants_are_added_after_giving_up() {
+    let mut table = ValueTable::new();
+    let many = (0..50_000).map(|n| format!("value {n}"));
+    let many: ArrayRef = Arc::new(BinaryViewArray::from_iter_values(many));
+    table.add(&Column::Flat(many)).unwrap();
+    for value in ["again", ""] {
+        let value: ArrayRef = Arc::new(BinaryViewArray::from_iter_values([value]));
+        table.add(&Column::Constant { value, len: 3 }).unwrap();
+    }
+    let parts = table.finish().unwrap();
+    assert!(!parts.distinct);
+    let rows = values_of(&parts.values, &parts.ids[49_999..]).unwrap();
+    let rows: Vec<&[u8]> = rows.as_binary_view().iter().flatten().collect();
+    let expected = ["value 49999", "again", "again", "again", "", "", ""];
+    assert_eq!(rows, expected.map(str::as_bytes));
 }
