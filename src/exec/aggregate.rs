@@ -47,6 +47,9 @@ pub(crate) use distinct::{KeyedCounter, distinct};
 /// Rows of a lane by which it is decided whether to partition.
 const DECIDING_ROWS: usize = 65_536;
 
+/// Bytes that constants of one batch take when they are repeated for every row.
+const MOST_REPEATED: usize = 32 << 20;
+
 /// Blocks of a lane after which no more is learned of how many will come.
 const GUIDED_BLOCKS: usize = 8;
 
@@ -99,6 +102,31 @@ pub(crate) struct Batch {
     pub(crate) keys: Packed,
     pub(crate) arguments: Vec<Column>,
     pub(crate) rows: usize,
+}
+
+impl Batch {
+    /// The rows in pieces in which constants that are repeated by a state take bounded memory, as that
+    /// is looked at after each.
+    fn pieces(self) -> Vec<Batch> {
+        let repeated = |column: &Column| match column {
+            Column::Constant { value, len } => value.get_array_memory_size().saturating_mul(*len),
+            _ => 0,
+        };
+        let bytes = self.arguments.iter().map(repeated).fold(0, usize::saturating_add);
+        if bytes <= MOST_REPEATED || self.rows < 2 {
+            return vec![self];
+        }
+        let rows = (self.rows / bytes.div_ceil(MOST_REPEATED)).max(1);
+        let piece = |first: usize| {
+            let rows = rows.min(self.rows - first);
+            Batch {
+                keys: self.keys.slice(first, rows),
+                arguments: self.arguments.iter().map(|a| a.slice(first, rows)).collect(),
+                rows,
+            }
+        };
+        (0..self.rows).step_by(rows).map(piece).collect()
+    }
 }
 
 struct Lane {
@@ -249,7 +277,14 @@ impl Shared {
             self.evaluator.expect_rows(self.source.expected_rows());
             lane.blocks += 1;
         }
-        let batch = self.batch(lane, block)?;
+        for batch in self.batch(lane, block)?.pieces() {
+            self.take(lane, batch)?;
+        }
+        Ok(Step::Again)
+    }
+
+    /// Takes some rows in.
+    fn take(&self, lane: &mut Lane, batch: Batch) -> Result<()> {
         if let Some(partitioned) = &mut lane.partitioned {
             partitioned.add(batch)?;
             let bytes = partitioned.memory();
@@ -265,7 +300,7 @@ impl Shared {
         } else {
             self.add(lane, &batch)?;
         }
-        Ok(Step::Again)
+        Ok(())
     }
 
     fn add(&self, lane: &mut Lane, batch: &Batch) -> Result<()> {

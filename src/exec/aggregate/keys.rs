@@ -191,6 +191,17 @@ pub(crate) enum Packed {
 }
 
 impl Packed {
+    /// The keys of some rows; none where there are no keys.
+    pub(crate) fn slice(&self, first: usize, rows: usize) -> Packed {
+        fn part<K: Copy>(keys: &[K], first: usize, rows: usize) -> Vec<K> {
+            keys.get(first..first + rows).map(<[K]>::to_vec).unwrap_or_default()
+        }
+        match self {
+            Packed::Narrow(keys) => Packed::Narrow(part(keys, first, rows)),
+            Packed::Wide(keys) => Packed::Wide(part(keys, first, rows)),
+        }
+    }
+
     /// Drops keys that equal the one before; how many rows each of those that are left stands for.
     pub(crate) fn collapse(&mut self) -> Vec<u32> {
         fn runs<K: Copy + PartialEq>(keys: &mut Vec<K>) -> Vec<u32> {
