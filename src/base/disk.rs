@@ -27,6 +27,13 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// Creates a file that must not exist yet; its parent folder must.
     fn create(&self, path: &str) -> Result<Box<dyn FileWriter>>;
 
+    /// Writes a whole file that must not exist yet; neither its bytes nor its name are durable before
+    /// `sync`.
+    fn write_unsynced(&self, path: &str, bytes: &[u8]) -> Result<()>;
+
+    /// Makes a file's bytes and its name in its folder durable.
+    fn sync(&self, path: &str) -> Result<()>;
+
     /// Creates a folder and those above it that are missing.
     fn create_folder(&self, path: &str) -> Result<()>;
 

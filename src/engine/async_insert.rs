@@ -4,12 +4,14 @@
 //! 2. One thread takes all that is in the queue, writes one part a table and commits once.
 //! 3. Only then those who wait are told; an insert that failed tells all of its batch.
 //!
-//! While a batch is being written the next one gathers, so that no timer is needed: the more clients
-//! there are, the larger the batches.
+//! While a batch is being written the next one gathers: the more clients there are, the larger the
+//! batches. After a batch its clients are given a moment to come back, a part of the time that the batch took
+//! and only until as many wait as did before, for two batches that take turns would each wait for both.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use base::{Result, bail, catch_panic};
 use parking_lot::{Condvar, Mutex};
@@ -18,6 +20,10 @@ use types::Block;
 
 /// Bytes that may wait; beyond, inserts wait for room.
 const MOST_BYTES: usize = 256 << 20;
+
+/// The next batch gathers for this part of the time that the last one took, but no longer than the limit.
+const GATHERING_PART: u32 = 4;
+const LONGEST_GATHERING: Duration = Duration::from_millis(5);
 
 /// The queue and the thread that empties it.
 pub(crate) struct AsyncInserter {
@@ -40,6 +46,18 @@ struct Queue {
     taken_in: u64,
     done: u64,
     closed: bool,
+    /// So many inserts are expected in the next batch, until then.
+    expected: usize,
+    gather_until: Option<Instant>,
+}
+
+impl Queue {
+    /// Whether the next batch is to be written now.
+    fn is_gathered(&self) -> bool {
+        let time_is_up = self.gather_until.is_none_or(|until| Instant::now() >= until);
+        !self.waiting.is_empty()
+            && (time_is_up || self.closed || self.waiting.len() >= self.expected)
+    }
 }
 
 /// What the queue holds and has done.
@@ -147,16 +165,22 @@ fn run(shared: &Shared, store: &Arc<Store>) {
         let batch = {
             let mut queue = shared.queue.lock();
             loop {
-                if !queue.waiting.is_empty() {
+                if queue.is_gathered() {
                     (queue.bytes, queue.rows) = (0, 0);
                     break std::mem::take(&mut queue.waiting);
                 }
                 if queue.closed {
                     return;
                 }
-                shared.changed.wait(&mut queue);
+                match queue.gather_until.filter(|_| !queue.waiting.is_empty()) {
+                    Some(until) => {
+                        shared.changed.wait_until(&mut queue, until);
+                    }
+                    None => shared.changed.wait(&mut queue),
+                }
             }
         };
+        let started = Instant::now();
         shared.changed.notify_all();
         let mut tables: Vec<Arc<Table>> = Vec::new();
         for entry in &batch {
@@ -182,7 +206,13 @@ fn run(shared: &Shared, store: &Arc<Store>) {
             }
         }
         shared.flushes.fetch_add(1, Ordering::Relaxed);
-        shared.queue.lock().done += batch.len() as u64;
+        {
+            let mut queue = shared.queue.lock();
+            queue.done += batch.len() as u64;
+            queue.expected = batch.len() + queue.waiting.len();
+            let gathering = (started.elapsed() / GATHERING_PART).min(LONGEST_GATHERING);
+            queue.gather_until = Some(Instant::now() + gathering);
+        }
         shared.changed.notify_all();
     }
 }

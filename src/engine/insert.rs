@@ -96,7 +96,7 @@ impl Query<'_> {
     ) -> Result<()> {
         let definition = table.definition();
         let schema = schema_of(&definition, wanted)?;
-        let mut settings = self.settings.format_settings()?;
+        let mut settings = self.format_settings()?;
         self.evaluate_values(&mut settings);
         let threads = if self.settings.flag("input_format_parallel_parsing") {
             self.engine.scheduler.threads()

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use base::{CancelToken, MemoryBudget, Result, bail};
 use exec::{Counters, ExecContext, ExecSettings, Spill};
 use expr::{FunctionContext, Registry};
-use format::{BlockWriter, Statistics};
+use format::{BlockWriter, FormatSettings, Statistics};
 use plan::{Environment, Plan, Relation, optimize, plan_query};
 use sql::ast::{Expression, InsertSource, SettingValue, Statement, TableName};
 use types::{Block, Field, Schema};
@@ -236,6 +236,12 @@ impl<'s> Query<'s> {
         })
     }
 
+    /// What formats look at; long inputs are spooled where temporary files lie.
+    pub(crate) fn format_settings(&self) -> Result<FormatSettings> {
+        let spool_directory = self.engine.temporary_folder();
+        Ok(FormatSettings { spool_directory, ..self.settings.format_settings()? })
+    }
+
     /// Bytes beyond which operators go to the temporary file.
     fn spill_at(&self, setting: &str) -> usize {
         self.settings.size(setting, self.budget.limit() / 2)
@@ -270,7 +276,7 @@ impl<'s> Query<'s> {
         let Some(declared) = format::find(&format) else {
             bail!(UnknownFormat, "Unknown format {format}")
         };
-        let settings = self.settings.format_settings()?;
+        let settings = self.format_settings()?;
         let schema = plan.schema();
         let writer = format::writer(&format, &schema, &settings)?;
         let head = Head {

@@ -217,7 +217,7 @@ impl Query<'_> {
         };
         let format = if external.format.is_empty() { "TabSeparated" } else { &external.format };
         let source = Box::new(format::BytesSource::new(vec![external.content.clone()]));
-        let settings = self.settings.format_settings()?;
+        let settings = self.format_settings()?;
         let mut reader = format::reader(format, source, &schema, &settings, 1)?;
         let mut blocks: Vec<Block> = Vec::new();
         while let Some(block) = reader.next()? {

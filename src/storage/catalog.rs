@@ -10,6 +10,7 @@
 //! tables      uuid -> TableDefinition
 //! states      uuid -> TableState
 //! parts       (uuid of the table, part id) -> PartRecord
+//! redo        (uuid of the table, part id) -> the bytes of a small part's file until it is synced
 //! tokens      (uuid of the table, number) -> deduplication token
 //! token_index (uuid of the table, token) -> number
 //! extras      name -> bytes of the rooms above
@@ -39,6 +40,7 @@ const DATABASES: RedbTable<&str, &[u8]> = RedbTable::new("databases");
 const TABLES: RedbTable<&str, &[u8]> = RedbTable::new("tables");
 const STATES: RedbTable<&str, &[u8]> = RedbTable::new("states");
 const PARTS: RedbTable<(&str, &str), &[u8]> = RedbTable::new("parts");
+const REDO: RedbTable<(&str, &str), &[u8]> = RedbTable::new("redo");
 const TOKENS: RedbTable<(&str, u64), &str> = RedbTable::new("tokens");
 const TOKEN_INDEX: RedbTable<(&str, &str), u64> = RedbTable::new("token_index");
 const EXTRAS: RedbTable<&str, &[u8]> = RedbTable::new("extras");
@@ -62,6 +64,17 @@ pub(crate) enum Change {
     PutState(String, TableState),
     PutPart(Arc<PartRecord>),
     RemovePart {
+        table: String,
+        id: String,
+    },
+    /// Keeps the bytes of a small part's file.
+    PutRedo {
+        table: String,
+        id: String,
+        bytes: Vec<u8>,
+    },
+    /// The file is synced or gone.
+    RemoveRedo {
         table: String,
         id: String,
     },
@@ -160,6 +173,7 @@ impl Catalog {
             write.open_table(TABLES).map_err(failed)?;
             write.open_table(STATES).map_err(failed)?;
             write.open_table(PARTS).map_err(failed)?;
+            write.open_table(REDO).map_err(failed)?;
             write.open_table(TOKENS).map_err(failed)?;
             write.open_table(TOKEN_INDEX).map_err(failed)?;
             write.open_table(EXTRAS).map_err(failed)?;
@@ -214,6 +228,25 @@ impl Catalog {
             meta.insert("version", version).map_err(failed)?;
         }
         write.commit().map_err(failed)
+    }
+
+    /// The bytes of a part's file, if they are kept.
+    pub(crate) fn redo(&self, table: &str, id: &str) -> Result<Option<Vec<u8>>> {
+        let read = self.database.begin_read().map_err(failed)?;
+        let redo = read.open_table(REDO).map_err(failed)?;
+        Ok(redo.get((table, id)).map_err(failed)?.map(|bytes| bytes.value().to_vec()))
+    }
+
+    /// The parts whose bytes are kept, as uuid of the table and id.
+    pub(crate) fn redo_keys(&self) -> Result<Vec<(String, String)>> {
+        let read = self.database.begin_read().map_err(failed)?;
+        let redo = read.open_table(REDO).map_err(failed)?;
+        let mut keys = Vec::new();
+        for entry in redo.iter().map_err(failed)? {
+            let key = entry.map_err(failed)?.0;
+            keys.push((key.value().0.to_owned(), key.value().1.to_owned()));
+        }
+        Ok(keys)
     }
 
     /// Whether a table remembers a deduplication token.
@@ -273,6 +306,16 @@ fn apply(write: &WriteTransaction, change: &Change) -> Result<()> {
         Change::RemovePart { table, id } => {
             let mut parts = write.open_table(PARTS).map_err(failed)?;
             parts.remove((table.as_str(), id.as_str())).map_err(failed)?;
+            let mut redo = write.open_table(REDO).map_err(failed)?;
+            redo.remove((table.as_str(), id.as_str())).map_err(failed)?;
+        }
+        Change::PutRedo { table, id, bytes } => {
+            let mut redo = write.open_table(REDO).map_err(failed)?;
+            redo.insert((table.as_str(), id.as_str()), bytes.as_slice()).map_err(failed)?;
+        }
+        Change::RemoveRedo { table, id } => {
+            let mut redo = write.open_table(REDO).map_err(failed)?;
+            redo.remove((table.as_str(), id.as_str())).map_err(failed)?;
         }
         Change::AddToken { table, token } => add_token(write, table, token)?,
         Change::PutExtra(name, bytes) => {
@@ -297,6 +340,8 @@ fn remove_table(write: &WriteTransaction, uuid: &str) -> Result<()> {
     let end = after(uuid);
     let mut parts = write.open_table(PARTS).map_err(failed)?;
     parts.retain_in((uuid, "")..(end.as_str(), ""), |_, _| false).map_err(failed)?;
+    let mut redo = write.open_table(REDO).map_err(failed)?;
+    redo.retain_in((uuid, "")..(end.as_str(), ""), |_, _| false).map_err(failed)?;
     let mut tokens = write.open_table(TOKENS).map_err(failed)?;
     tokens.retain_in((uuid, 0)..(end.as_str(), 0), |_, _| false).map_err(failed)?;
     let mut index = write.open_table(TOKEN_INDEX).map_err(failed)?;

@@ -214,7 +214,7 @@ impl Insert {
             return Ok(());
         };
         let partition = partition_id(&plan.definition, &buffer.values);
-        let part = write_part(&store.context().disk, store.pool(), plan, partition, buffer)?;
+        let part = write_part(store.context(), store.pool(), plan, partition, buffer)?;
         into.parts.push(part);
         Ok(())
     }

@@ -20,16 +20,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
-use base::disk::Disk;
 use base::{CancelToken, Error, Result, bail};
 use expr::Registry;
 
 use crate::definition::TableDefinition;
 use crate::insert::plan::WritePlan;
-use crate::part::Part;
-use crate::part::encode_primary_index;
 use crate::part::layout::ColumnEntry;
 use crate::part::new::{NewPart, PartOutline, PartWriter};
+use crate::part::{Part, PartContext, encode_primary_index};
 use crate::store::{BusyParts, Store, Transaction};
 use crate::table::Table;
 
@@ -77,7 +75,7 @@ impl Progress {
 
 /// What a merge needs of the store; it does not hold the store itself, so that the store can end.
 pub(crate) struct Merge {
-    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) context: Arc<PartContext>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) definition: Arc<TableDefinition>,
     pub(crate) parts: Vec<Arc<Part>>,
@@ -89,7 +87,7 @@ impl Merge {
         let definition = table.definition();
         let columns = definition.physical_columns().count();
         Merge {
-            disk: store.context().disk.clone(),
+            context: store.context().clone(),
             registry: store.registry().clone(),
             progress: Arc::new(Progress::new(&parts, columns)),
             definition,
@@ -114,7 +112,7 @@ impl Merge {
             level: self.parts.iter().map(|p| p.record().level).max().unwrap_or(0) + 1,
             sources: self.parts.iter().map(|p| p.id().to_owned()).collect(),
         };
-        let writer = PartWriter::create(&self.disk, outline)?;
+        let writer = PartWriter::create(&self.context, outline, bytes as usize)?;
         let (order, keys) =
             order::merge_order(&self.parts, &plan, granularity as usize, &self.progress)?;
         let order: &MergeOrder = &order;

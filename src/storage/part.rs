@@ -41,6 +41,7 @@ pub(crate) struct PartContext {
     pub disk: Arc<dyn Disk>,
     pub cache: Arc<DictionaryCache>,
     pub verify: bool,
+    pub small_part_bytes: usize,
 }
 
 /// An immutable, sorted set of rows of one partition of one table.
@@ -217,6 +218,11 @@ impl Part {
             )));
         }
         Ok(())
+    }
+
+    /// Whether it was merged or dropped.
+    pub(crate) fn is_obsolete(&self) -> bool {
+        self.obsolete.load(Ordering::Acquire)
     }
 
     /// Lets the files go with the last holder.

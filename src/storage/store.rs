@@ -16,6 +16,7 @@ mod lock;
 mod open;
 mod recover;
 mod schema;
+mod settle;
 
 pub use schema::FullName;
 
@@ -63,6 +64,10 @@ pub struct StoreOptions {
     pub insert_bytes: usize,
     /// Bytes of the largest part that a background merge makes.
     pub max_merge_bytes: u64,
+    /// The catalog keeps the bytes of parts with fewer bytes before encoding instead of syncing them.
+    pub small_part_bytes: usize,
+    /// For so long, unless they are too many.
+    pub settle_after: Duration,
 }
 
 impl StoreOptions {
@@ -80,6 +85,8 @@ impl StoreOptions {
             insert_rows: 1 << 20,
             insert_bytes: 512 << 20,
             max_merge_bytes: 150 << 30,
+            small_part_bytes: 64 << 10,
+            settle_after: Duration::from_secs(10),
         }
     }
 }
@@ -105,6 +112,7 @@ pub struct Store {
     /// Held for writing while several snapshots change at once.
     visible: RwLock<()>,
     version: AtomicU64,
+    unsettled: settle::Unsettled,
     context: Arc<PartContext>,
     pool: Arc<rayon::ThreadPool>,
     broken: Mutex<Vec<Problem>>,

@@ -27,6 +27,7 @@ fn memory_is_limited() {
         format!("SELECT quantileExact(number) {many}"),
         format!("SELECT count() FROM numbers(9) WHERE number IN (SELECT number {many})"),
         format!("SELECT (SELECT groupArray(number) {many})"),
+        "SELECT length(groupArray(repeat('a', 1000000))) FROM numbers(1000000)".to_owned(),
     ];
     for text in held {
         let answer = limited(&server, &text);

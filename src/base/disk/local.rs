@@ -47,6 +47,14 @@ fn sync_folder(path: &Path) -> Result<()> {
     })
 }
 
+fn write_failed(what: &str, path: &Path, error: &std::io::Error) -> Error {
+    let code = match error.kind() {
+        std::io::ErrorKind::StorageFull => ErrorCode::NotEnoughSpace,
+        _ => ErrorCode::CannotWriteToFileDescriptor,
+    };
+    Error::io(code, what, path, error)
+}
+
 fn sync_parent(path: &Path) -> Result<()> {
     path.parent().map_or(Ok(()), sync_folder)
 }
@@ -75,6 +83,21 @@ impl Disk for LocalDisk {
             file: BufWriter::with_capacity(1 << 20, file),
             position: 0,
         }))
+    }
+
+    fn write_unsynced(&self, path: &str, bytes: &[u8]) -> Result<()> {
+        let path = self.path(path)?;
+        File::create_new(&path)
+            .and_then(|mut file| file.write_all(bytes))
+            .map_err(|e| write_failed("Cannot write", &path, &e))
+    }
+
+    fn sync(&self, path: &str) -> Result<()> {
+        let path = self.path(path)?;
+        File::open(&path)
+            .and_then(|file| file.sync_all())
+            .map_err(|e| write_failed("Cannot sync", &path, &e))?;
+        sync_parent(&path)
     }
 
     fn create_folder(&self, path: &str) -> Result<()> {
@@ -169,13 +192,7 @@ struct LocalWriter {
 impl FileWriter for LocalWriter {
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.position += bytes.len() as u64;
-        self.file.write_all(bytes).map_err(|e| {
-            let code = match e.kind() {
-                std::io::ErrorKind::StorageFull => ErrorCode::NotEnoughSpace,
-                _ => ErrorCode::CannotWriteToFileDescriptor,
-            };
-            Error::io(code, "Cannot write", &self.path, &e)
-        })
+        self.file.write_all(bytes).map_err(|e| write_failed("Cannot write", &self.path, &e))
     }
 
     fn position(&self) -> u64 {
@@ -183,8 +200,9 @@ impl FileWriter for LocalWriter {
     }
 
     fn finish(mut self: Box<Self>) -> Result<()> {
-        self.file.flush().and_then(|()| self.file.get_ref().sync_all()).map_err(|e| {
-            Error::io(ErrorCode::CannotWriteToFileDescriptor, "Cannot sync", &self.path, &e)
-        })
+        self.file
+            .flush()
+            .and_then(|()| self.file.get_ref().sync_all())
+            .map_err(|e| write_failed("Cannot sync", &self.path, &e))
     }
 }

@@ -70,6 +70,19 @@ impl Disk for MemoryDisk {
         Ok(Box::new(MemoryWriter { disk: self.clone(), path: path.to_owned(), bytes: Vec::new() }))
     }
 
+    fn write_unsynced(&self, path: &str, bytes: &[u8]) -> Result<()> {
+        let mut state = self.lock();
+        if state.files.contains_key(path) {
+            bail!(CannotOpenFile, "Cannot create {path}: it is there already");
+        }
+        state.files.insert(path.to_owned(), Some(Bytes::copy_from_slice(bytes)));
+        Ok(())
+    }
+
+    fn sync(&self, _path: &str) -> Result<()> {
+        Ok(())
+    }
+
     fn create_folder(&self, path: &str) -> Result<()> {
         self.lock().folders.insert(path.to_owned());
         Ok(())

@@ -37,7 +37,7 @@ impl Query<'_> {
             None => "auto".to_owned(),
         };
         let format = if format.eq_ignore_ascii_case("auto") { format_of(first)? } else { format };
-        let settings = self.settings.format_settings()?;
+        let settings = self.format_settings()?;
         let schema = match rest.get(1) {
             Some(structure) => match self.constant_text(structure)?.as_str() {
                 "auto" => infer(first, &format, &settings)?,

@@ -43,7 +43,7 @@ pub struct ParquetFile {
 #[derive(Debug, Clone)]
 enum Place {
     Memory(Bytes),
-    Spooled(Arc<SpoolFile>),
+    Spooled(SpoolFile),
     Path(Arc<Path>),
 }
 
@@ -221,7 +221,7 @@ impl ParquetFile {
         }
         match &self.place {
             Place::Memory(bytes) => build!(bytes.clone()),
-            Place::Spooled(file) => build!(file.open()?),
+            Place::Spooled(file) => build!(file.clone()),
             Place::Path(path) => build!(open(path)?),
         }
     }
@@ -235,7 +235,7 @@ fn open(path: &Path) -> Result<File> {
 fn load_metadata(place: &Place, options: ArrowReaderOptions) -> Result<ArrowReaderMetadata> {
     match place {
         Place::Memory(bytes) => ArrowReaderMetadata::load(bytes, options),
-        Place::Spooled(file) => ArrowReaderMetadata::load(&file.open()?, options),
+        Place::Spooled(file) => ArrowReaderMetadata::load(file, options),
         Place::Path(path) => ArrowReaderMetadata::load(&open(path)?, options),
     }
     .map_err(broken)

@@ -4,11 +4,8 @@
 //! 2. The granularity is halved until no granule holds more bytes than the table allows.
 //! 3. All columns are encoded by the threads of the store, the largest first.
 
-use std::sync::Arc;
-
 use arrow_array::ArrayRef;
 use arrow_buffer::NullBuffer;
-use base::disk::Disk;
 use base::{Error, Result};
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use types::DataType;
@@ -18,10 +15,10 @@ use super::plan::WritePlan;
 use crate::dictionary::DictionaryWriter;
 use crate::dictionary::table::NULL;
 use crate::key::sort_rows;
-use crate::part::encode_primary_index;
 use crate::part::layout::ColumnEntry;
 use crate::part::new::{NewPart, PartOutline, PartWriter};
 use crate::part::segment::ChunkWriter;
+use crate::part::{PartContext, encode_primary_index};
 use crate::size::values_bytes;
 
 /// ZSTD level of the dictionaries of freshly inserted parts.
@@ -29,7 +26,7 @@ const FRESH_LEVEL: i32 = 1;
 
 /// Sorts, encodes and writes the rows of a buffer as one part.
 pub(crate) fn write_part(
-    disk: &Arc<dyn Disk>,
+    context: &PartContext,
     pool: &rayon::ThreadPool,
     plan: &WritePlan,
     partition: String,
@@ -65,7 +62,7 @@ pub(crate) fn write_part(
         level: 0,
         sources: Vec::new(),
     };
-    let writer = PartWriter::create(disk, outline)?;
+    let writer = PartWriter::create(context, outline, bytes)?;
     let index = primary_index(plan, &full, order.as_deref(), rows, granularity as usize)?;
     let mut work: Vec<Work> = columns
         .into_iter()

@@ -286,8 +286,11 @@ fn work(store: &Weak<Store>, state: &Arc<MergeState>, pool: &rayon::ThreadPool) 
     while !state.ending.load(Ordering::Acquire) {
         let found = match store.upgrade() {
             None => return,
-            Some(_) if state.stopped.load(Ordering::Relaxed) => None,
-            Some(store) => store.next_merge(),
+            Some(store) => {
+                // What could not be synced is tried again; until then nothing is lost.
+                let _ = store.settle();
+                if state.stopped.load(Ordering::Relaxed) { None } else { store.next_merge() }
+            }
         };
         let Some((table, merge, held)) = found else {
             state.wait();

@@ -18,6 +18,10 @@ const PART_COST: u64 = 64 << 10;
 const MOST_PARTS: usize = 100;
 /// The factor for parts just written.
 const BASE: f64 = 5.0;
+/// While tiny parts keep coming so many more are gathered: a merge of them costs its syncs, not its bytes.
+const TINY: f64 = 4.0;
+/// Parts are fresh for so many seconds.
+const FRESH: f64 = 5.0;
 
 /// The parts to merge next within one partition, sorted by block number and without gaps; empty if
 /// nothing is worth its while.
@@ -31,8 +35,10 @@ pub(super) fn choose(
     let mut best_cost = f64::INFINITY;
     for run in parts.split(|p| busy.contains(p.id())) {
         let Some(newest) = run.iter().map(|p| p.record().created).max() else { continue };
-        let factor = factor((now - newest).max(0) as f64 / 1000.0, parts.len());
-        if let Some((range, cost)) = cheapest(run, factor, most_bytes)
+        let age = (now - newest).max(0) as f64 / 1000.0;
+        let factor = factor(age, parts.len());
+        let tiny = if age < FRESH { TINY } else { 1.0 };
+        if let Some((range, cost)) = cheapest(run, factor, tiny, most_bytes)
             && cost < best_cost
         {
             best_cost = cost;
@@ -44,19 +50,21 @@ pub(super) fn choose(
 
 /// The best range whatever its factor, for `OPTIMIZE` without `FINAL`.
 pub(super) fn best_range(parts: &[Arc<Part>], factor: f64, most_bytes: u64) -> Vec<Arc<Part>> {
-    cheapest(parts, factor, most_bytes).map_or_else(Vec::new, |(range, _)| parts[range].to_vec())
+    cheapest(parts, factor, 1.0, most_bytes)
+        .map_or_else(Vec::new, |(range, _)| parts[range].to_vec())
 }
 
 /// By age of the newest part in seconds and the number of parts of the partition.
 fn factor(age: f64, parts: usize) -> f64 {
     let crowd = 1.0 + parts as f64 / 50.0;
-    let calm = if age < 5.0 { 1.0 } else { 1.0 + (age / 5.0).ln() };
+    let calm = if age < FRESH { 1.0 } else { 1.0 + (age / FRESH).ln() };
     (BASE / crowd / calm).max(1.2)
 }
 
 fn cheapest(
     run: &[Arc<Part>],
     factor: f64,
+    tiny: f64,
     most_bytes: u64,
 ) -> Option<(std::ops::Range<usize>, f64)> {
     let sizes: Vec<u64> = run.iter().map(|p| p.record().bytes_on_disk() + PART_COST).collect();
@@ -70,7 +78,8 @@ fn cheapest(
                 break;
             }
             let count = end + 1 - start;
-            if count < 2 || (sum as f64) < factor * largest as f64 {
+            let wanted = if largest < 2 * PART_COST { factor * tiny } else { factor };
+            if count < 2 || (sum as f64) < wanted * largest as f64 {
                 continue;
             }
             let cost = sum as f64 / (count - 1) as f64;

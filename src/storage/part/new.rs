@@ -1,8 +1,12 @@
-//! A part that is being written below `tmp/` and is not yet in the catalog.
+//! A part that is being written and is not yet in the catalog.
 //!
 //! 1. `tmp/<id>/0.seg` is written and synced, then the folder `tmp/<id>`.
 //! 2. `publish` renames the folder to its place, which syncs both parents.
 //! 3. Then the catalog may commit. Until `keep` is called, dropping removes the files.
+//!
+//! The file of a small part is not synced at all: `publish` writes it to its place, and the catalog's
+//! transaction holds its bytes too, from which a start writes it again if it was lost. So a small
+//! insert waits for the catalog's syncs alone. `Store::settle` later syncs the file and lets the bytes go.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -14,8 +18,9 @@ use base::Result;
 use base::disk::Disk;
 use types::Value;
 
+use super::PartContext;
 use super::layout::{BlobReference, ColumnEntry, Description, Directory};
-use super::record::{FileRecord, PartRecord, parts_folder};
+use super::record::{PartRecord, parts_folder};
 use super::segment::SegmentWriter;
 use crate::definition::TableDefinition;
 
@@ -88,11 +93,24 @@ pub(crate) struct NewPart {
     folder: Folder,
     /// Block numbers are not yet known.
     pub(crate) record: PartRecord,
+    /// The file of a small part, for the catalog.
+    pub(crate) redo: Option<Vec<u8>>,
 }
 
 impl PartWriter {
-    pub(crate) fn create(disk: &Arc<dyn Disk>, outline: PartOutline) -> Result<PartWriter> {
+    /// Starts a part of about so many bytes before encoding.
+    pub(crate) fn create(
+        context: &PartContext,
+        outline: PartOutline,
+        bytes: usize,
+    ) -> Result<PartWriter> {
+        let disk = &context.disk;
         let id = new_uuid();
+        if bytes < context.small_part_bytes {
+            let path = format!("{}/{id}", parts_folder(&outline.definition.uuid));
+            let folder = Folder { disk: disk.clone(), path, kept: false };
+            return Ok(PartWriter { folder, id, outline, segment: SegmentWriter::in_memory()? });
+        }
         let path = format!("{TMP}/{id}");
         disk.create_folder(&path)?;
         let folder = Folder { disk: disk.clone(), path, kept: false };
@@ -104,7 +122,7 @@ impl PartWriter {
         &self.outline
     }
 
-    /// Ends the part: everything is synced when this returns.
+    /// Ends the part: everything is synced when this returns, or in memory where the part is small.
     pub(crate) fn finish(
         self,
         columns: Vec<ColumnEntry>,
@@ -128,16 +146,22 @@ impl PartWriter {
             bytes_uncompressed,
             sources: outline.sources,
         };
-        let file: FileRecord = segment.finish(FILE, &directory, &description)?;
-        folder.disk.sync_folder(&folder.path)?;
+        let (file, redo) = segment.finish(FILE, &directory, &description)?;
+        if redo.is_none() {
+            folder.disk.sync_folder(&folder.path)?;
+        }
         let record = PartRecord::described(&description, &directory, file);
-        Ok(NewPart { folder, record })
+        Ok(NewPart { folder, record, redo })
     }
 }
 
 impl NewPart {
-    /// Renames the folder into its place; it is still removed unless `keep` follows.
+    /// Brings the folder to its place; it is still removed unless `keep` follows.
     pub(crate) fn publish(&mut self) -> Result<()> {
+        if let Some(bytes) = &self.redo {
+            self.folder.disk.create_folder(&self.folder.path)?;
+            return self.folder.disk.write_unsynced(&format!("{}/{FILE}", self.folder.path), bytes);
+        }
         let to = format!("{}/{}", parts_folder(&self.record.table), self.record.id);
         self.folder.disk.rename(&self.folder.path, &to)?;
         self.folder.path = to;

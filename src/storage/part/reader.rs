@@ -112,7 +112,7 @@ impl PartReader {
             .build()
             .map_err(|e| error!(CannotAllocateMemory, "Cannot start threads: {e}"))?;
         let cache = DictionaryCache::new(dictionary_bytes, Arc::new(pool));
-        let context = Arc::new(PartContext { disk, cache, verify: true });
+        let context = Arc::new(PartContext { disk, cache, verify: true, small_part_bytes: 0 });
         Ok(PartReader { context, opened: Mutex::default() })
     }
 

@@ -25,20 +25,48 @@ pub(crate) struct SegmentWriter {
 }
 
 struct Open {
-    writer: Box<dyn FileWriter>,
+    sink: Sink,
     checksum: u32,
+}
+
+/// Where the bytes go.
+enum Sink {
+    File(Box<dyn FileWriter>),
+    Memory(Vec<u8>),
 }
 
 impl Open {
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.checksum = crc32c::crc32c_append(self.checksum, bytes);
-        self.writer.write(bytes)
+        match &mut self.sink {
+            Sink::File(writer) => writer.write(bytes),
+            Sink::Memory(all) => {
+                all.extend_from_slice(bytes);
+                Ok(())
+            }
+        }
+    }
+
+    fn position(&self) -> u64 {
+        match &self.sink {
+            Sink::File(writer) => writer.position(),
+            Sink::Memory(all) => all.len() as u64,
+        }
     }
 }
 
 impl SegmentWriter {
     pub(crate) fn create(disk: &Arc<dyn Disk>, path: &str) -> Result<SegmentWriter> {
-        let mut open = Open { writer: disk.create(path)?, checksum: 0 };
+        SegmentWriter::start(Sink::File(disk.create(path)?))
+    }
+
+    /// A segment whose bytes `finish` gives back.
+    pub(crate) fn in_memory() -> Result<SegmentWriter> {
+        SegmentWriter::start(Sink::Memory(Vec::new()))
+    }
+
+    fn start(sink: Sink) -> Result<SegmentWriter> {
+        let mut open = Open { sink, checksum: 0 };
         open.write(&header())?;
         Ok(SegmentWriter { file: Mutex::new(Some(open)) })
     }
@@ -47,7 +75,7 @@ impl SegmentWriter {
     pub(crate) fn append(&self, bytes: &[u8]) -> Result<u64> {
         let mut file = self.file.lock();
         let open = file.as_mut().ok_or_else(|| Error::logical("a finished segment file"))?;
-        let position = open.writer.position();
+        let position = open.position();
         let padding = position.next_multiple_of(ALIGNMENT as u64) - position;
         open.write(&[0; ALIGNMENT][..padding as usize])?;
         open.write(bytes)?;
@@ -59,18 +87,18 @@ impl SegmentWriter {
         let (stored, mut reference) = pack_blob(raw)?;
         let mut file = self.file.lock();
         let open = file.as_mut().ok_or_else(|| Error::logical("a finished segment file"))?;
-        reference.offset = open.writer.position();
+        reference.offset = open.position();
         open.write(&stored)?;
         Ok(reference)
     }
 
-    /// Writes directory, description and trailer and syncs the file.
+    /// Writes directory, description and trailer and syncs the file; a segment in memory is returned.
     pub(crate) fn finish(
         &self,
         name: &str,
         directory: &Directory,
         description: &Description,
-    ) -> Result<FileRecord> {
+    ) -> Result<(FileRecord, Option<Vec<u8>>)> {
         let json = serde_json::to_vec(description)
             .map_err(|e| Error::logical(format!("part description: {e}")))?;
         let description = self.append_blob(json)?;
@@ -78,9 +106,15 @@ impl SegmentWriter {
         let mut file = self.file.lock();
         let mut open = file.take().ok_or_else(|| Error::logical("a finished segment file"))?;
         open.write(&trailer(&directory, &description))?;
-        let size = open.writer.position();
-        open.writer.finish()?;
-        Ok(FileRecord { name: name.to_owned(), size, checksum: Some(open.checksum) })
+        let record = FileRecord {
+            name: name.to_owned(),
+            size: open.position(),
+            checksum: Some(open.checksum),
+        };
+        match open.sink {
+            Sink::File(writer) => writer.finish().map(|()| (record, None)),
+            Sink::Memory(all) => Ok((record, Some(all))),
+        }
     }
 }
 

@@ -41,6 +41,8 @@ pub(crate) struct Transaction {
     pub changes: Vec<Change>,
     pub tables: Vec<TableChange>,
     parts: Vec<NewPart>,
+    /// Parts whose bytes the catalog keeps.
+    unsettled: Vec<Arc<Part>>,
     tokens: HashSet<(String, String)>,
 }
 
@@ -76,7 +78,13 @@ impl Transaction {
         part.record.min_block = min;
         part.record.max_block = max;
         let record: Arc<PartRecord> = Arc::new(part.record.clone());
-        change.added.push(Part::new(record.clone(), store.context().clone()));
+        let shown = Part::new(record.clone(), store.context().clone());
+        change.added.push(shown.clone());
+        if let Some(bytes) = part.redo.take() {
+            self.unsettled.push(shown);
+            let (table, id) = (record.table.clone(), record.id.clone());
+            self.changes.push(Change::PutRedo { table, id, bytes });
+        }
         self.changes.push(Change::PutPart(record));
         self.parts.push(part);
     }
@@ -219,6 +227,7 @@ impl Store {
         committed.map_err(|e| {
             error!(UnknownStatusOfInsert, "The commit failed, it may or may not be durable: {e}")
         })?;
+        self.unsettled.add(&transaction.unsettled);
         let _visible = self.visible.write();
         for change in transaction.tables {
             let TableChange { table, state, added, removed, memory } = change;

@@ -3,7 +3,8 @@
 //! 1. Take the lock, open the catalog, read all of it.
 //! 2. Empty `tmp/`. Remove part folders that no catalog entry names: their insert was never
 //!    acknowledged, or their part was merged or dropped.
-//! 3. A part whose file is missing or of another size is listed as broken and not read.
+//! 3. Files of small parts that a crash took are written again from the catalog.
+//! 4. A part whose file is missing or of another size is listed as broken and not read.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use parking_lot::{Mutex, RwLock};
 use redb::StorageBackend;
 
 use super::lock::FolderLock;
+use super::settle::Unsettled;
 use super::{Database, Names, Problem, Store, StoreOptions};
 use crate::catalog::{Catalog, Content};
 use crate::definition::{DatabaseInfo, EngineKind};
@@ -64,13 +66,22 @@ impl Store {
             disk: options.disk.clone(),
             cache,
             verify: options.verify_checksums,
+            small_part_bytes: options.small_part_bytes,
         });
         let content = catalog.load()?;
         clean(&options, &content)?;
+        heal(&options, &catalog, &content)?;
         let version = content.version;
         let mut broken = Vec::new();
         let names = build_names(content, &context, &mut broken)?;
         let merges = MergeState::new();
+        let unsettled = Unsettled::default();
+        let redo: HashSet<(String, String)> = catalog.redo_keys()?.into_iter().collect();
+        for table in names.databases.values().flat_map(|d| d.tables.values()) {
+            let parts = table.snapshot().parts.clone();
+            let kept = |p: &Arc<Part>| redo.contains(&(table.uuid().to_owned(), p.id().to_owned()));
+            unsettled.add(&parts.into_iter().filter(kept).collect::<Vec<_>>());
+        }
         Ok(Arc::new(Store {
             options,
             catalog,
@@ -79,6 +90,7 @@ impl Store {
             names: RwLock::new(names),
             visible: RwLock::new(()),
             version: AtomicU64::new(version),
+            unsettled,
             context,
             pool,
             broken: Mutex::new(broken),
@@ -110,6 +122,29 @@ fn clean(options: &StoreOptions, content: &Content) -> Result<()> {
             if !named.contains(&(uuid.as_str(), id.as_str())) {
                 disk.remove(&format!("{folder}/{id}"))?;
             }
+        }
+    }
+    Ok(())
+}
+
+/// Writes the files of small parts again that a crash has taken or torn.
+fn heal(options: &StoreOptions, catalog: &Catalog, content: &Content) -> Result<()> {
+    let disk = &options.disk;
+    let records: HashMap<(&str, &str), &PartRecord> =
+        content.parts.iter().map(|p| ((p.table.as_str(), p.id.as_str()), p)).collect();
+    for (table, id) in catalog.redo_keys()? {
+        let Some(record) = records.get(&(table.as_str(), id.as_str())) else { continue };
+        let Some(file) = record.files.first() else { continue };
+        let folder = format!("{}/{id}", parts_folder(&table));
+        let path = format!("{folder}/{}", file.name);
+        let whole = disk.size(&path)? == Some(file.size) && {
+            let bytes = disk.open(&path)?.read(0, file.size as usize)?;
+            file.checksum == Some(crc32c::crc32c(&bytes))
+        };
+        if !whole && let Some(bytes) = catalog.redo(&table, &id)? {
+            disk.remove(&folder)?;
+            disk.create_folder(&folder)?;
+            disk.write_unsynced(&path, &bytes)?;
         }
     }
     Ok(())

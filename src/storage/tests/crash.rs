@@ -8,11 +8,12 @@ mod harness;
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use base::CancelToken;
 use base::disk::Disk;
 use crashing_disk::CrashingDisk;
-use granary_storage::{Store, Table};
+use granary_storage::{Store, StoreOptions, Table};
 use harness::{create, definition, insert, int, options, read, text};
 use redb::StorageBackend;
 use types::Value;
@@ -119,8 +120,15 @@ impl StorageBackend for CrashingFile {
     }
 }
 
-fn reopen(disk: &CrashingDisk, file: &CrashingFile) -> Arc<Store> {
-    Store::open_backend(options(Arc::new(disk.clone())), file.clone()).unwrap()
+/// Small parts are kept in the catalog, or settled at once, or there are none.
+fn reopen(disk: &CrashingDisk, file: &CrashingFile, seed: u64) -> Arc<Store> {
+    let defaults = options(Arc::new(disk.clone()));
+    let options = match seed % 3 {
+        0 => defaults,
+        1 => StoreOptions { settle_after: Duration::ZERO, ..defaults },
+        _ => StoreOptions { small_part_bytes: 0, ..defaults },
+    };
+    Store::open_backend(options, file.clone()).unwrap()
 }
 
 fn keys(table: &Table) -> BTreeSet<i128> {
@@ -151,6 +159,9 @@ fn work(store: &Arc<Store>, table: &Arc<Table>, seed: u64) -> (BTreeSet<i128>, B
         if round % 4 == 3 && store.optimize(table, None, true, &CancelToken::new()).is_err() {
             return (sure.clone(), sure);
         }
+        if round % 3 == 2 && store.settle().is_err() {
+            return (sure.clone(), sure);
+        }
         if round % 9 == 8 {
             match store.truncate(table) {
                 Ok(()) => sure.clear(),
@@ -164,11 +175,11 @@ fn work(store: &Arc<Store>, table: &Arc<Table>, seed: u64) -> (BTreeSet<i128>, B
 fn check_crash(seed: u64) {
     let disk = CrashingDisk::new(seed);
     let file = CrashingFile::new(&disk, seed);
-    let store = reopen(&disk, &file);
+    let store = reopen(&disk, &file, seed);
     create(&store, definition(&[("k", "Int64"), ("s", "String"), ("p", "UInt8")], &[0], &[2]));
     drop(store);
     for round in 0..3 {
-        let store = reopen(&disk, &file);
+        let store = reopen(&disk, &file, seed);
         let table = store.table("d", "t").unwrap();
         let before = keys(&table);
         let calls = (seed * 7 + round * 13) % 120 + 3;
@@ -181,7 +192,7 @@ fn check_crash(seed: u64) {
         drop((table, store));
         disk.restart();
         file.restart();
-        let store = reopen(&disk, &file);
+        let store = reopen(&disk, &file, seed);
         let table = store.table("d", "t").unwrap();
         let found = keys(&table);
         assert!(store.broken_parts().is_empty(), "seed {seed}: {:?}", store.broken_parts());
@@ -207,5 +218,5 @@ fn check_crash(seed: u64) {
 
 #[test]
 fn a_crash_loses_nothing_that_was_acknowledged() {
-    (0..120).for_each(check_crash);
+    (0..240).for_each(check_crash);
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use base::disk::LocalDisk;
 use expr::Registry;
 use granary_storage::{Store, StoreOptions};
-use harness::{Rows, all_sorted, create, definition, insert, int, open, read, sort_all, text};
+use harness::{Rows, all_sorted, create, definition, insert, int, open_synced, read, sort_all, text};
 use types::Value;
 
 fn rows() -> Rows {
@@ -24,7 +24,7 @@ fn rows() -> Rows {
 }
 
 fn filled(folder: &Path) -> Rows {
-    let store = open(folder);
+    let store = open_synced(folder);
     let mut definition = definition(
         &[("k", "UInt64"), ("s", "String"), ("f", "Nullable(Float64)"), ("u", "String")],
         &[0, 1],
@@ -54,7 +54,7 @@ fn every_flipped_bit_is_found_and_named() {
         let mut bad = good.clone();
         bad[at] ^= 1 << (at % 8);
         fs::write(&path, &bad).unwrap();
-        let store = open(folder.path());
+        let store = open_synced(folder.path());
         let table = store.table("d", "t").unwrap();
         // Reading fails or, where padding was hit, gives the right rows.
         if let Ok(parts) = read(&table.snapshot()) {
@@ -66,7 +66,7 @@ fn every_flipped_bit_is_found_and_named() {
         assert_eq!(problems[0].table, "d.t");
     }
     fs::write(&path, &good).unwrap();
-    assert!(open(folder.path()).check().is_empty());
+    assert!(open_synced(folder.path()).check().is_empty());
 }
 
 #[test]
@@ -75,23 +75,23 @@ fn a_missing_or_short_file_is_listed_and_the_rest_is_read() {
     let expected = filled(folder.path());
     let path = segment(folder.path());
     {
-        let store = open(folder.path());
+        let store = open_synced(folder.path());
         let table = store.table("d", "t").unwrap();
         insert(&store, &table, &expected[..10]).unwrap();
     }
     let good = fs::read(&path).unwrap();
     fs::write(&path, &good[..good.len() - 1]).unwrap();
-    let store = open(folder.path());
+    let store = open_synced(folder.path());
     assert_eq!(store.broken_parts().len(), 1);
     assert!(store.broken_parts()[0].message.contains("0.seg"), "{:?}", store.broken_parts());
     assert_eq!(store.table("d", "t").unwrap().total_rows(), 10);
     drop(store);
     fs::remove_file(&path).unwrap();
-    let store = open(folder.path());
+    let store = open_synced(folder.path());
     assert!(store.broken_parts()[0].message.contains("missing"));
     drop(store);
     fs::write(&path, &good).unwrap();
-    let store = open(folder.path());
+    let store = open_synced(folder.path());
     assert!(store.broken_parts().is_empty(), "a part that comes back is read again");
     assert_eq!(store.table("d", "t").unwrap().total_rows(), 410);
 }
@@ -111,7 +111,7 @@ fn a_lost_catalog_is_rebuilt_from_the_parts() {
     let folder = tempfile::tempdir().unwrap();
     let mut expected = filled(folder.path());
     {
-        let store = open(folder.path());
+        let store = open_synced(folder.path());
         let table = store.table("d", "t").unwrap();
         insert(&store, &table, &expected[..20]).unwrap();
         // Held, so that the sources of the merge are still on disk.

@@ -5,9 +5,10 @@
 mod harness;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base::ErrorCode;
-use granary_storage::{Extremes, Store, TableDefinition};
+use granary_storage::{Extremes, Store, StoreOptions, TableDefinition};
 use harness::{block, compare_rows, create, definition, insert, int, open, read, text};
 use types::{DataType, Dictionary, Value};
 
@@ -232,4 +233,45 @@ fn a_second_server_is_refused_with_who_holds_the_folder() {
     let error = Store::open(options).unwrap_err();
     assert_eq!(error.code(), ErrorCode::DataFolderLocked);
     assert!(error.message().contains(&std::process::id().to_string()), "{error}");
+}
+
+/// The only file of the only part below a data folder.
+fn only_file(folder: &std::path::Path, table: &str) -> std::path::PathBuf {
+    let parts = folder.join("tables").join(table).join("parts");
+    let part = std::fs::read_dir(parts).unwrap().next().unwrap().unwrap();
+    part.path().join("0.seg")
+}
+
+#[test]
+fn the_file_of_a_small_part_is_made_again_until_it_is_settled() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows: Vec<Vec<Value>> = (0..10).map(|n| vec![int(n), text("some text")]).collect();
+    let columns = [("n", "Int64"), ("s", "String")];
+    let store = open(folder.path());
+    let table = create(&store, definition(&columns, &[0], &[]));
+    insert(&store, &table, &rows).unwrap();
+    let file = only_file(folder.path(), table.uuid());
+    drop((table, store));
+
+    let whole = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    drop(open(folder.path()));
+    assert_eq!(std::fs::read(&file).unwrap(), whole, "a torn file is written again");
+    std::fs::remove_file(&file).unwrap();
+    let store = open(folder.path());
+    assert_eq!(read(&store.table("d", "t").unwrap().snapshot()).unwrap(), [rows]);
+    drop(store);
+
+    let disk = Arc::new(base::disk::LocalDisk::new(folder.path()).unwrap());
+    let options = StoreOptions {
+        folder: Some(folder.path().to_owned()),
+        settle_after: Duration::ZERO,
+        ..harness::options(disk)
+    };
+    let store = Store::open(options).unwrap();
+    store.settle().unwrap();
+    drop(store);
+    std::fs::remove_file(&file).unwrap();
+    let store = open(folder.path());
+    assert_eq!(store.broken_parts().len(), 1, "settled: the catalog has let the bytes go");
 }

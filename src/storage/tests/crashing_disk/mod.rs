@@ -140,6 +140,27 @@ impl Disk for CrashingDisk {
         Ok(Box::new(Writer { disk: self.clone(), path: path.to_owned(), position: 0 }))
     }
 
+    fn write_unsynced(&self, path: &str, bytes: &[u8]) -> Result<()> {
+        let mut state = self.lock();
+        state.step()?;
+        if state.files.contains_key(path) {
+            bail!(CannotOpenFile, "Cannot create {path}: it is there already");
+        }
+        let file = File { bytes: bytes.to_vec(), ..File::default() };
+        state.files.insert(path.to_owned(), file);
+        Ok(())
+    }
+
+    fn sync(&self, path: &str) -> Result<()> {
+        let mut state = self.lock();
+        state.step()?;
+        match state.files.get_mut(path) {
+            Some(file) => (file.synced, file.named) = (true, true),
+            None => bail!(CannotOpenFile, "Cannot sync {path}: no such file"),
+        }
+        Ok(())
+    }
+
     fn create_folder(&self, path: &str) -> Result<()> {
         let mut state = self.lock();
         state.step()?;
