@@ -1,4 +1,6 @@
 //! Hash joins: the right side becomes a table, the left side streams past it.
+//!
+//! The rows that a block of the left side meets come out in pieces of bounded size, however many they are.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,6 +15,12 @@ use types::{Block, Column, DataType, default_array};
 use crate::context::ExecContext;
 use crate::pipeline::{BlockReader, Source, evaluator, execute, gather, truth};
 use crate::rows;
+
+/// Pairs of rows that are looked at together.
+const PIECE: usize = 65_536;
+
+/// No row of the other side.
+const NONE: u32 = u32::MAX;
 
 /// Joins two inputs.
 pub(crate) fn join(join: Join, context: &Arc<ExecContext>) -> Result<Box<dyn Source>> {
@@ -53,8 +61,20 @@ pub(crate) fn join(join: Join, context: &Arc<ExecContext>) -> Result<Box<dyn Sou
 /// The right side: its rows, and their numbers by key.
 struct Table {
     block: Block,
-    rows: HashMap<Box<[u8]>, Vec<u32>>,
+    /// The group of each key; without keys all rows are one group.
+    groups: HashMap<Box<[u8]>, u32>,
+    /// Where each group starts in `numbers`, and the end of the last.
+    starts: Vec<u32>,
+    numbers: Vec<u32>,
     _held: base::Reservation,
+}
+
+impl Table {
+    /// The numbers of a group's rows.
+    fn rows(&self, group: u32) -> &[u32] {
+        let group = group as usize;
+        &self.numbers[self.starts[group] as usize..self.starts[group + 1] as usize]
+    }
 }
 
 struct Shared {
@@ -72,8 +92,13 @@ struct Shared {
 }
 
 fn build(source: &dyn Source, keys: &[expr::Expr], context: &Arc<ExecContext>) -> Result<Table> {
-    let block = Block::concat(&gather(source, context)?)?;
-    if block.rows() > u32::MAX as usize {
+    let blocks = gather(source, context)?;
+    let mut held = context.budget.reservation();
+    // `gather` has given back what its blocks hold; while they are put together they are there twice.
+    held.resize(2 * blocks.iter().map(Block::memory).sum::<usize>())?;
+    let block = Block::concat(&blocks)?;
+    drop(blocks);
+    if block.rows() >= u32::MAX as usize {
         bail!(TooManyRows, "The right side of a join has more than {} rows", u32::MAX);
     }
     let (rows, bytes) = (block.rows() as u64, block.memory() as u64);
@@ -88,32 +113,71 @@ fn build(source: &dyn Source, keys: &[expr::Expr], context: &Arc<ExecContext>) -
             );
         }
     }
-    let mut held = context.budget.reservation();
-    held.resize(block.memory())?;
-    let types: Vec<DataType> =
-        keys.iter().map(|k| k.data_type().without_low_cardinality()).collect();
-    let mut rows: HashMap<Box<[u8]>, Vec<u32>> = HashMap::new();
+    // Numbers and starts, and the group of each row while they are made.
+    let own = block.memory() + block.rows() * 3 * size_of::<u32>();
+    held.resize(own)?;
+    let mut groups: HashMap<Box<[u8]>, u32> = HashMap::new();
+    let mut of_row = vec![0u32; block.rows()];
     if !keys.is_empty() && block.rows() > 0 {
+        let types: Vec<DataType> =
+            keys.iter().map(|k| k.data_type().without_low_cardinality()).collect();
         let columns = evaluator(keys, context)?.evaluate(&block)?;
-        let encoded = encode(&columns, &types, block.rows())?;
-        for (row, key) in encoded.into_iter().enumerate() {
-            if let Some(key) = key {
-                rows.entry(key).or_default().push(row as u32);
-            }
-            if row % 65_536 == 0 {
+        let mut bytes = 0;
+        let mut row = 0;
+        encode(&columns, &types, block.rows(), |key| {
+            of_row[row] = match key {
+                None => NONE,
+                Some(key) => match groups.get(key) {
+                    Some(group) => *group,
+                    None => {
+                        let group = groups.len() as u32;
+                        bytes += key.len().next_multiple_of(16) + 48;
+                        groups.insert(key.into(), group);
+                        group
+                    }
+                },
+            };
+            row += 1;
+            if row % PIECE == 0 {
                 context.cancel.check()?;
-                held.resize(block.memory() + rows.len() * 96)?;
+                held.resize(own + bytes)?;
             }
-        }
+            Ok(())
+        })?;
     }
-    Ok(Table { block, rows, _held: held })
+    let count = if keys.is_empty() { 1 } else { groups.len() };
+    let (starts, numbers) = by_group(&of_row, count);
+    Ok(Table { block, groups, starts, numbers, _held: held })
 }
 
-/// The keys of rows as bytes; none where a key is NULL, which equals nothing.
-fn encode(columns: &[Column], types: &[DataType], count: usize) -> Result<Vec<Option<Box<[u8]>>>> {
+/// The numbers of rows by their group, and where each group starts.
+fn by_group(of_row: &[u32], groups: usize) -> (Vec<u32>, Vec<u32>) {
+    let mut starts = vec![0u32; groups + 1];
+    for group in of_row.iter().filter(|group| **group != NONE) {
+        starts[*group as usize + 1] += 1;
+    }
+    for group in 0..groups {
+        starts[group + 1] += starts[group];
+    }
+    let mut next = starts.clone();
+    let mut numbers = vec![0u32; starts[groups] as usize];
+    for (row, group) in of_row.iter().enumerate().filter(|(_, group)| **group != NONE) {
+        let at = &mut next[*group as usize];
+        numbers[*at as usize] = row as u32;
+        *at += 1;
+    }
+    (starts, numbers)
+}
+
+/// Gives the key of every row as bytes; none where a key is NULL, which equals nothing.
+fn encode(
+    columns: &[Column],
+    types: &[DataType],
+    count: usize,
+    mut give: impl FnMut(Option<&[u8]>) -> Result<()>,
+) -> Result<()> {
     let flat = columns.iter().map(Column::to_flat).collect::<Result<Vec<_>>>()?;
     let mut scratch = Vec::new();
-    let mut keys = Vec::with_capacity(count);
     for row in 0..count {
         scratch.clear();
         let mut null = false;
@@ -121,9 +185,9 @@ fn encode(columns: &[Column], types: &[DataType], count: usize) -> Result<Vec<Op
             null |= array.is_null(row);
             rows::write(array, data_type, row, &mut scratch);
         }
-        keys.push((!null).then(|| scratch.as_slice().into()));
+        give((!null).then_some(scratch.as_slice()))?;
     }
-    Ok(keys)
+    Ok(())
 }
 
 struct Probe {
@@ -135,7 +199,43 @@ struct Probe {
 struct ProbeReader {
     input: Box<dyn BlockReader>,
     shared: Arc<Shared>,
+    current: Option<Current>,
     ended: bool,
+}
+
+/// A block of the left side that is being joined.
+struct Current {
+    block: Block,
+    /// The group that each row meets.
+    groups: Vec<u32>,
+    /// The next row, and the first of its group that was not looked at.
+    row: usize,
+    from: usize,
+    /// A row of the right side that each row has met.
+    first: Vec<u32>,
+}
+
+impl Current {
+    /// The next pairs of rows with equal keys.
+    fn pairs(&mut self, table: &Table) -> (Vec<u32>, Vec<u32>) {
+        let (mut left, mut right) = (Vec::new(), Vec::new());
+        while self.row < self.groups.len() && left.len() < PIECE {
+            let group = self.groups[self.row];
+            let all = if group == NONE { &[] } else { table.rows(group) };
+            let some = &all[self.from..all.len().min(self.from + PIECE - left.len())];
+            right.extend_from_slice(some);
+            left.resize(right.len(), self.row as u32);
+            self.from += some.len();
+            if self.from == all.len() {
+                (self.row, self.from) = (self.row + 1, 0);
+            }
+        }
+        (left, right)
+    }
+
+    fn is_done(&self) -> bool {
+        self.row == self.groups.len()
+    }
 }
 
 impl Source for Probe {
@@ -143,6 +243,7 @@ impl Source for Probe {
         Ok(Box::new(ProbeReader {
             input: self.input.reader()?,
             shared: self.shared.clone(),
+            current: None,
             ended: false,
         }))
     }
@@ -162,9 +263,20 @@ impl BlockReader for ProbeReader {
         if self.ended {
             return Ok(None);
         }
+        if let Some(mut current) = self.current.take() {
+            let piece = self.shared.piece(&mut current)?;
+            if !current.is_done() {
+                self.current = Some(current);
+            }
+            return Ok(Some(piece));
+        }
         match self.input.next()? {
-            Some(block) if block.rows() == 0 => Ok(Some(Block::new(Vec::new(), 0))),
-            Some(block) => self.shared.probe(&block).map(Some),
+            Some(block) => {
+                if block.rows() > 0 {
+                    self.current = Some(self.shared.meet(block)?);
+                }
+                Ok(Some(Block::new(Vec::new(), 0)))
+            }
             None => {
                 self.ended = true;
                 let rest = matches!(self.shared.kind, JoinKind::Right | JoinKind::Full);
@@ -175,13 +287,37 @@ impl BlockReader for ProbeReader {
 }
 
 impl Shared {
-    /// The joined rows of a block of the left side.
-    fn probe(&self, block: &Block) -> Result<Block> {
-        let (left, right) = self.pairs(block)?;
-        let (left, right) = self.filter_pairs(block, left, right)?;
-        let (left, right) = self.strict_pairs(left, right);
+    /// Looks the keys of a block of the left side up.
+    fn meet(&self, block: Block) -> Result<Current> {
+        let rows = block.rows();
+        let mut groups = vec![0; if self.key_types.is_empty() { rows } else { 0 }];
+        if !self.key_types.is_empty() {
+            let columns = self.keys.evaluate(&block)?;
+            encode(&columns, &self.key_types, rows, |key| {
+                let group = key.and_then(|key| self.table.groups.get(key));
+                groups.push(group.copied().unwrap_or(NONE));
+                Ok(())
+            })?;
+        }
+        Ok(Current { block, groups, row: 0, from: 0, first: vec![NONE; rows] })
+    }
+
+    /// The next joined rows of a block.
+    fn piece(&self, current: &mut Current) -> Result<Block> {
+        let (left, right) = current.pairs(&self.table);
+        let (left, right) = self.filter_pairs(&current.block, left, right)?;
+        let (mut left, right) = self.strict_pairs(left, right, &current.first);
+        for (row, other) in left.iter().zip(&right) {
+            let first = &mut current.first[*row as usize];
+            *first = if *first == NONE { *other } else { *first };
+        }
         match self.strictness {
-            JoinStrictness::Semi | JoinStrictness::Anti => return self.half(block, &left, &right),
+            JoinStrictness::Semi | JoinStrictness::Anti if current.is_done() => {
+                return self.half(current);
+            }
+            JoinStrictness::Semi | JoinStrictness::Anti => {
+                return Ok(Block::new(Vec::new(), 0));
+            }
             JoinStrictness::All | JoinStrictness::Any => {}
         }
         if matches!(self.kind, JoinKind::Right | JoinKind::Full) {
@@ -189,48 +325,13 @@ impl Shared {
             right.iter().for_each(|row| matched[*row as usize] = true);
         }
         let mut right: Vec<Option<u32>> = right.into_iter().map(Some).collect();
-        let mut left = left;
-        if matches!(self.kind, JoinKind::Left | JoinKind::Full) {
-            let mut met = vec![false; block.rows()];
-            left.iter().for_each(|row| met[*row as usize] = true);
-            for row in (0..block.rows()).filter(|row| !met[*row]) {
+        if matches!(self.kind, JoinKind::Left | JoinKind::Full) && current.is_done() {
+            for (row, _) in current.first.iter().enumerate().filter(|(_, first)| **first == NONE) {
                 left.push(row as u32);
                 right.push(None);
             }
         }
-        self.joined(block, left, &right)
-    }
-
-    /// All pairs of rows with equal keys.
-    fn pairs(&self, block: &Block) -> Result<(Vec<u32>, Vec<u32>)> {
-        let (mut left, mut right) = (Vec::new(), Vec::new());
-        if self.key_types.is_empty() {
-            let others = self.table.block.rows() as u32;
-            if (block.rows() as u64).saturating_mul(u64::from(others)) > 1 << 28 {
-                bail!(
-                    TooManyRows,
-                    "A cross join of {} rows of a block and {others} rows is too large",
-                    block.rows()
-                );
-            }
-            for row in 0..block.rows() as u32 {
-                for other in 0..others {
-                    left.push(row);
-                    right.push(other);
-                }
-            }
-            return Ok((left, right));
-        }
-        let columns = self.keys.evaluate(block)?;
-        for (row, key) in encode(&columns, &self.key_types, block.rows())?.into_iter().enumerate() {
-            if let Some(found) = key.and_then(|key| self.table.rows.get(&key)) {
-                for other in found {
-                    left.push(row as u32);
-                    right.push(*other);
-                }
-            }
-        }
-        Ok((left, right))
+        self.joined(&current.block, left, &right)
     }
 
     /// The pairs for which the rest of ON holds.
@@ -256,44 +357,41 @@ impl Shared {
         Ok((keep(left), keep(right)))
     }
 
-    /// Of several matches only one, where ANY asks for it.
-    fn strict_pairs(&self, left: Vec<u32>, right: Vec<u32>) -> (Vec<u32>, Vec<u32>) {
+    /// Of several matches only one, where ANY asks for it; `first` tells what earlier pieces have met.
+    fn strict_pairs(&self, left: Vec<u32>, right: Vec<u32>, first: &[u32]) -> (Vec<u32>, Vec<u32>) {
         if self.strictness != JoinStrictness::Any {
             return (left, right);
         }
         let by_right = self.kind == JoinKind::Right;
         let mut met = std::collections::HashSet::new();
+        let mut is_new = |row: u32| first[row as usize] == NONE && met.insert(row);
         let mut used = self.matched.lock();
         let inner = self.kind == JoinKind::Inner;
         left.into_iter()
             .zip(right)
             .filter(|(l, r)| {
                 if by_right || inner {
-                    let free = !used[*r as usize] && (by_right || met.insert(*l));
+                    let free = !used[*r as usize] && (by_right || is_new(*l));
                     used[*r as usize] |= free;
                     free
                 } else {
-                    met.insert(*l)
+                    is_new(*l)
                 }
             })
             .unzip()
     }
 
     /// SEMI and ANTI: rows of the left with, or without, a match.
-    fn half(&self, block: &Block, left: &[u32], right: &[u32]) -> Result<Block> {
-        let mut first: Vec<Option<u32>> = vec![None; block.rows()];
-        for (row, other) in left.iter().zip(right) {
-            first[*row as usize].get_or_insert(*other);
-        }
+    fn half(&self, current: &Current) -> Result<Block> {
         let wanted = self.strictness == JoinStrictness::Semi;
-        let rows: Vec<u32> = (0..block.rows() as u32)
-            .filter(|row| first[*row as usize].is_some() == wanted)
-            .collect();
-        let others: Vec<Option<u32>> = rows.iter().map(|row| first[*row as usize]).collect();
+        let first = |row: u32| Some(current.first[row as usize]).filter(|other| *other != NONE);
+        let rows: Vec<u32> =
+            (0..current.first.len() as u32).filter(|row| first(*row).is_some() == wanted).collect();
+        let others: Vec<Option<u32>> = rows.iter().map(|row| first(*row)).collect();
         if self.right_types.is_empty() {
-            return block.take(&UInt32Array::from(rows));
+            return current.block.take(&UInt32Array::from(rows));
         }
-        self.joined(block, rows, &others)
+        self.joined(&current.block, rows, &others)
     }
 
     /// Rows of the left beside rows of the right, defaults (or NULL) where there is none.

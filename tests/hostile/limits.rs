@@ -137,6 +137,8 @@ fn time_is_limited() {
         "SELECT arrayMap(x -> arrayMap(y -> y + x, range(20)), range(20)) FROM numbers(1e9) FORMAT Null",
         "SELECT count() FROM numbers(1000000) WHERE match(repeat(toString(number), 1000), '(a*)*(a*)*b')",
         "INSERT INTO t SELECT number, '', [] FROM numbers(1e12)",
+        "SELECT a.number FROM numbers(1000000) AS a JOIN numbers(1000000) AS b \
+         ON a.number % 10 = b.number % 10 FORMAT Null",
     ];
     for text in queries {
         let started = Instant::now();

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use base::disk::LocalDisk;
 use expr::Registry;
 use granary_storage::{Store, StoreOptions};
-use harness::{Rows, all_sorted, create, definition, insert, int, open_synced, read, sort_all, text};
+use harness::{
+    Rows, all_sorted, create, definition, insert, int, open_synced, read, sort_all, text,
+};
 use types::Value;
 
 fn rows() -> Rows {

@@ -33,11 +33,8 @@ pub(crate) fn open(folder: &Path) -> Arc<Store> {
 /// As `open`, but no part counts as small: its file is synced, and the catalog cannot make it again.
 pub(crate) fn open_synced(folder: &Path) -> Arc<Store> {
     let disk = Arc::new(LocalDisk::new(folder).unwrap());
-    let options = StoreOptions {
-        folder: Some(folder.to_owned()),
-        small_part_bytes: 0,
-        ..options(disk)
-    };
+    let options =
+        StoreOptions { folder: Some(folder.to_owned()), small_part_bytes: 0, ..options(disk) };
     Store::open(options).unwrap()
 }
 
