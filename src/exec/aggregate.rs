@@ -14,11 +14,13 @@
 //! second takes such states in instead of rows (see [`Stage`]); both go the same ways.
 
 mod calls;
+mod code_set;
 mod distinct;
 mod grouped;
 mod keys;
 mod output;
 mod partitioned;
+mod side_by_side;
 mod spilled;
 mod states;
 mod two_steps;
@@ -147,9 +149,13 @@ pub(crate) fn aggregate(
     aggregation: Aggregation,
     context: &Arc<ExecContext>,
 ) -> Result<Box<dyn Source>> {
-    let Aggregation { input, keys, calls, limit, top, .. } = aggregation;
-    let source = execute_for(*input, true, context)?;
-    group(source.into(), Grouping { keys, calls, limit, top, stage: Stage::Whole }, context)
+    let source: Arc<dyn Source> =
+        execute_for(aggregation.input.as_ref().clone(), true, context)?.into();
+    if let Some(done) = side_by_side::run(&aggregation, &source, context)? {
+        return Ok(done);
+    }
+    let Aggregation { keys, calls, limit, top, .. } = aggregation;
+    group(source, Grouping { keys, calls, limit, top, stage: Stage::Whole }, context)
 }
 
 /// Groups the rows of a source.
@@ -195,7 +201,7 @@ fn prepare(
     };
     // Codes mean nothing outside, so states that leave are of values.
     let codes = |e: &Expr| if stage == Stage::Whole { shared_dictionary(e) } else { None };
-    let (mut calls, mut arguments) = bind_calls(&calls, &codes, context)?;
+    let (mut calls, mut arguments) = bind_calls(&calls, !keys.is_empty(), &codes, context)?;
     if stage == Stage::Merge {
         keys = keys.iter().enumerate().map(|(at, k)| Expr::column(at, k.data_type())).collect();
         arguments = calls::states_as_arguments(&mut calls, keys.len());
