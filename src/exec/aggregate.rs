@@ -20,6 +20,7 @@ mod grouped;
 mod keys;
 mod output;
 mod partitioned;
+mod runs;
 mod side_by_side;
 mod spilled;
 mod states;
@@ -348,19 +349,41 @@ impl Shared {
     fn batch(&self, lane: &mut Lane, block: Block) -> Result<Batch> {
         let mut columns = self.evaluator.evaluate(&block)?;
         let arguments = columns.split_off(self.key_types.len());
-        let mut keys = if columns.is_empty() {
+        if self.runs && !columns.is_empty() {
+            return self.run_batch(lane, &columns, block.rows());
+        }
+        let keys = if columns.is_empty() {
             Packed::Narrow(Vec::new())
         } else {
             lane.encoder.encode(&columns, block.rows())?
         };
-        if self.runs && !columns.is_empty() {
-            let lengths: ArrayRef = Arc::new(UInt32Array::from(keys.collapse()));
-            let rows = lengths.len();
-            let arguments = vec![Column::Flat(lengths); self.calls.len()];
-            return Ok(Batch { keys, arguments, rows });
-        }
         let arguments = calls::prepare_arguments(&self.calls, arguments)?;
         Ok(Batch { keys, arguments, rows: block.rows() })
+    }
+
+    /// The runs of equal keys of some rows, with their lengths.
+    fn run_batch(&self, lane: &mut Lane, columns: &[Column], rows: usize) -> Result<Batch> {
+        let (keys, lengths) = match runs::starts(columns, rows) {
+            // Few repeat: they are found when they are looked up.
+            Some(starts) if starts.len() > rows / 4 * 3 => {
+                (lane.encoder.encode(columns, rows)?, vec![1; rows])
+            }
+            Some(starts) => {
+                let firsts: Vec<Column> =
+                    columns.iter().map(|c| c.take(&starts)).collect::<Result<_>>()?;
+                let keys = lane.encoder.encode(&firsts, starts.len())?;
+                (keys, runs::lengths(&starts, rows))
+            }
+            None => {
+                let mut keys = lane.encoder.encode(columns, rows)?;
+                let lengths = keys.collapse();
+                (keys, lengths)
+            }
+        };
+        let rows = lengths.len();
+        let lengths: ArrayRef = Arc::new(UInt32Array::from(lengths));
+        let arguments = vec![Column::Flat(lengths); self.calls.len()];
+        Ok(Batch { keys, arguments, rows })
     }
 
     /// Looks at the first rows: mostly different keys are partitioned. All lanes go the same way.

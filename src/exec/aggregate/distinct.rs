@@ -73,7 +73,7 @@ impl Met {
         }
         let before = self.groups.len();
         let packed = self.encoder.encode(keys, block.rows())?;
-        self.groups.number(&packed, usize::MAX)?;
+        self.groups.number(packed.all(), usize::MAX)?;
         let mut next = before as u32;
         let mask: BooleanArray = self
             .groups
@@ -117,7 +117,7 @@ impl KeyedCounter {
     /// For every row, how often its key was met before.
     pub(crate) fn count(&mut self, keys: &[Column], rows: usize) -> Result<Vec<u64>> {
         let packed = self.encoder.encode(keys, rows)?;
-        self.groups.number(&packed, usize::MAX)?;
+        self.groups.number(packed.all(), usize::MAX)?;
         self.counts.resize(self.groups.len(), 0);
         let mut before = Vec::with_capacity(rows);
         for group in self.groups.numbers() {

@@ -2,9 +2,10 @@
 
 use base::{Result, bail};
 use expr::{Accumulator, KeyTable, TableKey};
+use types::Column;
 
 use super::calls::BoundCall;
-use super::keys::Packed;
+use super::keys::{Packed, PackedPart};
 use super::{Batch, Shared, Stage};
 
 /// Groups with their states.
@@ -76,34 +77,44 @@ impl Groups {
 
     /// Takes rows in, or states.
     pub(crate) fn add(&mut self, batch: &Batch, shared: &Shared) -> Result<()> {
+        self.add_rows(batch.keys.all(), &batch.arguments, batch.rows, shared)
+    }
+
+    /// Takes rows in, or states.
+    pub(crate) fn add_rows(
+        &mut self,
+        keys: PackedPart<'_>,
+        arguments: &[Column],
+        rows: usize,
+        shared: &Shared,
+    ) -> Result<()> {
         let (calls, limit) = (&shared.calls, shared.limit);
         if shared.stage == Stage::Merge {
-            return self.add_states(batch, limit);
+            return self.add_states(keys, arguments, rows, limit);
         }
         if let Table::One { .. } = self.table {
             self.ensure_one();
             for (state, call) in self.states.iter_mut().zip(calls) {
-                state.update_one(0, &batch.arguments[call.arguments.clone()], batch.rows)?;
+                state.update_one(0, &arguments[call.arguments.clone()], rows)?;
             }
             return Ok(());
         }
-        self.number(&batch.keys, limit)?;
+        self.number(keys, limit)?;
         if limit != usize::MAX && self.groups.contains(&u32::MAX) {
-            return self.add_some(batch, calls);
+            return self.add_some(arguments, calls);
         }
         for (state, call) in self.states.iter_mut().zip(calls) {
-            state.update(&self.groups, &batch.arguments[call.arguments.clone()])?;
+            state.update(&self.groups, &arguments[call.arguments.clone()])?;
         }
         Ok(())
     }
 
     /// Takes those rows in that have a group.
-    fn add_some(&mut self, batch: &Batch, calls: &[BoundCall]) -> Result<()> {
+    fn add_some(&mut self, arguments: &[Column], calls: &[BoundCall]) -> Result<()> {
         let mask: arrow_array::BooleanArray =
             self.groups.iter().map(|g| Some(*g != u32::MAX)).collect();
         let groups: Vec<u32> = self.groups.iter().copied().filter(|g| *g != u32::MAX).collect();
-        let arguments =
-            batch.arguments.iter().map(|a| a.filter(&mask)).collect::<Result<Vec<_>>>()?;
+        let arguments = arguments.iter().map(|a| a.filter(&mask)).collect::<Result<Vec<_>>>()?;
         for (state, call) in self.states.iter_mut().zip(calls) {
             state.update(&groups, &arguments[call.arguments.clone()])?;
         }
@@ -111,15 +122,15 @@ impl Groups {
     }
 
     /// Finds the groups of keys, into `self.groups`.
-    pub(crate) fn number(&mut self, keys: &Packed, limit: usize) -> Result<()> {
+    pub(crate) fn number(&mut self, keys: PackedPart<'_>, limit: usize) -> Result<()> {
         self.groups.clear();
-        if let (Packed::Wide(_), Table::Narrow(table)) = (keys, &self.table)
+        if let (PackedPart::Wide(_), Table::Narrow(table)) = (keys, &self.table)
             && table.keys().is_empty()
         {
             self.table = Table::Wide(KeyTable::new());
         }
         let count = match (&mut self.table, keys) {
-            (Table::Identity { met, any }, Packed::Narrow(keys)) => {
+            (Table::Identity { met, any }, PackedPart::Narrow(keys)) => {
                 *any = true;
                 self.groups.reserve(keys.len());
                 for key in keys {
@@ -128,11 +139,11 @@ impl Groups {
                 }
                 return Ok(());
             }
-            (Table::Narrow(table), Packed::Narrow(keys)) => {
+            (Table::Narrow(table), PackedPart::Narrow(keys)) => {
                 table.numbers(keys, limit, &mut self.groups);
                 table.keys().len()
             }
-            (Table::Wide(table), Packed::Wide(keys)) => {
+            (Table::Wide(table), PackedPart::Wide(keys)) => {
                 table.numbers(keys, limit, &mut self.groups);
                 table.keys().len()
             }
@@ -240,7 +251,7 @@ impl Groups {
 
     /// Takes the groups of another table in under these keys.
     pub(crate) fn merge_as(&mut self, keys: &Packed, other: Groups, limit: usize) -> Result<()> {
-        self.number(keys, limit)?;
+        self.number(keys.all(), limit)?;
         let missing = self.groups.contains(&u32::MAX);
         if missing {
             // Groups beyond a limit go into one that is not shown.

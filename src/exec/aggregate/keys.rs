@@ -190,7 +190,30 @@ pub(crate) enum Packed {
     Wide(Vec<u128>),
 }
 
+/// Packed keys that lie elsewhere.
+#[derive(Clone, Copy)]
+pub(crate) enum PackedPart<'k> {
+    Narrow(&'k [u64]),
+    Wide(&'k [u128]),
+}
+
 impl Packed {
+    /// All of them.
+    pub(crate) fn all(&self) -> PackedPart<'_> {
+        match self {
+            Packed::Narrow(keys) => PackedPart::Narrow(keys),
+            Packed::Wide(keys) => PackedPart::Wide(keys),
+        }
+    }
+
+    /// Those of the rows `first..end`.
+    pub(crate) fn part(&self, first: usize, end: usize) -> PackedPart<'_> {
+        match self {
+            Packed::Narrow(keys) => PackedPart::Narrow(&keys[first..end]),
+            Packed::Wide(keys) => PackedPart::Wide(&keys[first..end]),
+        }
+    }
+
     /// The keys of some rows; none where there are no keys.
     pub(crate) fn slice(&self, first: usize, rows: usize) -> Packed {
         fn part<K: Copy>(keys: &[K], first: usize, rows: usize) -> Vec<K> {
@@ -372,11 +395,12 @@ impl KeyColumn {
                     Column::Constant { value, .. } => (value.clone(), true),
                     other => (other.to_flat()?, false),
                 };
-                let bits = bits_of(&array, self.data_type.physical())?;
                 if one {
-                    (0..count).for_each(|row| put(row, bits[0]));
+                    let mut only = 0;
+                    each_bits(&array, self.data_type.physical(), &mut |_, bits| only = bits)?;
+                    (0..count).for_each(|row| put(row, only));
                 } else {
-                    bits.into_iter().enumerate().for_each(|(row, bits)| put(row, bits));
+                    each_bits(&array, self.data_type.physical(), put)?;
                 }
             }
             Space::Codes(dictionary) => match column {
@@ -425,26 +449,32 @@ impl KeyColumn {
     }
 }
 
-/// The values of a primitive as bits; equal values give equal bits.
-fn bits_of(array: &ArrayRef, physical: Physical) -> Result<Vec<u64>> {
-    fn of<T: ArrowPrimitiveType>(array: &ArrayRef, convert: impl Fn(T::Native) -> u64) -> Vec<u64> {
-        array.as_primitive::<T>().values().iter().map(|v| convert(*v)).collect()
+/// Calls `put` with the values of a primitive as bits; equal values give equal bits.
+fn each_bits(array: &ArrayRef, physical: Physical, put: &mut impl FnMut(usize, u64)) -> Result<()> {
+    fn each<T: ArrowPrimitiveType>(
+        array: &ArrayRef,
+        put: &mut impl FnMut(usize, u64),
+        convert: impl Fn(T::Native) -> u64,
+    ) {
+        let values = array.as_primitive::<T>().values();
+        values.iter().enumerate().for_each(|(row, value)| put(row, convert(*value)));
     }
-    Ok(match physical {
-        Physical::UInt8 => of::<UInt8Type>(array, u64::from),
-        Physical::UInt16 => of::<UInt16Type>(array, u64::from),
-        Physical::UInt32 => of::<UInt32Type>(array, u64::from),
-        Physical::UInt64 => of::<UInt64Type>(array, |v| v),
-        Physical::Int8 => of::<Int8Type>(array, |v| u64::from(v as u8)),
-        Physical::Int16 => of::<Int16Type>(array, |v| u64::from(v as u16)),
-        Physical::Int32 => of::<Int32Type>(array, |v| u64::from(v as u32)),
-        Physical::Int64 => of::<Int64Type>(array, |v| v as u64),
-        Physical::Float32 => of::<Float32Type>(array, |v| {
+    match physical {
+        Physical::UInt8 => each::<UInt8Type>(array, put, u64::from),
+        Physical::UInt16 => each::<UInt16Type>(array, put, u64::from),
+        Physical::UInt32 => each::<UInt32Type>(array, put, u64::from),
+        Physical::UInt64 => each::<UInt64Type>(array, put, |v| v),
+        Physical::Int8 => each::<Int8Type>(array, put, |v| u64::from(v as u8)),
+        Physical::Int16 => each::<Int16Type>(array, put, |v| u64::from(v as u16)),
+        Physical::Int32 => each::<Int32Type>(array, put, |v| u64::from(v as u32)),
+        Physical::Int64 => each::<Int64Type>(array, put, |v| v as u64),
+        Physical::Float32 => each::<Float32Type>(array, put, |v| {
             u64::from((rows::canonical(f64::from(v)) as f32).to_bits())
         }),
-        Physical::Float64 => of::<Float64Type>(array, |v| rows::canonical(v).to_bits()),
+        Physical::Float64 => each::<Float64Type>(array, put, |v| rows::canonical(v).to_bits()),
         other => bail!(LogicalError, "keys of {other:?} have no bits"),
-    })
+    }
+    Ok(())
 }
 
 fn from_bits(bits: &[u64], nulls: Option<NullBuffer>, physical: Physical) -> Result<ArrayRef> {

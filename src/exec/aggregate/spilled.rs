@@ -179,7 +179,7 @@ fn load(shared: &Shared, segments: &[Segment], held: &mut Reservation) -> Result
         let block = segment.read()?;
         let (keys, states) = block.columns().split_at(shared.key_types.len());
         let packed = encoder.encode(keys, block.rows())?;
-        groups.number(&packed, usize::MAX)?;
+        groups.number(packed.all(), usize::MAX)?;
         groups.take_states(states)?;
         held.resize(groups.memory() + encoder.memory())?;
     }
