@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use plan::Plan;
 use types::{Block, Column, DataType, Dictionary};
 
-use super::grouped::Groups;
+use super::grouped::{Groups, Numbering};
 use super::keys::KeyEncoder;
 use crate::context::ExecContext;
 use crate::pipeline::{BlockReader, Materialized, Source, execute_for, lane_count};
@@ -41,8 +41,8 @@ pub(crate) fn distinct(
         columns.iter().map(|c| source.dictionary(*c)).collect();
     let limit = limit.map_or(usize::MAX, |l| usize::try_from(l).unwrap_or(usize::MAX));
     let met = Arc::new(Mutex::new(Met {
-        encoder: KeyEncoder::new(&types, &dictionaries),
-        groups: Groups::new(&[], false, None),
+        encoder: KeyEncoder::new(&types, &dictionaries, &[]),
+        groups: Groups::new(&[], Numbering::Hashed),
         blocks: Vec::new(),
         rows: 0,
         held: context.budget.reservation(),
@@ -108,8 +108,8 @@ impl KeyedCounter {
     pub(crate) fn new(types: &[DataType]) -> KeyedCounter {
         let dictionaries = vec![None; types.len()];
         KeyedCounter {
-            encoder: KeyEncoder::new(types, &dictionaries),
-            groups: Groups::new(&[], false, None),
+            encoder: KeyEncoder::new(types, &dictionaries, &[]),
+            groups: Groups::new(&[], Numbering::Hashed),
             counts: Vec::new(),
         }
     }

@@ -25,20 +25,41 @@ enum Table {
         met: Vec<bool>,
         any: bool,
     },
+    /// The number + 1 of every key that there may be (0: not met), and the keys by number.
+    Direct {
+        slots: Vec<u32>,
+        keys: Vec<u64>,
+    },
     Narrow(KeyTable<u64>),
     Wide(KeyTable<u128>),
 }
 
+/// How groups are numbered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Numbering {
+    /// There are no keys.
+    One,
+    /// The only key is a code of a dictionary of so many values: the code is the number.
+    Identity(usize),
+    /// By an array over all keys of so many bits.
+    Direct(u32),
+    /// By a hash table.
+    Hashed,
+}
+
 impl Groups {
-    pub(crate) fn new(calls: &[BoundCall], no_keys: bool, identity: Option<usize>) -> Groups {
-        let table = match (no_keys, identity) {
-            (true, _) => Table::One { seen: false },
-            (false, Some(size)) => Table::Identity { met: vec![false; size], any: false },
-            (false, None) => Table::Narrow(KeyTable::new()),
+    pub(crate) fn new(calls: &[BoundCall], numbering: Numbering) -> Groups {
+        let table = match numbering {
+            Numbering::One => Table::One { seen: false },
+            Numbering::Identity(size) => Table::Identity { met: vec![false; size], any: false },
+            Numbering::Direct(bits) => {
+                Table::Direct { slots: vec![0; 1 << bits], keys: Vec::new() }
+            }
+            Numbering::Hashed => Table::Narrow(KeyTable::new()),
         };
         let states = calls.iter().map(BoundCall::accumulator).collect();
         let mut groups = Groups { table, states, groups: Vec::new() };
-        if let Some(size) = identity.filter(|_| !no_keys) {
+        if let Numbering::Identity(size) = numbering {
             groups.states.iter_mut().for_each(|s| s.resize(size));
         }
         groups
@@ -62,6 +83,7 @@ impl Groups {
         match &self.table {
             Table::One { seen } => !seen,
             Table::Identity { any, .. } => !any,
+            Table::Direct { keys, .. } => keys.is_empty(),
             Table::Narrow(table) => table.keys().is_empty(),
             Table::Wide(table) => table.keys().is_empty(),
         }
@@ -139,6 +161,10 @@ impl Groups {
                 }
                 return Ok(());
             }
+            (Table::Direct { slots, keys: known }, PackedPart::Narrow(keys)) => {
+                number_directly(slots, known, keys, limit, &mut self.groups);
+                known.len()
+            }
             (Table::Narrow(table), PackedPart::Narrow(keys)) => {
                 table.numbers(keys, limit, &mut self.groups);
                 table.keys().len()
@@ -179,6 +205,7 @@ impl Groups {
         match &self.table {
             Table::One { seen } => usize::from(*seen),
             Table::Identity { met, .. } => met.len(),
+            Table::Direct { keys, .. } => keys.len(),
             Table::Narrow(table) => table.keys().len(),
             Table::Wide(table) => table.keys().len(),
         }
@@ -197,6 +224,7 @@ impl Groups {
         match &self.table {
             Table::One { .. } => Vec::new(),
             Table::Identity { met, .. } => (0..met.len() as u128).collect(),
+            Table::Direct { keys, .. } => keys.iter().map(|k| u128::from(*k)).collect(),
             Table::Narrow(table) => table.keys().iter().map(|k| u128::from(*k)).collect(),
             Table::Wide(table) => table.keys().to_vec(),
         }
@@ -207,6 +235,7 @@ impl Groups {
         match &self.table {
             Table::One { .. } => 0,
             Table::Identity { .. } => group as u128,
+            Table::Direct { keys, .. } => u128::from(keys[group]),
             Table::Narrow(table) => u128::from(table.keys()[group]),
             Table::Wide(table) => table.keys()[group],
         }
@@ -236,6 +265,10 @@ impl Groups {
                     state.merge(&groups, from.as_ref())?;
                 }
                 Ok(())
+            }
+            (_, Table::Direct { keys, .. }) => {
+                let keys = Packed::Narrow(keys.clone());
+                self.merge_as(&keys, other, limit)
             }
             (_, Table::Narrow(table)) => {
                 let keys = Packed::Narrow(table.keys().to_vec());
@@ -270,11 +303,33 @@ impl Groups {
         let table = match &self.table {
             Table::One { .. } => 0,
             Table::Identity { met, .. } => met.len(),
+            Table::Direct { slots, keys } => slots.len() * 4 + keys.capacity() * 8,
             Table::Narrow(table) => table.memory(),
             Table::Wide(table) => table.memory(),
         };
         table + self.states.iter().map(|s| s.memory()).sum::<usize>()
     }
+}
+
+/// Appends the number of every key; with `most` keys there already, others get `u32::MAX`.
+fn number_directly(
+    slots: &mut [u32],
+    known: &mut Vec<u64>,
+    keys: &[u64],
+    most: usize,
+    groups: &mut Vec<u32>,
+) {
+    groups.extend(keys.iter().map(|key| {
+        let slot = &mut slots[*key as usize];
+        if *slot == 0 {
+            if known.len() >= most {
+                return u32::MAX;
+            }
+            known.push(*key);
+            *slot = known.len() as u32;
+        }
+        *slot - 1
+    }));
 }
 
 /// How many different keys there are among some batches.

@@ -20,6 +20,7 @@ use base::{Error, Result, bail};
 use hashbrown::HashTable;
 use types::{Column, DataType, Dictionary, DictionaryColumn, Physical, Value, array_from_values};
 
+use crate::pipeline::Bounds;
 use crate::rows;
 
 /// Packs key columns.
@@ -34,6 +35,8 @@ struct KeyColumn {
     data_type: DataType,
     width: u32,
     nullable: bool,
+    /// What is taken off the bits of every value, so that those within known bounds take few.
+    base: u64,
     space: Space,
 }
 
@@ -249,27 +252,42 @@ impl Packed {
 }
 
 impl KeyEncoder {
-    /// For key columns of these types, and the dictionaries that all blocks share where there is one.
+    /// For key columns of these types, the dictionaries that all blocks share where there is one, and
+    /// the bounds of integers where they are known.
     pub(crate) fn new(
         types: &[DataType],
         dictionaries: &[Option<Arc<dyn Dictionary>>],
+        bounds: &[Option<Bounds>],
     ) -> KeyEncoder {
         let mut columns = Vec::with_capacity(types.len());
-        for (data_type, dictionary) in types.iter().zip(dictionaries) {
+        for (at, (data_type, dictionary)) in types.iter().zip(dictionaries).enumerate() {
             let nullable = data_type.is_nullable();
+            let mut base = 0;
             let (width, space) = match (fixed_width(data_type), dictionary) {
-                (Some(width), _) => (width, Space::Bits),
+                (Some(width), _) => match bounds.get(at).copied().flatten() {
+                    Some((least, most)) if !is_float(data_type) => {
+                        base = least as u64 & mask64(width);
+                        let span = (most - least).clamp(0, i128::from(u64::MAX)) as u64;
+                        (width.min(u64::BITS - span.leading_zeros()).max(1), Space::Bits)
+                    }
+                    _ => (width, Space::Bits),
+                },
                 (None, Some(dictionary)) => {
                     let width = 32 - (dictionary.len() as u32).leading_zeros();
                     (width.max(1), Space::Codes(dictionary.clone()))
                 }
                 (None, None) => (32, Space::Interned(Interner::default())),
             };
-            columns.push(KeyColumn { data_type: data_type.clone(), width, nullable, space });
+            columns.push(KeyColumn { data_type: data_type.clone(), width, nullable, base, space });
         }
         let bits = columns.iter().map(|c| c.width + u32::from(c.nullable)).sum();
         let whole = (bits > 128).then(Interner::default);
         KeyEncoder { columns, bits, whole }
+    }
+
+    /// How many bits a key has.
+    pub(crate) fn bits(&self) -> u32 {
+        self.bits
     }
 
     /// Whether equal keys of two encoders for the same input are equal values.
@@ -370,6 +388,10 @@ fn mask64(width: u32) -> u64 {
     if width >= 64 { u64::MAX } else { (1 << width) - 1 }
 }
 
+fn is_float(data_type: &DataType) -> bool {
+    matches!(data_type.physical(), Physical::Float32 | Physical::Float64)
+}
+
 /// Bits of a value that is compared by its bits.
 pub(super) fn fixed_width(data_type: &DataType) -> Option<u32> {
     Some(match data_type.physical() {
@@ -395,6 +417,8 @@ impl KeyColumn {
                     Column::Constant { value, .. } => (value.clone(), true),
                     other => (other.to_flat()?, false),
                 };
+                let (base, mask) = (self.base, mask64(self.width));
+                let put = &mut |row, bits: u64| put(row, bits.wrapping_sub(base) & mask);
                 if one {
                     let mut only = 0;
                     each_bits(&array, self.data_type.physical(), &mut |_, bits| only = bits)?;
@@ -435,7 +459,10 @@ impl KeyColumn {
 
     fn decode(&self, bits: &[u64], nulls: Option<NullBuffer>) -> Result<Column> {
         Ok(match &self.space {
-            Space::Bits => Column::Flat(from_bits(bits, nulls, self.data_type.physical())?),
+            Space::Bits => {
+                let bits: Vec<u64> = bits.iter().map(|b| b.wrapping_add(self.base)).collect();
+                Column::Flat(from_bits(&bits, nulls, self.data_type.physical())?)
+            }
             Space::Codes(dictionary) => Column::Dictionary(DictionaryColumn {
                 codes: bits.iter().map(|b| *b as u32).collect(),
                 nulls,

@@ -148,7 +148,7 @@ pub(super) fn finish_partitions(
     let expected = Arc::new(Expected::default());
     let workers = (0..shared.context.settings.threads.max(1))
         .map(|_| Worker {
-            encoder: KeyEncoder::new(&shared.key_types, &shared.dictionaries),
+            encoder: shared.encoder(),
             blocks: Vec::new(),
             held: shared.context.budget.reservation(),
         })

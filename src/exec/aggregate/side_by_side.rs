@@ -73,7 +73,7 @@ fn combine(
     let types: Vec<DataType> =
         aggregation.keys.iter().map(|k| k.data_type().without_low_cardinality()).collect();
     let dictionaries: Vec<_> = (0..width).map(|key| rest.dictionary(key)).collect();
-    let mut encoder = KeyEncoder::new(&types, &dictionaries);
+    let mut encoder = KeyEncoder::new(&types, &dictionaries, &[]);
     let (left, right) = (all_rows(rest, context)?, all_rows(counted, context)?);
     let order = match (
         encoder.encode(&left.columns()[..width], left.rows())?,
