@@ -1,6 +1,8 @@
 //! Aggregations without keys that zone maps answer: granule by granule, only the granules are decoded
-//! that a condition cuts through.
+//! that a condition cuts through. Distinct texts of all rows of one part are counted by its dictionary, which
+//! holds nothing that no row has.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -10,7 +12,7 @@ use base::Result;
 use expr::Expr;
 use plan::{AggregateCall, Aggregation, Plan, Scan};
 use storage::{Extremes, ZoneMap};
-use types::{Block, Column, DataType, Value};
+use types::{Block, Column, DataType, Dictionary, Value};
 
 use crate::context::ExecContext;
 use crate::scan::{GranuleReader, PreparedPart, PreparedScan, Shape};
@@ -26,6 +28,8 @@ enum Fact {
     Average(usize),
     Min(usize),
     Max(usize),
+    /// Distinct values.
+    Distinct(usize),
 }
 
 /// What is known of a column so far.
@@ -61,11 +65,17 @@ pub(crate) fn answer(
     if !scan.filter.iter().all(by_zones) {
         return Ok(None);
     }
+    let counts_values = |fact: &Fact| matches!(fact, Fact::Distinct(_));
+    if facts.iter().any(counts_values) && !scan.filter.is_empty() {
+        return Ok(None);
+    }
     let mut known = vec![Known { rows: 0, sum: 0, min: i128::MAX, max: i128::MIN }; types.len()];
     let mut rows = 0u64;
     let prepared = Arc::new(PreparedScan::new(&scan, &snapshot.parts, context)?);
+    let Some(distinct_values) = dictionary_sizes(&facts, &prepared)? else { return Ok(None) };
     let mut reader = GranuleReader::new(prepared.clone());
-    let wanted: Vec<usize> = facts.iter().filter_map(|f| f.column()).collect();
+    let wanted: Vec<usize> =
+        facts.iter().filter(|f| !counts_values(f)).filter_map(|f| f.column()).collect();
     let mut unknown = Vec::new();
     for (at, part) in prepared.parts.iter().enumerate() {
         if wanted.iter().any(|c| part.chunks[*c].is_none()) {
@@ -103,14 +113,19 @@ pub(crate) fn answer(
     }
     let mut columns = Vec::with_capacity(facts.len());
     for (fact, call) in facts.iter().zip(&aggregation.calls) {
-        let value = fact.value(rows, &known, &call.data_type);
+        let value = match fact {
+            Fact::Distinct(column) => {
+                Value::Int(distinct_values.get(column).map_or(0, |count| *count as i128))
+            }
+            fact => fact.value(rows, &known, &call.data_type),
+        };
         columns.push(Column::constant(&call.data_type, &value, 1)?);
     }
     Ok(Some(Block::new(columns, 1)))
 }
 
 /// The scan below projections of plain columns, and where each column of the input stands in it.
-fn scan_below(plan: &Plan) -> Option<(&Scan, Vec<usize>)> {
+pub(crate) fn scan_below(plan: &Plan) -> Option<(&Scan, Vec<usize>)> {
     match plan {
         Plan::Scan(scan) => Some((scan, (0..scan.visible).collect())),
         Plan::Project { input, expressions, .. } => {
@@ -139,6 +154,9 @@ fn fact(call: &AggregateCall, picked: &[usize], types: &[DataType]) -> Option<Fa
     if data_type.is_nullable() || matches!(data_type, DataType::LowCardinality(_)) {
         return None;
     }
+    if call.function == "uniqExact" && *data_type == DataType::String {
+        return Some(Fact::Distinct(column));
+    }
     let integer = data_type.is_integer() && data_type.bits() <= Some(64);
     Some(match call.function.as_str() {
         "count" => Fact::Count,
@@ -154,13 +172,15 @@ impl Fact {
     fn column(self) -> Option<usize> {
         match self {
             Fact::Count => None,
-            Fact::Sum(c) | Fact::Average(c) | Fact::Min(c) | Fact::Max(c) => Some(c),
+            Fact::Sum(c) | Fact::Average(c) | Fact::Min(c) | Fact::Max(c) | Fact::Distinct(c) => {
+                Some(c)
+            }
         }
     }
 
     fn value(self, rows: u64, known: &[Known], data_type: &DataType) -> Value {
         match self {
-            Fact::Count => Value::Int(i128::from(rows)),
+            Fact::Count | Fact::Distinct(_) => Value::Int(i128::from(rows)),
             // Sums wrap as ClickHouse's do.
             Fact::Sum(c) if data_type.is_signed_integer() => {
                 Value::Int(i128::from(known[c].sum as i64))
@@ -173,6 +193,29 @@ impl Fact {
             Fact::Max(c) => Value::Int(known[c].max),
         }
     }
+}
+
+/// How many values the dictionaries hold of the columns whose values are counted; `None` where no
+/// dictionary tells, as where there are several parts.
+fn dictionary_sizes(
+    facts: &[Fact],
+    prepared: &PreparedScan,
+) -> Result<Option<HashMap<usize, usize>>> {
+    let mut sizes = HashMap::new();
+    for fact in facts {
+        let Fact::Distinct(column) = fact else { continue };
+        let size = match prepared.parts.as_slice() {
+            [] => Some(0),
+            [only] => match &only.chunks[*column] {
+                Some(chunk) => chunk.dictionary()?.map(|dictionary| dictionary.len()),
+                None => None,
+            },
+            _ => None,
+        };
+        let Some(size) = size else { return Ok(None) };
+        sizes.insert(*column, size);
+    }
+    Ok(Some(sizes))
 }
 
 fn distinct(columns: &[usize]) -> Vec<usize> {

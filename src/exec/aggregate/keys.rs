@@ -20,6 +20,7 @@ use base::{Error, Result, bail};
 use hashbrown::HashTable;
 use types::{Column, DataType, Dictionary, DictionaryColumn, Physical, Value, array_from_values};
 
+use crate::pipeline::Bounds;
 use crate::rows;
 
 /// Packs key columns.
@@ -34,6 +35,8 @@ struct KeyColumn {
     data_type: DataType,
     width: u32,
     nullable: bool,
+    /// What is taken off the bits of every value, so that those within known bounds take few.
+    base: u64,
     space: Space,
 }
 
@@ -190,7 +193,30 @@ pub(crate) enum Packed {
     Wide(Vec<u128>),
 }
 
+/// Packed keys that lie elsewhere.
+#[derive(Clone, Copy)]
+pub(crate) enum PackedPart<'k> {
+    Narrow(&'k [u64]),
+    Wide(&'k [u128]),
+}
+
 impl Packed {
+    /// All of them.
+    pub(crate) fn all(&self) -> PackedPart<'_> {
+        match self {
+            Packed::Narrow(keys) => PackedPart::Narrow(keys),
+            Packed::Wide(keys) => PackedPart::Wide(keys),
+        }
+    }
+
+    /// Those of the rows `first..end`.
+    pub(crate) fn part(&self, first: usize, end: usize) -> PackedPart<'_> {
+        match self {
+            Packed::Narrow(keys) => PackedPart::Narrow(&keys[first..end]),
+            Packed::Wide(keys) => PackedPart::Wide(&keys[first..end]),
+        }
+    }
+
     /// The keys of some rows; none where there are no keys.
     pub(crate) fn slice(&self, first: usize, rows: usize) -> Packed {
         fn part<K: Copy>(keys: &[K], first: usize, rows: usize) -> Vec<K> {
@@ -226,27 +252,42 @@ impl Packed {
 }
 
 impl KeyEncoder {
-    /// For key columns of these types, and the dictionaries that all blocks share where there is one.
+    /// For key columns of these types, the dictionaries that all blocks share where there is one, and
+    /// the bounds of integers where they are known.
     pub(crate) fn new(
         types: &[DataType],
         dictionaries: &[Option<Arc<dyn Dictionary>>],
+        bounds: &[Option<Bounds>],
     ) -> KeyEncoder {
         let mut columns = Vec::with_capacity(types.len());
-        for (data_type, dictionary) in types.iter().zip(dictionaries) {
+        for (at, (data_type, dictionary)) in types.iter().zip(dictionaries).enumerate() {
             let nullable = data_type.is_nullable();
+            let mut base = 0;
             let (width, space) = match (fixed_width(data_type), dictionary) {
-                (Some(width), _) => (width, Space::Bits),
+                (Some(width), _) => match bounds.get(at).copied().flatten() {
+                    Some((least, most)) if !is_float(data_type) => {
+                        base = least as u64 & mask64(width);
+                        let span = (most - least).clamp(0, i128::from(u64::MAX)) as u64;
+                        (width.min(u64::BITS - span.leading_zeros()).max(1), Space::Bits)
+                    }
+                    _ => (width, Space::Bits),
+                },
                 (None, Some(dictionary)) => {
                     let width = 32 - (dictionary.len() as u32).leading_zeros();
                     (width.max(1), Space::Codes(dictionary.clone()))
                 }
                 (None, None) => (32, Space::Interned(Interner::default())),
             };
-            columns.push(KeyColumn { data_type: data_type.clone(), width, nullable, space });
+            columns.push(KeyColumn { data_type: data_type.clone(), width, nullable, base, space });
         }
         let bits = columns.iter().map(|c| c.width + u32::from(c.nullable)).sum();
         let whole = (bits > 128).then(Interner::default);
         KeyEncoder { columns, bits, whole }
+    }
+
+    /// How many bits a key has.
+    pub(crate) fn bits(&self) -> u32 {
+        self.bits
     }
 
     /// Whether equal keys of two encoders for the same input are equal values.
@@ -347,6 +388,10 @@ fn mask64(width: u32) -> u64 {
     if width >= 64 { u64::MAX } else { (1 << width) - 1 }
 }
 
+fn is_float(data_type: &DataType) -> bool {
+    matches!(data_type.physical(), Physical::Float32 | Physical::Float64)
+}
+
 /// Bits of a value that is compared by its bits.
 pub(super) fn fixed_width(data_type: &DataType) -> Option<u32> {
     Some(match data_type.physical() {
@@ -372,11 +417,14 @@ impl KeyColumn {
                     Column::Constant { value, .. } => (value.clone(), true),
                     other => (other.to_flat()?, false),
                 };
-                let bits = bits_of(&array, self.data_type.physical())?;
+                let (base, mask) = (self.base, mask64(self.width));
+                let put = &mut |row, bits: u64| put(row, bits.wrapping_sub(base) & mask);
                 if one {
-                    (0..count).for_each(|row| put(row, bits[0]));
+                    let mut only = 0;
+                    each_bits(&array, self.data_type.physical(), &mut |_, bits| only = bits)?;
+                    (0..count).for_each(|row| put(row, only));
                 } else {
-                    bits.into_iter().enumerate().for_each(|(row, bits)| put(row, bits));
+                    each_bits(&array, self.data_type.physical(), put)?;
                 }
             }
             Space::Codes(dictionary) => match column {
@@ -411,7 +459,10 @@ impl KeyColumn {
 
     fn decode(&self, bits: &[u64], nulls: Option<NullBuffer>) -> Result<Column> {
         Ok(match &self.space {
-            Space::Bits => Column::Flat(from_bits(bits, nulls, self.data_type.physical())?),
+            Space::Bits => {
+                let bits: Vec<u64> = bits.iter().map(|b| b.wrapping_add(self.base)).collect();
+                Column::Flat(from_bits(&bits, nulls, self.data_type.physical())?)
+            }
             Space::Codes(dictionary) => Column::Dictionary(DictionaryColumn {
                 codes: bits.iter().map(|b| *b as u32).collect(),
                 nulls,
@@ -425,26 +476,32 @@ impl KeyColumn {
     }
 }
 
-/// The values of a primitive as bits; equal values give equal bits.
-fn bits_of(array: &ArrayRef, physical: Physical) -> Result<Vec<u64>> {
-    fn of<T: ArrowPrimitiveType>(array: &ArrayRef, convert: impl Fn(T::Native) -> u64) -> Vec<u64> {
-        array.as_primitive::<T>().values().iter().map(|v| convert(*v)).collect()
+/// Calls `put` with the values of a primitive as bits; equal values give equal bits.
+fn each_bits(array: &ArrayRef, physical: Physical, put: &mut impl FnMut(usize, u64)) -> Result<()> {
+    fn each<T: ArrowPrimitiveType>(
+        array: &ArrayRef,
+        put: &mut impl FnMut(usize, u64),
+        convert: impl Fn(T::Native) -> u64,
+    ) {
+        let values = array.as_primitive::<T>().values();
+        values.iter().enumerate().for_each(|(row, value)| put(row, convert(*value)));
     }
-    Ok(match physical {
-        Physical::UInt8 => of::<UInt8Type>(array, u64::from),
-        Physical::UInt16 => of::<UInt16Type>(array, u64::from),
-        Physical::UInt32 => of::<UInt32Type>(array, u64::from),
-        Physical::UInt64 => of::<UInt64Type>(array, |v| v),
-        Physical::Int8 => of::<Int8Type>(array, |v| u64::from(v as u8)),
-        Physical::Int16 => of::<Int16Type>(array, |v| u64::from(v as u16)),
-        Physical::Int32 => of::<Int32Type>(array, |v| u64::from(v as u32)),
-        Physical::Int64 => of::<Int64Type>(array, |v| v as u64),
-        Physical::Float32 => of::<Float32Type>(array, |v| {
+    match physical {
+        Physical::UInt8 => each::<UInt8Type>(array, put, u64::from),
+        Physical::UInt16 => each::<UInt16Type>(array, put, u64::from),
+        Physical::UInt32 => each::<UInt32Type>(array, put, u64::from),
+        Physical::UInt64 => each::<UInt64Type>(array, put, |v| v),
+        Physical::Int8 => each::<Int8Type>(array, put, |v| u64::from(v as u8)),
+        Physical::Int16 => each::<Int16Type>(array, put, |v| u64::from(v as u16)),
+        Physical::Int32 => each::<Int32Type>(array, put, |v| u64::from(v as u32)),
+        Physical::Int64 => each::<Int64Type>(array, put, |v| v as u64),
+        Physical::Float32 => each::<Float32Type>(array, put, |v| {
             u64::from((rows::canonical(f64::from(v)) as f32).to_bits())
         }),
-        Physical::Float64 => of::<Float64Type>(array, |v| rows::canonical(v).to_bits()),
+        Physical::Float64 => each::<Float64Type>(array, put, |v| rows::canonical(v).to_bits()),
         other => bail!(LogicalError, "keys of {other:?} have no bits"),
-    })
+    }
+    Ok(())
 }
 
 fn from_bits(bits: &[u64], nulls: Option<NullBuffer>, physical: Physical) -> Result<ArrayRef> {

@@ -38,7 +38,7 @@ pub(super) fn split(grouping: &Grouping, source: &dyn Source) -> Option<(Groupin
             _ => None,
         })
         .collect();
-    if !KeyEncoder::new(&types, &dictionaries).is_shared() {
+    if !KeyEncoder::new(&types, &dictionaries, &[]).is_shared() {
         return None;
     }
     let (mut first_calls, mut second_calls) = (Vec::new(), Vec::new());
