@@ -2,7 +2,6 @@
 //! that a condition cuts through. Distinct texts of all rows of one part are counted by its dictionary, which
 //! holds nothing that no row has.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -39,6 +38,14 @@ struct Known {
     sum: i128,
     min: i128,
     max: i128,
+    /// How many distinct values there are, where that is asked for.
+    distinct: usize,
+}
+
+impl Default for Known {
+    fn default() -> Known {
+        Known { rows: 0, sum: 0, min: i128::MAX, max: i128::MIN, distinct: 0 }
+    }
 }
 
 /// The only row of an aggregation, if zone maps can help with it; `None` where they can't.
@@ -65,17 +72,14 @@ pub(crate) fn answer(
     if !scan.filter.iter().all(by_zones) {
         return Ok(None);
     }
-    let counts_values = |fact: &Fact| matches!(fact, Fact::Distinct(_));
-    if facts.iter().any(counts_values) && !scan.filter.is_empty() {
-        return Ok(None);
-    }
-    let mut known = vec![Known { rows: 0, sum: 0, min: i128::MAX, max: i128::MIN }; types.len()];
+    let mut known = vec![Known::default(); types.len()];
     let mut rows = 0u64;
     let prepared = Arc::new(PreparedScan::new(&scan, &snapshot.parts, context)?);
-    let Some(distinct_values) = dictionary_sizes(&facts, &prepared)? else { return Ok(None) };
+    if !take_dictionaries(&facts, &prepared, scan.filter.is_empty(), &mut known)? {
+        return Ok(None);
+    }
     let mut reader = GranuleReader::new(prepared.clone());
-    let wanted: Vec<usize> =
-        facts.iter().filter(|f| !counts_values(f)).filter_map(|f| f.column()).collect();
+    let wanted: Vec<usize> = facts.iter().filter_map(|f| f.column()).collect();
     let mut unknown = Vec::new();
     for (at, part) in prepared.parts.iter().enumerate() {
         if wanted.iter().any(|c| part.chunks[*c].is_none()) {
@@ -113,12 +117,7 @@ pub(crate) fn answer(
     }
     let mut columns = Vec::with_capacity(facts.len());
     for (fact, call) in facts.iter().zip(&aggregation.calls) {
-        let value = match fact {
-            Fact::Distinct(column) => {
-                Value::Int(distinct_values.get(column).map_or(0, |count| *count as i128))
-            }
-            fact => fact.value(rows, &known, &call.data_type),
-        };
+        let value = fact.value(rows, &known, &call.data_type);
         columns.push(Column::constant(&call.data_type, &value, 1)?);
     }
     Ok(Some(Block::new(columns, 1)))
@@ -180,7 +179,8 @@ impl Fact {
 
     fn value(self, rows: u64, known: &[Known], data_type: &DataType) -> Value {
         match self {
-            Fact::Count | Fact::Distinct(_) => Value::Int(i128::from(rows)),
+            Fact::Count => Value::Int(i128::from(rows)),
+            Fact::Distinct(c) => Value::Int(known[c].distinct as i128),
             // Sums wrap as ClickHouse's do.
             Fact::Sum(c) if data_type.is_signed_integer() => {
                 Value::Int(i128::from(known[c].sum as i64))
@@ -195,27 +195,30 @@ impl Fact {
     }
 }
 
-/// How many values the dictionaries hold of the columns whose values are counted; `None` where no
-/// dictionary tells, as where there are several parts.
-fn dictionary_sizes(
+/// Takes from dictionaries how many distinct values there are; false where they don't tell, as where there
+/// are conditions or several parts.
+fn take_dictionaries(
     facts: &[Fact],
     prepared: &PreparedScan,
-) -> Result<Option<HashMap<usize, usize>>> {
-    let mut sizes = HashMap::new();
+    unfiltered: bool,
+    known: &mut [Known],
+) -> Result<bool> {
     for fact in facts {
-        let Fact::Distinct(column) = fact else { continue };
+        let Fact::Distinct(column) = *fact else { continue };
         let size = match prepared.parts.as_slice() {
             [] => Some(0),
-            [only] => match &only.chunks[*column] {
+            [only] => match &only.chunks[column] {
                 Some(chunk) => chunk.dictionary()?.map(|dictionary| dictionary.len()),
                 None => None,
             },
             _ => None,
         };
-        let Some(size) = size else { return Ok(None) };
-        sizes.insert(*column, size);
+        match size {
+            Some(size) if unfiltered => known[column].distinct = size,
+            _ => return Ok(false),
+        }
     }
-    Ok(Some(sizes))
+    Ok(true)
 }
 
 fn distinct(columns: &[usize]) -> Vec<usize> {

@@ -8,7 +8,8 @@ use expr::Expr;
 use plan::AggregateCall;
 use types::DataType;
 
-use super::keys::{KeyEncoder, fixed_width};
+use super::bits::fixed_width;
+use super::keys::KeyEncoder;
 use super::{Grouping, Stage};
 use crate::pipeline::Source;
 
