@@ -63,13 +63,9 @@ pub(crate) fn answer(
         return Ok(None);
     }
     let types = scan.types();
-    let facts: Option<Vec<Fact>> =
-        aggregation.calls.iter().map(|call| fact(call, &picked, &types)).collect();
-    let Some(facts) = facts else { return Ok(None) };
+    let Some(facts) = facts(aggregation, &picked, &types) else { return Ok(None) };
     // Other conditions cannot be told by zone maps; preparing the scan twice would cost.
-    let by_zones =
-        |f: &Expr| !matches!(Shape::of(f, &types, context), Shape::Strings { .. } | Shape::Other);
-    if !scan.filter.iter().all(by_zones) {
+    if !scan.filter.iter().all(|f| is_told_by_zones(f, &types, context)) {
         return Ok(None);
     }
     let mut known = vec![Known::default(); types.len()];
@@ -123,6 +119,10 @@ pub(crate) fn answer(
     Ok(Some(Block::new(columns, 1)))
 }
 
+fn is_told_by_zones(condition: &Expr, types: &[DataType], context: &ExecContext) -> bool {
+    !matches!(Shape::of(condition, types, context), Shape::Strings { .. } | Shape::Other)
+}
+
 /// The scan below projections of plain columns, and where each column of the input stands in it.
 pub(crate) fn scan_below(plan: &Plan) -> Option<(&Scan, Vec<usize>)> {
     match plan {
@@ -140,6 +140,11 @@ pub(crate) fn scan_below(plan: &Plan) -> Option<(&Scan, Vec<usize>)> {
         }
         _ => None,
     }
+}
+
+/// What the calls need, if zone maps can tell all of it.
+fn facts(aggregation: &Aggregation, picked: &[usize], types: &[DataType]) -> Option<Vec<Fact>> {
+    aggregation.calls.iter().map(|call| fact(call, picked, types)).collect()
 }
 
 fn fact(call: &AggregateCall, picked: &[usize], types: &[DataType]) -> Option<Fact> {
