@@ -2,6 +2,8 @@
 //! values and long ones, one after another or in any order, with repetitions and gaps, in several
 //! buffers.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
+
 use std::sync::Arc;
 
 use arrow_array::builder::BinaryViewBuilder;
