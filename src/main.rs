@@ -1,5 +1,6 @@
 //! The binary: `granary server | local | client | check | recover | demo`.
 
+mod allocator;
 mod embedded;
 
 use std::path::Path;
@@ -15,15 +16,12 @@ use cli::{
 use embedded::Embedded;
 use engine::{Engine, EngineOptions, Recovery};
 
-/// Hands large buffers out again without page faults, which a query that groups by unique keys is full of.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// The demo's tables and queries.
 const DEMO_SCHEMA: &str = include_str!("../sql/demo_schema.sql");
 const DEMO_QUERIES: &str = include_str!("../sql/demo.sql");
 
 fn main() -> ExitCode {
+    allocator::keep_freed_memory();
     let outcome = match Arguments::parse().command {
         Command::Server(arguments) => serve(&arguments),
         Command::Local(arguments) => local(&arguments),

@@ -4,7 +4,7 @@
 //! 1. No keys: one group a lane, merged at the end.
 //! 2. One key that is a code of a dictionary which all blocks share, and rows enough to fill it: the code is the
 //!    group number.
-//! 3. Packed keys in a hash table a lane, merged at the end.
+//! 3. Packed keys in a hash table a lane, merged at the end; keys of few bits, as zone maps tell, in an array.
 //! 4. Where the first rows of a large input have mostly different keys: rows are cut by hash into
 //!    partitions, and each partition is grouped by one lane, in cache, when all rows are there.
 //!
@@ -13,12 +13,16 @@
 //! An aggregation can be cut in two: its first half gives serialized states out instead of results, its
 //! second takes such states in instead of rows (see [`Stage`]); both go the same ways.
 
+mod bits;
 mod calls;
+mod code_set;
 mod distinct;
 mod grouped;
 mod keys;
 mod output;
 mod partitioned;
+mod runs;
+mod side_by_side;
 mod spilled;
 mod states;
 mod two_steps;
@@ -33,11 +37,13 @@ use plan::{AggregateCall, Aggregation, SortKey};
 use types::{Block, Column, DataType, Dictionary};
 
 use crate::context::ExecContext;
-use crate::pipeline::{BlockReader, Materialized, Source, evaluator, execute_for, lane_count};
+use crate::pipeline::{
+    BlockReader, Bounds, Materialized, Source, evaluator, execute_for, lane_count,
+};
 use crate::scheduler::Step;
 
 use calls::{BoundCall, bind_calls};
-use grouped::Groups;
+use grouped::{Groups, Numbering};
 use keys::{KeyEncoder, Packed};
 use partitioned::{Partitioned, finish_partitions};
 use spilled::SpilledGroups;
@@ -52,6 +58,9 @@ const MOST_REPEATED: usize = 32 << 20;
 
 /// Blocks of a lane after which no more is learned of how many will come.
 const GUIDED_BLOCKS: usize = 8;
+
+/// Keys of so many bits number an array of groups, which takes no more than the second cache has.
+const DIRECT_BITS: u32 = 18;
 
 /// Inputs smaller than this are never partitioned.
 const PARTITIONED_INPUT: usize = 1_000_000;
@@ -81,6 +90,7 @@ pub(crate) struct Shared {
     pub(crate) evaluator: Arc<Evaluator>,
     pub(crate) key_types: Vec<DataType>,
     pub(crate) dictionaries: Vec<Option<Arc<dyn Dictionary>>>,
+    pub(crate) bounds: Vec<Option<Bounds>>,
     pub(crate) calls: Vec<BoundCall>,
     pub(crate) limit: usize,
     pub(crate) top: Option<(Vec<SortKey>, u64)>,
@@ -89,8 +99,8 @@ pub(crate) struct Shared {
     may_partition: bool,
     /// Only rows are counted, if anything: runs of equal keys collapse, and their lengths are summed.
     runs: bool,
-    /// Whether the keys' codes are used as group numbers.
-    identity: Option<usize>,
+    /// How groups are numbered.
+    numbering: Numbering,
     decision: Mutex<Option<bool>>,
     source: Arc<dyn Source>,
     /// Cuts the keys of all lanes alike.
@@ -147,9 +157,13 @@ pub(crate) fn aggregate(
     aggregation: Aggregation,
     context: &Arc<ExecContext>,
 ) -> Result<Box<dyn Source>> {
-    let Aggregation { input, keys, calls, limit, top, .. } = aggregation;
-    let source = execute_for(*input, true, context)?;
-    group(source.into(), Grouping { keys, calls, limit, top, stage: Stage::Whole }, context)
+    let source: Arc<dyn Source> =
+        execute_for(aggregation.input.as_ref().clone(), true, context)?.into();
+    if let Some(done) = side_by_side::run(&aggregation, &source, context)? {
+        return Ok(done);
+    }
+    let Aggregation { keys, calls, limit, top, .. } = aggregation;
+    group(source, Grouping { keys, calls, limit, top, stage: Stage::Whole }, context)
 }
 
 /// Groups the rows of a source.
@@ -167,10 +181,10 @@ pub(crate) fn group(
         lanes.push(Lane {
             reader: source.reader()?,
             blocks: 0,
-            encoder: KeyEncoder::new(&shared.key_types, &shared.dictionaries),
+            encoder: shared.encoder(),
             waiting: Vec::new(),
             waiting_rows: 0,
-            groups: Groups::new(&shared.calls, shared.key_types.is_empty(), shared.identity),
+            groups: Groups::new(&shared.calls, shared.numbering),
             partitioned: None,
             spilled: None,
             held: context.budget.reservation(),
@@ -195,18 +209,31 @@ fn prepare(
     };
     // Codes mean nothing outside, so states that leave are of values.
     let codes = |e: &Expr| if stage == Stage::Whole { shared_dictionary(e) } else { None };
-    let (mut calls, mut arguments) = bind_calls(&calls, &codes, context)?;
+    let (mut calls, mut arguments) = bind_calls(&calls, !keys.is_empty(), &codes, context)?;
     if stage == Stage::Merge {
         keys = keys.iter().enumerate().map(|(at, k)| Expr::column(at, k.data_type())).collect();
         arguments = calls::states_as_arguments(&mut calls, keys.len());
     }
     let dictionaries: Vec<_> = keys.iter().map(shared_dictionary).collect();
+    let known_bounds = |e: &Expr| match e {
+        Expr::Column { index, .. } => source.bounds(*index),
+        _ => None,
+    };
+    let bounds: Vec<_> = keys.iter().map(known_bounds).collect();
     let mut expressions = keys;
     expressions.extend(arguments);
-    let encoder = KeyEncoder::new(&key_types, &dictionaries);
+    let encoder = KeyEncoder::new(&key_types, &dictionaries, &bounds);
     let rows = source.rows().unwrap_or(usize::MAX);
     let limit = limit.map_or(usize::MAX, |l| usize::try_from(l).unwrap_or(usize::MAX));
     let identity = encoder.only_dictionary().filter(|size| size / 2 <= rows && limit == usize::MAX);
+    let numbering = match identity {
+        _ if key_types.is_empty() => Numbering::One,
+        Some(size) => Numbering::Identity(size),
+        None if encoder.bits() <= DIRECT_BITS && rows >> encoder.bits() > 0 => {
+            Numbering::Direct(encoder.bits())
+        }
+        None => Numbering::Hashed,
+    };
     let runs = stage == Stage::Whole
         && !key_types.is_empty()
         && identity.is_none()
@@ -216,13 +243,14 @@ fn prepare(
     }
     let may_partition = !key_types.is_empty()
         && encoder.is_shared()
-        && identity.is_none()
+        && numbering == Numbering::Hashed
         && limit == usize::MAX
         && rows >= PARTITIONED_INPUT;
     Ok(Shared {
         evaluator: evaluator(&expressions, context)?,
         key_types,
         dictionaries,
+        bounds,
         calls,
         limit,
         top,
@@ -230,7 +258,7 @@ fn prepare(
         context: context.clone(),
         may_partition,
         runs,
-        identity,
+        numbering,
         decision: Mutex::new(None),
         source,
         hasher: hashbrown::DefaultHashBuilder::default(),
@@ -241,6 +269,7 @@ fn prepare(
 struct InMemory {
     blocks: Materialized,
     dictionaries: Vec<Option<Arc<dyn Dictionary>>>,
+    bounds: Vec<Option<Bounds>>,
 }
 
 impl Source for InMemory {
@@ -259,9 +288,17 @@ impl Source for InMemory {
     fn dictionary(&self, column: usize) -> Option<Arc<dyn Dictionary>> {
         self.dictionaries.get(column).cloned().flatten()
     }
+
+    fn bounds(&self, column: usize) -> Option<Bounds> {
+        self.bounds.get(column).copied().flatten()
+    }
 }
 
 impl Shared {
+    fn encoder(&self) -> KeyEncoder {
+        KeyEncoder::new(&self.key_types, &self.dictionaries, &self.bounds)
+    }
+
     fn step(&self, lane: &mut Lane) -> Result<Step> {
         self.context.cancel.check()?;
         let Some(block) = lane.reader.next()? else {
@@ -342,19 +379,41 @@ impl Shared {
     fn batch(&self, lane: &mut Lane, block: Block) -> Result<Batch> {
         let mut columns = self.evaluator.evaluate(&block)?;
         let arguments = columns.split_off(self.key_types.len());
-        let mut keys = if columns.is_empty() {
+        if self.runs && !columns.is_empty() {
+            return self.run_batch(lane, &columns, block.rows());
+        }
+        let keys = if columns.is_empty() {
             Packed::Narrow(Vec::new())
         } else {
             lane.encoder.encode(&columns, block.rows())?
         };
-        if self.runs && !columns.is_empty() {
-            let lengths: ArrayRef = Arc::new(UInt32Array::from(keys.collapse()));
-            let rows = lengths.len();
-            let arguments = vec![Column::Flat(lengths); self.calls.len()];
-            return Ok(Batch { keys, arguments, rows });
-        }
         let arguments = calls::prepare_arguments(&self.calls, arguments)?;
         Ok(Batch { keys, arguments, rows: block.rows() })
+    }
+
+    /// The runs of equal keys of some rows, with their lengths.
+    fn run_batch(&self, lane: &mut Lane, columns: &[Column], rows: usize) -> Result<Batch> {
+        let (keys, lengths) = match runs::starts(columns, rows) {
+            // Few repeat: they are found when they are looked up.
+            Some(starts) if starts.len() > rows / 4 * 3 => {
+                (lane.encoder.encode(columns, rows)?, vec![1; rows])
+            }
+            Some(starts) => {
+                let firsts: Vec<Column> =
+                    columns.iter().map(|c| c.take(&starts)).collect::<Result<_>>()?;
+                let keys = lane.encoder.encode(&firsts, starts.len())?;
+                (keys, runs::lengths(&starts, rows))
+            }
+            None => {
+                let mut keys = lane.encoder.encode(columns, rows)?;
+                let lengths = keys.collapse();
+                (keys, lengths)
+            }
+        };
+        let rows = lengths.len();
+        let lengths: ArrayRef = Arc::new(UInt32Array::from(lengths));
+        let arguments = vec![Column::Flat(lengths); self.calls.len()];
+        Ok(Batch { keys, arguments, rows })
     }
 
     /// Looks at the first rows: mostly different keys are partitioned. All lanes go the same way.
@@ -390,8 +449,8 @@ impl Shared {
             return self.finish_spilled(lanes);
         }
         let blocks = self.finish_in_memory(lanes)?;
-        let dictionaries = self.dictionaries.clone();
-        Ok(Box::new(InMemory { blocks: Materialized::new(blocks), dictionaries }))
+        let (dictionaries, bounds) = (self.dictionaries.clone(), self.bounds.clone());
+        Ok(Box::new(InMemory { blocks: Materialized::new(blocks), dictionaries, bounds }))
     }
 
     fn finish_in_memory(self: &Arc<Self>, lanes: Vec<Lane>) -> Result<Vec<Block>> {

@@ -26,7 +26,7 @@ mod top_scan;
 
 pub use context::{Counters, ExecContext, ExecSettings};
 pub use fragment::{Worker, merge_partials, run_fragment};
-pub use pipeline::{BlockReader, Source, collect, execute, stream};
+pub use pipeline::{BlockReader, Bounds, Source, collect, execute, stream};
 pub use scan::{ScanReport, Translations, explain_scan};
 pub use scheduler::Scheduler;
 pub use spill::Spill;

@@ -1,5 +1,6 @@
 //! Aggregations without keys that zone maps answer: granule by granule, only the granules are decoded
-//! that a condition cuts through.
+//! that a condition cuts through. Distinct texts of all rows of one part are counted by its dictionary, which
+//! holds nothing that no row has.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,7 +11,7 @@ use base::Result;
 use expr::Expr;
 use plan::{AggregateCall, Aggregation, Plan, Scan};
 use storage::{Extremes, ZoneMap};
-use types::{Block, Column, DataType, Value};
+use types::{Block, Column, DataType, Dictionary, Value};
 
 use crate::context::ExecContext;
 use crate::scan::{GranuleReader, PreparedPart, PreparedScan, Shape};
@@ -26,6 +27,8 @@ enum Fact {
     Average(usize),
     Min(usize),
     Max(usize),
+    /// Distinct values.
+    Distinct(usize),
 }
 
 /// What is known of a column so far.
@@ -35,6 +38,14 @@ struct Known {
     sum: i128,
     min: i128,
     max: i128,
+    /// How many distinct values there are, where that is asked for.
+    distinct: usize,
+}
+
+impl Default for Known {
+    fn default() -> Known {
+        Known { rows: 0, sum: 0, min: i128::MAX, max: i128::MIN, distinct: 0 }
+    }
 }
 
 /// The only row of an aggregation, if zone maps can help with it; `None` where they can't.
@@ -61,9 +72,12 @@ pub(crate) fn answer(
     if !scan.filter.iter().all(by_zones) {
         return Ok(None);
     }
-    let mut known = vec![Known { rows: 0, sum: 0, min: i128::MAX, max: i128::MIN }; types.len()];
+    let mut known = vec![Known::default(); types.len()];
     let mut rows = 0u64;
     let prepared = Arc::new(PreparedScan::new(&scan, &snapshot.parts, context)?);
+    if !take_dictionaries(&facts, &prepared, scan.filter.is_empty(), &mut known)? {
+        return Ok(None);
+    }
     let mut reader = GranuleReader::new(prepared.clone());
     let wanted: Vec<usize> = facts.iter().filter_map(|f| f.column()).collect();
     let mut unknown = Vec::new();
@@ -110,7 +124,7 @@ pub(crate) fn answer(
 }
 
 /// The scan below projections of plain columns, and where each column of the input stands in it.
-fn scan_below(plan: &Plan) -> Option<(&Scan, Vec<usize>)> {
+pub(crate) fn scan_below(plan: &Plan) -> Option<(&Scan, Vec<usize>)> {
     match plan {
         Plan::Scan(scan) => Some((scan, (0..scan.visible).collect())),
         Plan::Project { input, expressions, .. } => {
@@ -139,6 +153,9 @@ fn fact(call: &AggregateCall, picked: &[usize], types: &[DataType]) -> Option<Fa
     if data_type.is_nullable() || matches!(data_type, DataType::LowCardinality(_)) {
         return None;
     }
+    if call.function == "uniqExact" && *data_type == DataType::String {
+        return Some(Fact::Distinct(column));
+    }
     let integer = data_type.is_integer() && data_type.bits() <= Some(64);
     Some(match call.function.as_str() {
         "count" => Fact::Count,
@@ -154,13 +171,16 @@ impl Fact {
     fn column(self) -> Option<usize> {
         match self {
             Fact::Count => None,
-            Fact::Sum(c) | Fact::Average(c) | Fact::Min(c) | Fact::Max(c) => Some(c),
+            Fact::Sum(c) | Fact::Average(c) | Fact::Min(c) | Fact::Max(c) | Fact::Distinct(c) => {
+                Some(c)
+            }
         }
     }
 
     fn value(self, rows: u64, known: &[Known], data_type: &DataType) -> Value {
         match self {
             Fact::Count => Value::Int(i128::from(rows)),
+            Fact::Distinct(c) => Value::Int(known[c].distinct as i128),
             // Sums wrap as ClickHouse's do.
             Fact::Sum(c) if data_type.is_signed_integer() => {
                 Value::Int(i128::from(known[c].sum as i64))
@@ -173,6 +193,32 @@ impl Fact {
             Fact::Max(c) => Value::Int(known[c].max),
         }
     }
+}
+
+/// Takes from dictionaries how many distinct values there are; false where they don't tell, as where there
+/// are conditions or several parts.
+fn take_dictionaries(
+    facts: &[Fact],
+    prepared: &PreparedScan,
+    unfiltered: bool,
+    known: &mut [Known],
+) -> Result<bool> {
+    for fact in facts {
+        let Fact::Distinct(column) = *fact else { continue };
+        let size = match prepared.parts.as_slice() {
+            [] => Some(0),
+            [only] => match &only.chunks[column] {
+                Some(chunk) => chunk.dictionary()?.map(|dictionary| dictionary.len()),
+                None => None,
+            },
+            _ => None,
+        };
+        match size {
+            Some(size) if unfiltered => known[column].distinct = size,
+            _ => return Ok(false),
+        }
+    }
+    Ok(true)
 }
 
 fn distinct(columns: &[usize]) -> Vec<usize> {

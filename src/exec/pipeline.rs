@@ -41,7 +41,15 @@ pub trait Source: Send + Sync {
     fn dictionary(&self, _column: usize) -> Option<Arc<dyn Dictionary>> {
         None
     }
+
+    /// Between which values a column of integers lies (both included), if that is known.
+    fn bounds(&self, _column: usize) -> Option<Bounds> {
+        None
+    }
 }
+
+/// The least and the greatest value that there may be.
+pub type Bounds = (i128, i128);
 
 /// Reads blocks for one lane.
 pub trait BlockReader: Send {
@@ -230,6 +238,10 @@ impl Source for Filtered {
 
     fn dictionary(&self, column: usize) -> Option<Arc<dyn Dictionary>> {
         self.input.dictionary(column)
+    }
+
+    fn bounds(&self, column: usize) -> Option<Bounds> {
+        self.input.bounds(column)
     }
 }
 

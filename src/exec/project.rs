@@ -7,7 +7,7 @@ use expr::{Evaluator, Expr};
 use types::{Block, Dictionary};
 
 use crate::context::ExecContext;
-use crate::pipeline::{BlockReader, Source, evaluator};
+use crate::pipeline::{BlockReader, Bounds, Source, evaluator};
 
 /// Expressions over the rows of a source.
 pub(crate) fn project(
@@ -62,6 +62,13 @@ impl Source for Projected {
             _ => None,
         }
     }
+
+    fn bounds(&self, column: usize) -> Option<Bounds> {
+        match self.expressions.get(column) {
+            Some(Expr::Column { index, .. }) => self.input.bounds(*index),
+            _ => None,
+        }
+    }
 }
 
 impl BlockReader for ProjectedReader {
@@ -105,6 +112,10 @@ impl Source for Picked {
 
     fn dictionary(&self, column: usize) -> Option<Arc<dyn Dictionary>> {
         self.input.dictionary(*self.columns.get(column)?)
+    }
+
+    fn bounds(&self, column: usize) -> Option<Bounds> {
+        self.input.bounds(*self.columns.get(column)?)
     }
 }
 

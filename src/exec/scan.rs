@@ -26,7 +26,7 @@ use storage::Part;
 use types::{Block, Dictionary};
 
 use crate::context::ExecContext;
-use crate::pipeline::{BlockReader, Source};
+use crate::pipeline::{BlockReader, Bounds, Source};
 
 pub use global::Translations;
 pub(crate) use granule::GranuleReader;
@@ -177,6 +177,10 @@ impl Source for TableScan {
 
     fn dictionary(&self, column: usize) -> Option<Arc<dyn Dictionary>> {
         self.prepared.dictionary(column)
+    }
+
+    fn bounds(&self, column: usize) -> Option<Bounds> {
+        self.prepared.bounds(column)
     }
 }
 

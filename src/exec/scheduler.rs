@@ -1,7 +1,7 @@
 //! A fair scheduler: one fixed set of threads, one queue of small tasks.
 //!
-//! A lane of a query runs one step (a block or a few), then goes back to the end of the queue, so that
-//! a long query never starves short ones. Steps never block: a lane whose output is full is
+//! A lane of a query runs one step (a block or a few), then goes back to the end of the queue if others wait in
+//! it, so that a long query never starves short ones. Steps never block: a lane whose output is full is
 //! parked and queued again when somebody has read from it.
 
 use std::collections::VecDeque;
@@ -36,6 +36,8 @@ struct Queue {
 pub(crate) enum Step {
     /// There is more to do.
     Again,
+    /// Something was put out for who waits; there is more to do.
+    Gave,
     /// The lane is at its end.
     Done,
     /// The lane waits until it is woken.
@@ -71,6 +73,11 @@ impl Scheduler {
     pub(crate) fn submit(&self, task: Task) {
         self.shared.queue.lock().tasks.push_back(task);
         self.shared.ready.notify_one();
+    }
+
+    /// Whether tasks wait for a thread.
+    fn is_busy(&self) -> bool {
+        !self.shared.queue.lock().tasks.is_empty()
     }
 
     /// Starts lanes; `step` is called on each again and again until it is done.
@@ -165,34 +172,43 @@ impl<L: Send + 'static> Run<L> {
         run.scheduler.submit(Box::new(move || Run::advance(own, lane)));
     }
 
+    /// Runs a lane until others wait for the thread or it has no more to do.
     fn advance(run: Arc<Run<L>>, mut lane: L) {
-        let failed = run.state.lock().error.is_some();
-        let outcome = if failed {
-            Ok(Step::Done)
-        } else {
-            catch_unwind(AssertUnwindSafe(|| (run.step)(&mut lane))).unwrap_or_else(|panic| {
-                Err(Error::logical(format!("a worker panicked: {}", message(&*panic))))
-            })
+        let outcome = loop {
+            match Run::step(&run, &mut lane) {
+                Ok(step @ (Step::Again | Step::Gave)) => {
+                    // Waking who waits costs more than many a step, so it is done for what he waits for.
+                    if step == Step::Gave {
+                        run.changed.notify_all();
+                    }
+                    if run.scheduler.is_busy() {
+                        return Run::queue(&run, lane);
+                    }
+                }
+                other => break other,
+            }
         };
-        match outcome {
-            Ok(Step::Again) => Run::queue(&run, lane),
-            Ok(Step::Park) => {
-                let mut state = run.state.lock();
-                state.parked.push(lane);
-                state.running -= 1;
+        {
+            let mut state = run.state.lock();
+            match outcome {
+                Ok(Step::Park) => state.parked.push(lane),
+                Ok(_) => state.done.push(lane),
+                Err(error) => {
+                    state.error.get_or_insert(error);
+                }
             }
-            Ok(Step::Done) => {
-                let mut state = run.state.lock();
-                state.done.push(lane);
-                state.running -= 1;
-            }
-            Err(error) => {
-                let mut state = run.state.lock();
-                state.error.get_or_insert(error);
-                state.running -= 1;
-            }
+            state.running -= 1;
         }
         run.changed.notify_all();
+    }
+
+    fn step(run: &Run<L>, lane: &mut L) -> Result<Step> {
+        if run.state.lock().error.is_some() {
+            return Ok(Step::Done);
+        }
+        catch_unwind(AssertUnwindSafe(|| (run.step)(lane))).unwrap_or_else(|panic| {
+            Err(Error::logical(format!("a worker panicked: {}", message(&*panic))))
+        })
     }
 
     /// Queues all parked lanes again.

@@ -298,6 +298,33 @@ impl Top {
         Ok(())
     }
 
+    /// The visible columns of some rows, granule by granule, and the places of these in the order.
+    fn fetch_granules(&self, granules: Vec<RowsOfGranule>) -> Result<Vec<(Block, Vec<usize>)>> {
+        type Done = Vec<(Block, Vec<usize>)>;
+        let lanes = self.context.settings.threads.clamp(1, granules.len().max(1));
+        let lanes = (0..lanes).map(|_| (GranuleReader::new(self.prepared.clone()), Done::new()));
+        let waiting = Mutex::new(granules);
+        let (context, prepared) = (self.context.clone(), self.prepared.clone());
+        let lanes = self.context.scheduler.run(
+            lanes.collect(),
+            move |(reader, done): &mut (GranuleReader, Done)| {
+                context.cancel.check()?;
+                let Some((part, granule, mut rows)) = waiting.lock().pop() else {
+                    return Ok(Step::Done);
+                };
+                rows.sort_unstable();
+                let selection = Some(rows.iter().map(|(row, _)| *row).collect::<Vec<u16>>());
+                let visible: Vec<usize> = (0..prepared.visible).collect();
+                let part = &prepared.parts[part as usize];
+                let block =
+                    reader.some_columns(part, granule as usize, &selection, &visible, &[])?;
+                done.push((block, rows.into_iter().map(|(_, at)| at).collect()));
+                Ok(Step::Again)
+            },
+        )?;
+        Ok(lanes.into_iter().flat_map(|(_, done)| done).collect())
+    }
+
     /// All visible columns of some rows, in their order.
     fn fetch(&self, places: &[Place]) -> Result<Block> {
         let mut by_granule: Vec<RowsOfGranule> = Vec::new();
@@ -307,18 +334,7 @@ impl Top {
                 None => by_granule.push((*part, *granule, vec![(*row, at)])),
             }
         }
-        let done: Mutex<Vec<(Block, Vec<usize>)>> = Mutex::new(Vec::new());
-        let reader = GranuleReader::new(self.prepared.clone());
-        for (part, granule, mut rows) in by_granule {
-            self.context.cancel.check()?;
-            rows.sort_unstable();
-            let selection = Some(rows.iter().map(|(row, _)| *row).collect::<Vec<u16>>());
-            let visible: Vec<usize> = (0..self.prepared.visible).collect();
-            let part = &self.prepared.parts[part as usize];
-            let block = reader.some_columns(part, granule as usize, &selection, &visible, &[])?;
-            done.lock().push((block, rows.into_iter().map(|(_, at)| at).collect()));
-        }
-        let done = done.into_inner();
+        let done = self.fetch_granules(by_granule)?;
         let mut order = vec![0u32; places.len()];
         let mut next = 0;
         for (_, targets) in &done {

@@ -11,6 +11,7 @@ use expr::{Accumulator, AggregateArguments, BoundAggregate, Expr};
 use plan::AggregateCall;
 use types::{Column, DataType, Dictionary};
 
+use super::code_set::CodeSet;
 use crate::context::ExecContext;
 
 /// An aggregate function with where its arguments stand.
@@ -38,9 +39,10 @@ impl BoundCall {
     }
 }
 
-/// Binds calls; the expressions of all their arguments come second.
+/// Binds calls of a grouping with or without keys; the expressions of all their arguments come second.
 pub(crate) fn bind_calls(
     calls: &[AggregateCall],
+    has_keys: bool,
     dictionary: &dyn Fn(&Expr) -> Option<Arc<dyn Dictionary>>,
     context: &ExecContext,
 ) -> Result<(Vec<BoundCall>, Vec<Expr>)> {
@@ -60,7 +62,7 @@ pub(crate) fn bind_calls(
             types[0] =
                 if types[0].is_nullable() { DataType::UInt32.nullable() } else { DataType::UInt32 };
         }
-        let aggregate = context.registry.bind_aggregate(
+        let mut aggregate = context.registry.bind_aggregate(
             &context.functions,
             &AggregateArguments {
                 name: &call.function,
@@ -68,6 +70,13 @@ pub(crate) fn bind_calls(
                 parameters: &call.parameters,
             },
         )?;
+        if let Some(values) = codes.as_ref().map(|dictionary| dictionary.len())
+            && call.function == "uniqExact"
+            && !has_keys
+        {
+            let data_type = aggregate.return_type;
+            aggregate = BoundAggregate::new(data_type, move || CodeSet::new(values));
+        }
         expressions.extend(arguments);
         bound.push(BoundCall {
             bound: aggregate,

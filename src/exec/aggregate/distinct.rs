@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use plan::Plan;
 use types::{Block, Column, DataType, Dictionary};
 
-use super::grouped::Groups;
+use super::grouped::{Groups, Numbering};
 use super::keys::KeyEncoder;
 use crate::context::ExecContext;
 use crate::pipeline::{BlockReader, Materialized, Source, execute_for, lane_count};
@@ -41,8 +41,8 @@ pub(crate) fn distinct(
         columns.iter().map(|c| source.dictionary(*c)).collect();
     let limit = limit.map_or(usize::MAX, |l| usize::try_from(l).unwrap_or(usize::MAX));
     let met = Arc::new(Mutex::new(Met {
-        encoder: KeyEncoder::new(&types, &dictionaries),
-        groups: Groups::new(&[], false, None),
+        encoder: KeyEncoder::new(&types, &dictionaries, &[]),
+        groups: Groups::new(&[], Numbering::Hashed),
         blocks: Vec::new(),
         rows: 0,
         held: context.budget.reservation(),
@@ -73,7 +73,7 @@ impl Met {
         }
         let before = self.groups.len();
         let packed = self.encoder.encode(keys, block.rows())?;
-        self.groups.number(&packed, usize::MAX)?;
+        self.groups.number(packed.all(), usize::MAX)?;
         let mut next = before as u32;
         let mask: BooleanArray = self
             .groups
@@ -108,8 +108,8 @@ impl KeyedCounter {
     pub(crate) fn new(types: &[DataType]) -> KeyedCounter {
         let dictionaries = vec![None; types.len()];
         KeyedCounter {
-            encoder: KeyEncoder::new(types, &dictionaries),
-            groups: Groups::new(&[], false, None),
+            encoder: KeyEncoder::new(types, &dictionaries, &[]),
+            groups: Groups::new(&[], Numbering::Hashed),
             counts: Vec::new(),
         }
     }
@@ -117,7 +117,7 @@ impl KeyedCounter {
     /// For every row, how often its key was met before.
     pub(crate) fn count(&mut self, keys: &[Column], rows: usize) -> Result<Vec<u64>> {
         let packed = self.encoder.encode(keys, rows)?;
-        self.groups.number(&packed, usize::MAX)?;
+        self.groups.number(packed.all(), usize::MAX)?;
         self.counts.resize(self.groups.len(), 0);
         let mut before = Vec::with_capacity(rows);
         for group in self.groups.numbers() {

@@ -2,9 +2,10 @@
 
 use base::{Result, bail};
 use expr::{Accumulator, KeyTable, TableKey};
+use types::Column;
 
 use super::calls::BoundCall;
-use super::keys::Packed;
+use super::keys::{Packed, PackedPart};
 use super::{Batch, Shared, Stage};
 
 /// Groups with their states.
@@ -24,20 +25,41 @@ enum Table {
         met: Vec<bool>,
         any: bool,
     },
+    /// The number + 1 of every key that there may be (0: not met), and the keys by number.
+    Direct {
+        slots: Vec<u32>,
+        keys: Vec<u64>,
+    },
     Narrow(KeyTable<u64>),
     Wide(KeyTable<u128>),
 }
 
+/// How groups are numbered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Numbering {
+    /// There are no keys.
+    One,
+    /// The only key is a code of a dictionary of so many values: the code is the number.
+    Identity(usize),
+    /// By an array over all keys of so many bits.
+    Direct(u32),
+    /// By a hash table.
+    Hashed,
+}
+
 impl Groups {
-    pub(crate) fn new(calls: &[BoundCall], no_keys: bool, identity: Option<usize>) -> Groups {
-        let table = match (no_keys, identity) {
-            (true, _) => Table::One { seen: false },
-            (false, Some(size)) => Table::Identity { met: vec![false; size], any: false },
-            (false, None) => Table::Narrow(KeyTable::new()),
+    pub(crate) fn new(calls: &[BoundCall], numbering: Numbering) -> Groups {
+        let table = match numbering {
+            Numbering::One => Table::One { seen: false },
+            Numbering::Identity(size) => Table::Identity { met: vec![false; size], any: false },
+            Numbering::Direct(bits) => {
+                Table::Direct { slots: vec![0; 1 << bits], keys: Vec::new() }
+            }
+            Numbering::Hashed => Table::Narrow(KeyTable::new()),
         };
         let states = calls.iter().map(BoundCall::accumulator).collect();
         let mut groups = Groups { table, states, groups: Vec::new() };
-        if let Some(size) = identity.filter(|_| !no_keys) {
+        if let Numbering::Identity(size) = numbering {
             groups.states.iter_mut().for_each(|s| s.resize(size));
         }
         groups
@@ -61,6 +83,7 @@ impl Groups {
         match &self.table {
             Table::One { seen } => !seen,
             Table::Identity { any, .. } => !any,
+            Table::Direct { keys, .. } => keys.is_empty(),
             Table::Narrow(table) => table.keys().is_empty(),
             Table::Wide(table) => table.keys().is_empty(),
         }
@@ -76,34 +99,44 @@ impl Groups {
 
     /// Takes rows in, or states.
     pub(crate) fn add(&mut self, batch: &Batch, shared: &Shared) -> Result<()> {
+        self.add_rows(batch.keys.all(), &batch.arguments, batch.rows, shared)
+    }
+
+    /// Takes rows in, or states.
+    pub(crate) fn add_rows(
+        &mut self,
+        keys: PackedPart<'_>,
+        arguments: &[Column],
+        rows: usize,
+        shared: &Shared,
+    ) -> Result<()> {
         let (calls, limit) = (&shared.calls, shared.limit);
         if shared.stage == Stage::Merge {
-            return self.add_states(batch, limit);
+            return self.add_states(keys, arguments, rows, limit);
         }
         if let Table::One { .. } = self.table {
             self.ensure_one();
             for (state, call) in self.states.iter_mut().zip(calls) {
-                state.update_one(0, &batch.arguments[call.arguments.clone()], batch.rows)?;
+                state.update_one(0, &arguments[call.arguments.clone()], rows)?;
             }
             return Ok(());
         }
-        self.number(&batch.keys, limit)?;
+        self.number(keys, limit)?;
         if limit != usize::MAX && self.groups.contains(&u32::MAX) {
-            return self.add_some(batch, calls);
+            return self.add_some(arguments, calls);
         }
         for (state, call) in self.states.iter_mut().zip(calls) {
-            state.update(&self.groups, &batch.arguments[call.arguments.clone()])?;
+            state.update(&self.groups, &arguments[call.arguments.clone()])?;
         }
         Ok(())
     }
 
     /// Takes those rows in that have a group.
-    fn add_some(&mut self, batch: &Batch, calls: &[BoundCall]) -> Result<()> {
+    fn add_some(&mut self, arguments: &[Column], calls: &[BoundCall]) -> Result<()> {
         let mask: arrow_array::BooleanArray =
             self.groups.iter().map(|g| Some(*g != u32::MAX)).collect();
         let groups: Vec<u32> = self.groups.iter().copied().filter(|g| *g != u32::MAX).collect();
-        let arguments =
-            batch.arguments.iter().map(|a| a.filter(&mask)).collect::<Result<Vec<_>>>()?;
+        let arguments = arguments.iter().map(|a| a.filter(&mask)).collect::<Result<Vec<_>>>()?;
         for (state, call) in self.states.iter_mut().zip(calls) {
             state.update(&groups, &arguments[call.arguments.clone()])?;
         }
@@ -111,15 +144,15 @@ impl Groups {
     }
 
     /// Finds the groups of keys, into `self.groups`.
-    pub(crate) fn number(&mut self, keys: &Packed, limit: usize) -> Result<()> {
+    pub(crate) fn number(&mut self, keys: PackedPart<'_>, limit: usize) -> Result<()> {
         self.groups.clear();
-        if let (Packed::Wide(_), Table::Narrow(table)) = (keys, &self.table)
+        if let (PackedPart::Wide(_), Table::Narrow(table)) = (keys, &self.table)
             && table.keys().is_empty()
         {
             self.table = Table::Wide(KeyTable::new());
         }
         let count = match (&mut self.table, keys) {
-            (Table::Identity { met, any }, Packed::Narrow(keys)) => {
+            (Table::Identity { met, any }, PackedPart::Narrow(keys)) => {
                 *any = true;
                 self.groups.reserve(keys.len());
                 for key in keys {
@@ -128,11 +161,15 @@ impl Groups {
                 }
                 return Ok(());
             }
-            (Table::Narrow(table), Packed::Narrow(keys)) => {
+            (Table::Direct { slots, keys: known }, PackedPart::Narrow(keys)) => {
+                number_directly(slots, known, keys, limit, &mut self.groups);
+                known.len()
+            }
+            (Table::Narrow(table), PackedPart::Narrow(keys)) => {
                 table.numbers(keys, limit, &mut self.groups);
                 table.keys().len()
             }
-            (Table::Wide(table), Packed::Wide(keys)) => {
+            (Table::Wide(table), PackedPart::Wide(keys)) => {
                 table.numbers(keys, limit, &mut self.groups);
                 table.keys().len()
             }
@@ -168,6 +205,7 @@ impl Groups {
         match &self.table {
             Table::One { seen } => usize::from(*seen),
             Table::Identity { met, .. } => met.len(),
+            Table::Direct { keys, .. } => keys.len(),
             Table::Narrow(table) => table.keys().len(),
             Table::Wide(table) => table.keys().len(),
         }
@@ -186,6 +224,7 @@ impl Groups {
         match &self.table {
             Table::One { .. } => Vec::new(),
             Table::Identity { met, .. } => (0..met.len() as u128).collect(),
+            Table::Direct { keys, .. } => keys.iter().map(|k| u128::from(*k)).collect(),
             Table::Narrow(table) => table.keys().iter().map(|k| u128::from(*k)).collect(),
             Table::Wide(table) => table.keys().to_vec(),
         }
@@ -196,6 +235,7 @@ impl Groups {
         match &self.table {
             Table::One { .. } => 0,
             Table::Identity { .. } => group as u128,
+            Table::Direct { keys, .. } => u128::from(keys[group]),
             Table::Narrow(table) => u128::from(table.keys()[group]),
             Table::Wide(table) => table.keys()[group],
         }
@@ -226,6 +266,10 @@ impl Groups {
                 }
                 Ok(())
             }
+            (_, Table::Direct { keys, .. }) => {
+                let keys = Packed::Narrow(keys.clone());
+                self.merge_as(&keys, other, limit)
+            }
             (_, Table::Narrow(table)) => {
                 let keys = Packed::Narrow(table.keys().to_vec());
                 self.merge_as(&keys, other, limit)
@@ -240,7 +284,7 @@ impl Groups {
 
     /// Takes the groups of another table in under these keys.
     pub(crate) fn merge_as(&mut self, keys: &Packed, other: Groups, limit: usize) -> Result<()> {
-        self.number(keys, limit)?;
+        self.number(keys.all(), limit)?;
         let missing = self.groups.contains(&u32::MAX);
         if missing {
             // Groups beyond a limit go into one that is not shown.
@@ -259,11 +303,33 @@ impl Groups {
         let table = match &self.table {
             Table::One { .. } => 0,
             Table::Identity { met, .. } => met.len(),
+            Table::Direct { slots, keys } => slots.len() * 4 + keys.capacity() * 8,
             Table::Narrow(table) => table.memory(),
             Table::Wide(table) => table.memory(),
         };
         table + self.states.iter().map(|s| s.memory()).sum::<usize>()
     }
+}
+
+/// Appends the number of every key; with `most` keys there already, others get `u32::MAX`.
+fn number_directly(
+    slots: &mut [u32],
+    known: &mut Vec<u64>,
+    keys: &[u64],
+    most: usize,
+    groups: &mut Vec<u32>,
+) {
+    groups.extend(keys.iter().map(|key| {
+        let slot = &mut slots[*key as usize];
+        if *slot == 0 {
+            if known.len() >= most {
+                return u32::MAX;
+            }
+            known.push(*key);
+            *slot = known.len() as u32;
+        }
+        *slot - 1
+    }));
 }
 
 /// How many different keys there are among some batches.

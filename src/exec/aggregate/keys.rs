@@ -10,16 +10,14 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
-    UInt32Type, UInt64Type,
-};
-use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray};
+use arrow_array::{Array, ArrayRef};
 use arrow_buffer::NullBuffer;
-use base::{Error, Result, bail};
+use base::{Result, bail};
 use hashbrown::HashTable;
 use types::{Column, DataType, Dictionary, DictionaryColumn, Physical, Value, array_from_values};
 
+use super::bits::{each_bits, fixed_width, from_bits, is_float, mask64};
+use crate::pipeline::Bounds;
 use crate::rows;
 
 /// Packs key columns.
@@ -34,6 +32,8 @@ struct KeyColumn {
     data_type: DataType,
     width: u32,
     nullable: bool,
+    /// What is taken off the bits of every value, so that those within known bounds take few.
+    base: u64,
     space: Space,
 }
 
@@ -190,7 +190,30 @@ pub(crate) enum Packed {
     Wide(Vec<u128>),
 }
 
+/// Packed keys that lie elsewhere.
+#[derive(Clone, Copy)]
+pub(crate) enum PackedPart<'k> {
+    Narrow(&'k [u64]),
+    Wide(&'k [u128]),
+}
+
 impl Packed {
+    /// All of them.
+    pub(crate) fn all(&self) -> PackedPart<'_> {
+        match self {
+            Packed::Narrow(keys) => PackedPart::Narrow(keys),
+            Packed::Wide(keys) => PackedPart::Wide(keys),
+        }
+    }
+
+    /// Those of the rows `first..end`.
+    pub(crate) fn part(&self, first: usize, end: usize) -> PackedPart<'_> {
+        match self {
+            Packed::Narrow(keys) => PackedPart::Narrow(&keys[first..end]),
+            Packed::Wide(keys) => PackedPart::Wide(&keys[first..end]),
+        }
+    }
+
     /// The keys of some rows; none where there are no keys.
     pub(crate) fn slice(&self, first: usize, rows: usize) -> Packed {
         fn part<K: Copy>(keys: &[K], first: usize, rows: usize) -> Vec<K> {
@@ -226,27 +249,42 @@ impl Packed {
 }
 
 impl KeyEncoder {
-    /// For key columns of these types, and the dictionaries that all blocks share where there is one.
+    /// For key columns of these types, the dictionaries that all blocks share where there is one, and
+    /// the bounds of integers where they are known.
     pub(crate) fn new(
         types: &[DataType],
         dictionaries: &[Option<Arc<dyn Dictionary>>],
+        bounds: &[Option<Bounds>],
     ) -> KeyEncoder {
         let mut columns = Vec::with_capacity(types.len());
-        for (data_type, dictionary) in types.iter().zip(dictionaries) {
+        for (at, (data_type, dictionary)) in types.iter().zip(dictionaries).enumerate() {
             let nullable = data_type.is_nullable();
+            let mut base = 0;
             let (width, space) = match (fixed_width(data_type), dictionary) {
-                (Some(width), _) => (width, Space::Bits),
+                (Some(width), _) => match bounds.get(at).copied().flatten() {
+                    Some((least, most)) if !is_float(data_type) => {
+                        base = least as u64 & mask64(width);
+                        let span = (most - least).clamp(0, i128::from(u64::MAX)) as u64;
+                        (width.min(u64::BITS - span.leading_zeros()).max(1), Space::Bits)
+                    }
+                    _ => (width, Space::Bits),
+                },
                 (None, Some(dictionary)) => {
                     let width = 32 - (dictionary.len() as u32).leading_zeros();
                     (width.max(1), Space::Codes(dictionary.clone()))
                 }
                 (None, None) => (32, Space::Interned(Interner::default())),
             };
-            columns.push(KeyColumn { data_type: data_type.clone(), width, nullable, space });
+            columns.push(KeyColumn { data_type: data_type.clone(), width, nullable, base, space });
         }
         let bits = columns.iter().map(|c| c.width + u32::from(c.nullable)).sum();
         let whole = (bits > 128).then(Interner::default);
         KeyEncoder { columns, bits, whole }
+    }
+
+    /// How many bits a key has.
+    pub(crate) fn bits(&self) -> u32 {
+        self.bits
     }
 
     /// Whether equal keys of two encoders for the same input are equal values.
@@ -343,21 +381,6 @@ impl KeyEncoder {
     }
 }
 
-fn mask64(width: u32) -> u64 {
-    if width >= 64 { u64::MAX } else { (1 << width) - 1 }
-}
-
-/// Bits of a value that is compared by its bits.
-pub(super) fn fixed_width(data_type: &DataType) -> Option<u32> {
-    Some(match data_type.physical() {
-        Physical::UInt8 | Physical::Int8 => 8,
-        Physical::UInt16 | Physical::Int16 => 16,
-        Physical::UInt32 | Physical::Int32 | Physical::Float32 => 32,
-        Physical::UInt64 | Physical::Int64 | Physical::Float64 => 64,
-        _ => return None,
-    })
-}
-
 impl KeyColumn {
     /// Calls `put` with the bits of every row; whatever stands under NULL.
     fn each(
@@ -372,11 +395,14 @@ impl KeyColumn {
                     Column::Constant { value, .. } => (value.clone(), true),
                     other => (other.to_flat()?, false),
                 };
-                let bits = bits_of(&array, self.data_type.physical())?;
+                let (base, mask) = (self.base, mask64(self.width));
+                let put = &mut |row, bits: u64| put(row, bits.wrapping_sub(base) & mask);
                 if one {
-                    (0..count).for_each(|row| put(row, bits[0]));
+                    let mut only = 0;
+                    each_bits(&array, self.data_type.physical(), &mut |_, bits| only = bits)?;
+                    (0..count).for_each(|row| put(row, only));
                 } else {
-                    bits.into_iter().enumerate().for_each(|(row, bits)| put(row, bits));
+                    each_bits(&array, self.data_type.physical(), put)?;
                 }
             }
             Space::Codes(dictionary) => match column {
@@ -411,7 +437,10 @@ impl KeyColumn {
 
     fn decode(&self, bits: &[u64], nulls: Option<NullBuffer>) -> Result<Column> {
         Ok(match &self.space {
-            Space::Bits => Column::Flat(from_bits(bits, nulls, self.data_type.physical())?),
+            Space::Bits => {
+                let bits: Vec<u64> = bits.iter().map(|b| b.wrapping_add(self.base)).collect();
+                Column::Flat(from_bits(&bits, nulls, self.data_type.physical())?)
+            }
             Space::Codes(dictionary) => Column::Dictionary(DictionaryColumn {
                 codes: bits.iter().map(|b| *b as u32).collect(),
                 nulls,
@@ -422,53 +451,5 @@ impl KeyColumn {
                 Column::Flat(interner.decode(&numbers, nulls, &self.data_type)?)
             }
         })
-    }
-}
-
-/// The values of a primitive as bits; equal values give equal bits.
-fn bits_of(array: &ArrayRef, physical: Physical) -> Result<Vec<u64>> {
-    fn of<T: ArrowPrimitiveType>(array: &ArrayRef, convert: impl Fn(T::Native) -> u64) -> Vec<u64> {
-        array.as_primitive::<T>().values().iter().map(|v| convert(*v)).collect()
-    }
-    Ok(match physical {
-        Physical::UInt8 => of::<UInt8Type>(array, u64::from),
-        Physical::UInt16 => of::<UInt16Type>(array, u64::from),
-        Physical::UInt32 => of::<UInt32Type>(array, u64::from),
-        Physical::UInt64 => of::<UInt64Type>(array, |v| v),
-        Physical::Int8 => of::<Int8Type>(array, |v| u64::from(v as u8)),
-        Physical::Int16 => of::<Int16Type>(array, |v| u64::from(v as u16)),
-        Physical::Int32 => of::<Int32Type>(array, |v| u64::from(v as u32)),
-        Physical::Int64 => of::<Int64Type>(array, |v| v as u64),
-        Physical::Float32 => of::<Float32Type>(array, |v| {
-            u64::from((rows::canonical(f64::from(v)) as f32).to_bits())
-        }),
-        Physical::Float64 => of::<Float64Type>(array, |v| rows::canonical(v).to_bits()),
-        other => bail!(LogicalError, "keys of {other:?} have no bits"),
-    })
-}
-
-fn from_bits(bits: &[u64], nulls: Option<NullBuffer>, physical: Physical) -> Result<ArrayRef> {
-    fn of<T: ArrowPrimitiveType>(
-        bits: &[u64],
-        nulls: Option<NullBuffer>,
-        convert: impl Fn(u64) -> T::Native,
-    ) -> Result<ArrayRef> {
-        let values = bits.iter().map(|b| convert(*b)).collect();
-        PrimitiveArray::<T>::try_new(values, nulls)
-            .map(|a| Arc::new(a) as ArrayRef)
-            .map_err(|e| Error::logical(e.to_string()))
-    }
-    match physical {
-        Physical::UInt8 => of::<UInt8Type>(bits, nulls, |b| b as u8),
-        Physical::UInt16 => of::<UInt16Type>(bits, nulls, |b| b as u16),
-        Physical::UInt32 => of::<UInt32Type>(bits, nulls, |b| b as u32),
-        Physical::UInt64 => of::<UInt64Type>(bits, nulls, |b| b),
-        Physical::Int8 => of::<Int8Type>(bits, nulls, |b| b as i8),
-        Physical::Int16 => of::<Int16Type>(bits, nulls, |b| b as i16),
-        Physical::Int32 => of::<Int32Type>(bits, nulls, |b| b as i32),
-        Physical::Int64 => of::<Int64Type>(bits, nulls, |b| b as i64),
-        Physical::Float32 => of::<Float32Type>(bits, nulls, |b| f32::from_bits(b as u32)),
-        Physical::Float64 => of::<Float64Type>(bits, nulls, f64::from_bits),
-        other => bail!(LogicalError, "keys of {other:?} have no bits"),
     }
 }

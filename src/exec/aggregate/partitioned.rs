@@ -13,8 +13,8 @@ use super::keys::{KeyEncoder, Packed};
 use super::{Batch, Shared, output};
 use crate::scheduler::Step;
 
-/// Partitions: with 10 million groups each takes about 80,000, whose table fits the second cache.
-const PARTITIONS: usize = 128;
+/// Partitions: with 10 million groups each takes about 20,000, whose table fits the second cache.
+const PARTITIONS: usize = 512;
 
 /// Rows gathered before they are cut, so that each partition gets runs of some length.
 const CUT_ROWS: usize = 65_536;
@@ -111,7 +111,8 @@ fn taken(arguments: &[Column], order: Vec<u32>) -> Result<Vec<Column>> {
 
 /// Row numbers sorted by partition (a counting sort), and where each partition begins.
 fn order<K: TableKey>(keys: &[K]) -> (Vec<u32>, Vec<u32>) {
-    let partitions: Vec<u8> = keys.iter().map(|k| (k.hash() >> 57) as u8).collect();
+    let shift = u64::BITS - PARTITIONS.ilog2();
+    let partitions: Vec<u16> = keys.iter().map(|k| (k.hash() >> shift) as u16).collect();
     let mut offsets = vec![0u32; PARTITIONS + 1];
     for partition in &partitions {
         offsets[usize::from(*partition) + 1] += 1;
@@ -144,9 +145,10 @@ pub(super) fn finish_partitions(
     }
     let cuts: Arc<Vec<Cut>> = Arc::new(lanes.into_iter().flat_map(|l| l.cuts).collect());
     let next = Arc::new(AtomicUsize::new(0));
+    let expected = Arc::new(Expected::default());
     let workers = (0..shared.context.settings.threads.max(1))
         .map(|_| Worker {
-            encoder: KeyEncoder::new(&shared.key_types, &shared.dictionaries),
+            encoder: shared.encoder(),
             blocks: Vec::new(),
             held: shared.context.budget.reservation(),
         })
@@ -158,7 +160,7 @@ pub(super) fn finish_partitions(
         if partition >= PARTITIONS {
             return Ok(Step::Done);
         }
-        let mut groups = group(&own, &cuts, partition)?;
+        let mut groups = group(&own, &cuts, partition, &expected)?;
         let blocks = output::blocks(&own, &worker.encoder, &mut groups)?;
         let bytes: usize = blocks.iter().map(Block::memory).sum();
         worker.held.resize(worker.held.bytes() + bytes)?;
@@ -168,23 +170,46 @@ pub(super) fn finish_partitions(
     Ok(workers.into_iter().flat_map(|w| w.blocks).collect())
 }
 
-fn group(shared: &Shared, cuts: &[Cut], partition: usize) -> Result<Groups> {
+/// How many groups the rows of a partition have, as far as others tell.
+#[derive(Default)]
+struct Expected {
+    rows: AtomicUsize,
+    groups: AtomicUsize,
+}
+
+impl Expected {
+    fn note(&self, rows: usize, groups: usize) {
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+        self.groups.fetch_add(groups, Ordering::Relaxed);
+    }
+
+    fn groups(&self, rows: usize) -> usize {
+        match self.rows.load(Ordering::Relaxed) {
+            0 => rows / 2,
+            // A little more, for a table that is too small grows.
+            seen => {
+                let share = self.groups.load(Ordering::Relaxed) as f64 / seen as f64;
+                (rows as f64 * share * 1.05) as usize
+            }
+        }
+    }
+}
+
+fn group(shared: &Shared, cuts: &[Cut], partition: usize, expected: &Expected) -> Result<Groups> {
     let rows: usize =
         cuts.iter().map(|c| (c.offsets[partition + 1] - c.offsets[partition]) as usize).sum();
     let wide = matches!(cuts.first(), Some(Cut { keys: Packed::Wide(_), .. }));
-    let mut groups = Groups::with_capacity(&shared.calls, wide, rows / 2);
+    let mut groups = Groups::with_capacity(&shared.calls, wide, expected.groups(rows));
     for cut in cuts {
         let (first, end) = (cut.offsets[partition] as usize, cut.offsets[partition + 1] as usize);
         if first == end {
             continue;
         }
-        let keys = match &cut.keys {
-            Packed::Narrow(keys) => Packed::Narrow(keys[first..end].to_vec()),
-            Packed::Wide(keys) => Packed::Wide(keys[first..end].to_vec()),
-        };
-        let arguments = cut.arguments.iter().map(|a| a.slice(first, end - first)).collect();
-        groups.add(&Batch { keys, arguments, rows: end - first }, shared)?;
+        let arguments: Vec<Column> =
+            cut.arguments.iter().map(|a| a.slice(first, end - first)).collect();
+        groups.add_rows(cut.keys.part(first, end), &arguments, end - first, shared)?;
     }
+    expected.note(rows, groups.len());
     if groups.len() > rows {
         bail!(LogicalError, "more groups than rows");
     }

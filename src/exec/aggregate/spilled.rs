@@ -16,7 +16,7 @@ use arrow_array::{ArrayRef, UInt32Array};
 use base::{Reservation, Result};
 use types::{Block, Column};
 
-use super::grouped::Groups;
+use super::grouped::{Groups, Numbering};
 use super::keys::KeyEncoder;
 use super::{Lane, Shared, output};
 use crate::pipeline::{BlockReader, Source};
@@ -41,7 +41,8 @@ impl SpilledGroups {
 impl Shared {
     /// Puts the groups of a lane into the temporary file.
     pub(super) fn spill(&self, lane: &mut Lane) -> Result<()> {
-        let groups = std::mem::replace(&mut lane.groups, Groups::new(&self.calls, false, None));
+        let groups =
+            std::mem::replace(&mut lane.groups, Groups::new(&self.calls, Numbering::Hashed));
         let spilled = lane.spilled.get_or_insert_with(SpilledGroups::new);
         let met: Vec<u32> =
             (0..groups.len() as u32).filter(|g| groups.is_met(*g as usize)).collect();
@@ -63,7 +64,7 @@ impl Shared {
             }
         }
         drop(groups);
-        lane.encoder = KeyEncoder::new(&self.key_types, &self.dictionaries);
+        lane.encoder = self.encoder();
         lane.held.resize(0)
     }
 
@@ -172,14 +173,14 @@ impl BlockReader for SpilledReader {
 fn load(shared: &Shared, segments: &[Segment], held: &mut Reservation) -> Result<Vec<Block>> {
     // Values come back flat.
     let dictionaries = vec![None; shared.key_types.len()];
-    let mut encoder = KeyEncoder::new(&shared.key_types, &dictionaries);
-    let mut groups = Groups::new(&shared.calls, false, None);
+    let mut encoder = KeyEncoder::new(&shared.key_types, &dictionaries, &[]);
+    let mut groups = Groups::new(&shared.calls, Numbering::Hashed);
     for segment in segments {
         shared.context.cancel.check()?;
         let block = segment.read()?;
         let (keys, states) = block.columns().split_at(shared.key_types.len());
         let packed = encoder.encode(keys, block.rows())?;
-        groups.number(&packed, usize::MAX)?;
+        groups.number(packed.all(), usize::MAX)?;
         groups.take_states(states)?;
         held.resize(groups.memory() + encoder.memory())?;
     }

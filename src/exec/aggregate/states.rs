@@ -11,8 +11,8 @@ use arrow_schema::DataType;
 use base::{Result, bail, error};
 use types::Column;
 
-use super::Batch;
 use super::grouped::Groups;
+use super::keys::PackedPart;
 
 impl Groups {
     /// The states of some groups: a column a call.
@@ -34,11 +34,17 @@ impl Groups {
     }
 
     /// Takes groups in whose arguments are their states.
-    pub(super) fn add_states(&mut self, batch: &Batch, limit: usize) -> Result<()> {
-        if !self.number_one(batch.rows) {
-            self.number(&batch.keys, limit)?;
+    pub(super) fn add_states(
+        &mut self,
+        keys: PackedPart<'_>,
+        arguments: &[Column],
+        rows: usize,
+        limit: usize,
+    ) -> Result<()> {
+        if !self.number_one(rows) {
+            self.number(keys, limit)?;
         }
-        self.take_states(&batch.arguments)
+        self.take_states(arguments)
     }
 
     /// Takes serialized states into the groups found by the last call of `number`; those of groups beyond a

@@ -8,7 +8,8 @@ use expr::Expr;
 use plan::AggregateCall;
 use types::DataType;
 
-use super::keys::{KeyEncoder, fixed_width};
+use super::bits::fixed_width;
+use super::keys::KeyEncoder;
 use super::{Grouping, Stage};
 use crate::pipeline::Source;
 
@@ -38,7 +39,7 @@ pub(super) fn split(grouping: &Grouping, source: &dyn Source) -> Option<(Groupin
             _ => None,
         })
         .collect();
-    if !KeyEncoder::new(&types, &dictionaries).is_shared() {
+    if !KeyEncoder::new(&types, &dictionaries, &[]).is_shared() {
         return None;
     }
     let (mut first_calls, mut second_calls) = (Vec::new(), Vec::new());

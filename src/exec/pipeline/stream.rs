@@ -55,10 +55,11 @@ pub(crate) fn stream_source(
         match reader.next()? {
             None => Ok(Step::Done),
             Some(block) => {
-                if block.rows() > 0 {
-                    queue.lock().push_back(block);
+                if block.rows() == 0 {
+                    return Ok(Step::Again);
                 }
-                Ok(Step::Again)
+                queue.lock().push_back(block);
+                Ok(Step::Gave)
             }
         }
     });

@@ -15,7 +15,7 @@ use types::{Column, Dictionary, array_from_values};
 use super::global::GlobalDictionary;
 use super::predicate::{CodeSet, Shape, Verdict, test_values};
 use crate::context::ExecContext;
-use crate::pipeline::evaluator;
+use crate::pipeline::{Bounds, evaluator};
 use crate::scheduler::Step;
 
 /// A conjunct with what is known of it.
@@ -267,6 +267,23 @@ impl PreparedScan {
             }
         }
         Ok(())
+    }
+
+    /// Between which values a column of integers lies in the granules that are read, by their zone maps.
+    pub(crate) fn bounds(&self, column: usize) -> Option<Bounds> {
+        if !self.encoded || column >= self.visible {
+            return None;
+        }
+        let mut bounds: Option<Bounds> = None;
+        for part in &self.parts {
+            let chunk = part.chunks[column].as_ref()?;
+            for granule in &part.granules {
+                let Extremes::Int { min, max } = chunk.zone(*granule).extremes else { return None };
+                let (least, most) = bounds.unwrap_or((min, max));
+                bounds = Some((least.min(min), most.max(max)));
+            }
+        }
+        bounds
     }
 
     /// The dictionary that all blocks hold codes of, where there is one.
