@@ -54,9 +54,8 @@ fn a_field_of_a_gigabyte_is_refused() {
     ];
     for (format, head, tail) in cases {
         // Text is held up to max_row_bytes (512 MiB), documents up to max_document_bytes (1 GiB); a
-        // buffer that doubles holds both sizes for a moment; memory that was freed counts until the system
-        // takes it.
-        let most = if format == "JSON" { 4096 } else { 2560 };
+        // buffer that doubles holds both sizes for a moment.
+        let most = if format == "JSON" { 3072 } else { 2048 };
         let query = format!("INSERT INTO s FORMAT {format}");
         let answer = surround(&server, most, || stream(&server, &query, head, 1024, tail));
         assert!(answer.status != 0, "{format}: the answer got lost");

@@ -13,11 +13,12 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::NullBuffer;
 use base::{Result, bail};
+use expr::Expr;
 use hashbrown::HashTable;
 use types::{Column, DataType, Dictionary, DictionaryColumn, Physical, Value, array_from_values};
 
 use super::bits::{each_bits, fixed_width, from_bits, is_float, mask64};
-use crate::pipeline::Bounds;
+use crate::pipeline::{Bounds, Source};
 use crate::rows;
 
 /// Packs key columns.
@@ -280,6 +281,19 @@ impl KeyEncoder {
         let bits = columns.iter().map(|c| c.width + u32::from(c.nullable)).sum();
         let whole = (bits > 128).then(Interner::default);
         KeyEncoder { columns, bits, whole }
+    }
+
+    /// For keys over the rows of a source, with what it knows of them.
+    pub(crate) fn over(keys: &[Expr], source: &dyn Source) -> KeyEncoder {
+        let types: Vec<DataType> =
+            keys.iter().map(|k| k.data_type().without_low_cardinality()).collect();
+        let column = |key: &Expr| match key {
+            Expr::Column { index, .. } => Some(*index),
+            _ => None,
+        };
+        let dictionaries: Vec<_> = keys.iter().map(|k| source.dictionary(column(k)?)).collect();
+        let bounds: Vec<_> = keys.iter().map(|k| source.bounds(column(k)?)).collect();
+        KeyEncoder::new(&types, &dictionaries, &bounds)
     }
 
     /// How many bits a key has.

@@ -2,7 +2,8 @@
 //! together by their keys.
 //!
 //! In one pass the other calls would need a state for every pair of keys and counted value, of which there are
-//! far more than groups. So this is done where rows are cheap to read: those of parts, unfiltered.
+//! far more than groups. So this is done where rows are cheap to read: those of parts, unfiltered; and where
+//! groups are few by what is known of the keys, for here they are held at once and never spilled.
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use plan::{AggregateCall, Aggregation};
 use types::{Block, Column, DataType};
 
 use super::keys::{KeyEncoder, Packed};
-use super::{Grouping, Stage, group, two_steps};
+use super::{DIRECT_BITS, Grouping, Stage, group, two_steps};
 use crate::context::ExecContext;
 use crate::metadata::scan_below;
 use crate::pipeline::{Materialized, Source, execute_for, gather};
@@ -39,7 +40,8 @@ pub(super) fn run(
         stage: Stage::Whole,
     };
     let counting = grouping(counts);
-    if two_steps::split(&counting, source.as_ref()).is_none() {
+    let few = KeyEncoder::over(&aggregation.keys, source.as_ref()).bits() <= DIRECT_BITS;
+    if !few || two_steps::split(&counting, source.as_ref()).is_none() {
         return Ok(None);
     }
     let again: Arc<dyn Source> =

@@ -30,16 +30,7 @@ pub(super) fn split(grouping: &Grouping, source: &dyn Source) -> Option<(Groupin
         return None;
     }
     keys.push(counted.clone());
-    let types: Vec<DataType> =
-        keys.iter().map(|k| k.data_type().without_low_cardinality()).collect();
-    let dictionaries: Vec<_> = keys
-        .iter()
-        .map(|key| match key {
-            Expr::Column { index, .. } => source.dictionary(*index),
-            _ => None,
-        })
-        .collect();
-    if !KeyEncoder::new(&types, &dictionaries, &[]).is_shared() {
+    if !KeyEncoder::over(&keys, source).is_shared() {
         return None;
     }
     let (mut first_calls, mut second_calls) = (Vec::new(), Vec::new());

@@ -287,8 +287,10 @@ fn work(store: &Weak<Store>, state: &Arc<MergeState>, pool: &rayon::ThreadPool) 
         let found = match store.upgrade() {
             None => return,
             Some(store) => {
-                // What could not be synced is tried again; until then nothing is lost.
-                let _ = store.settle();
+                if let Err(error) = store.settle() {
+                    // It is tried again; until then the catalog keeps the bytes and nothing is lost.
+                    eprintln!("Small parts could not be synced: {error}");
+                }
                 if state.stopped.load(Ordering::Relaxed) { None } else { store.next_merge() }
             }
         };
