@@ -5,11 +5,10 @@
 //! parked and queued again when somebody has read from it.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use base::{Error, Result};
+use base::{Error, Result, catch_panic};
 use parking_lot::{Condvar, Mutex};
 
 type Task = Box<dyn FnOnce() + Send>;
@@ -206,9 +205,7 @@ impl<L: Send + 'static> Run<L> {
         if run.state.lock().error.is_some() {
             return Ok(Step::Done);
         }
-        catch_unwind(AssertUnwindSafe(|| (run.step)(lane))).unwrap_or_else(|panic| {
-            Err(Error::logical(format!("a worker panicked: {}", message(&*panic))))
-        })
+        catch_panic("a worker", || (run.step)(lane))
     }
 
     /// Queues all parked lanes again.
@@ -254,11 +251,6 @@ impl<L: Send + 'static> Run<L> {
             self.changed.wait_for(&mut state, std::time::Duration::from_millis(20));
         }
     }
-}
-
-fn message(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }
 
 #[cfg(test)]

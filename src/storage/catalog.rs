@@ -2,7 +2,8 @@
 //!
 //! Every change is one redb write transaction with immediate durability, which also raises the
 //! version. It is written in two phases: one sync more, but then damage after a crash cannot be
-//! taken for a torn commit and undo what was acknowledged. Values are JSON, so that fields can be added; keys and their order:
+//! taken for a torn commit and undo what was acknowledged. Values are JSON, so that fields can be
+//! added; keys and their order:
 //!
 //! ```text
 //! meta        "format" -> 1, "version" -> number of the last commit
