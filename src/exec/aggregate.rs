@@ -101,7 +101,8 @@ pub(crate) struct Shared {
     runs: bool,
     /// How groups are numbered.
     numbering: Numbering,
-    decision: Mutex<Option<bool>>,
+    /// Whether lanes partition their rows, and into how many partitions.
+    decision: Mutex<Option<Option<usize>>>,
     source: Arc<dyn Source>,
     /// Cuts the keys of all lanes alike.
     hasher: hashbrown::DefaultHashBuilder,
@@ -141,6 +142,8 @@ impl Batch {
 
 struct Lane {
     reader: Box<dyn BlockReader>,
+    /// Rows read.
+    read: usize,
     /// The first blocks, as they were counted.
     blocks: usize,
     encoder: KeyEncoder,
@@ -180,6 +183,7 @@ pub(crate) fn group(
     for _ in 0..lane_count(source.as_ref(), context) {
         lanes.push(Lane {
             reader: source.reader()?,
+            read: 0,
             blocks: 0,
             encoder: shared.encoder(),
             waiting: Vec::new(),
@@ -310,6 +314,7 @@ impl Shared {
         if block.rows() == 0 {
             return Ok(Step::Again);
         }
+        lane.read += block.rows();
         if lane.blocks < GUIDED_BLOCKS {
             self.evaluator.expect_rows(self.source.expected_rows());
             lane.blocks += 1;
@@ -418,15 +423,20 @@ impl Shared {
 
     /// Looks at the first rows: mostly different keys are partitioned. All lanes go the same way.
     fn decide(&self, lane: &mut Lane) -> Result<()> {
-        let partition = {
+        let partitions = {
             let mut decision = self.decision.lock();
             *decision.get_or_insert_with(|| {
-                lane.waiting_rows >= DECIDING_ROWS && partitioned::is_worth(&lane.waiting)
+                let rows = self.source.rows().unwrap_or(usize::MAX);
+                let lanes = self.context.settings.threads.max(1);
+                let enough = lane.waiting_rows >= DECIDING_ROWS;
+                enough
+                    .then(|| partitioned::partitions(&lane.waiting, lane.read, rows, lanes))
+                    .flatten()
             })
         };
         let waiting = std::mem::take(&mut lane.waiting);
-        if partition {
-            let mut partitioned = Partitioned::new();
+        if let Some(partitions) = partitions {
+            let mut partitioned = Partitioned::new(partitions);
             for batch in waiting {
                 partitioned.add(batch)?;
             }
@@ -454,7 +464,7 @@ impl Shared {
     }
 
     fn finish_in_memory(self: &Arc<Self>, lanes: Vec<Lane>) -> Result<Vec<Block>> {
-        if *self.decision.lock() == Some(true) {
+        if self.decision.lock().flatten().is_some() {
             let mut partitioned = Vec::new();
             for lane in lanes {
                 partitioned.extend(lane.partitioned);

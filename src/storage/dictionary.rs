@@ -64,8 +64,9 @@ impl Drop for PartDictionary {
     }
 }
 
-/// Views hold 32-bit offsets, so the blocks of a decoded dictionary share buffers of this size.
-const DECODED_BUFFER: usize = 512 << 20;
+/// The blocks of a decoded dictionary share buffers of about this size: views hold 32-bit offsets, and
+/// memory that one dictionary leaves is then of use to the next.
+const DECODED_BUFFER: usize = 16 << 20;
 
 impl PartDictionary {
     /// Reads the directory of a dictionary.
@@ -205,47 +206,59 @@ impl PartDictionary {
 
     /// Decodes everything into few large buffers.
     fn decode(&self) -> Result<ArrayRef> {
-        let mut views = Vec::with_capacity(self.entries as usize);
-        let mut buffers: Vec<Buffer> = Vec::new();
-        let mut first = 0;
-        while first < self.blocks.len() {
-            let mut size = self.blocks[first].raw as usize;
-            let mut end = first + 1;
-            while end < self.blocks.len() && size + self.blocks[end].raw as usize <= DECODED_BUFFER
-            {
-                size += self.blocks[end].raw as usize;
-                end += 1;
-            }
-            let mut bytes = vec![0u8; size];
-            let mut rest = bytes.as_mut_slice();
-            let mut pieces = Vec::with_capacity(end - first);
-            for block in &self.blocks[first..end] {
+        let mut buffers: Vec<Vec<u8>> = Vec::new();
+        for group in self.groups() {
+            buffers.push(vec![0; group.iter().map(|b| b.raw as usize).sum()]);
+        }
+        let mut pieces = Vec::with_capacity(self.blocks.len());
+        for (group, buffer) in self.groups().zip(&mut buffers) {
+            let mut rest = buffer.as_mut_slice();
+            for block in group {
                 let (piece, after) = rest.split_at_mut(block.raw as usize);
                 pieces.push((block, piece));
                 rest = after;
             }
-            let file = self.file.as_ref();
-            if pieces.len() < 8 {
-                pieces.into_iter().try_for_each(|(block, piece)| block.load_into(file, piece))?;
-            } else {
-                use rayon::iter::{IntoParallelIterator, ParallelIterator};
-                let load = || {
-                    pieces
-                        .into_par_iter()
-                        .try_for_each(|(block, piece)| block.load_into(file, piece))
-                };
-                self.cache.pool().install(load)?;
-            }
-            let buffer = Buffer::from_vec(bytes);
+        }
+        let load =
+            |(block, piece): (&BlockEntry, &mut [u8])| block.load_into(self.file.as_ref(), piece);
+        if pieces.len() < 8 {
+            pieces.into_iter().try_for_each(load)?;
+        } else {
+            use rayon::iter::{IntoParallelIterator, ParallelIterator};
+            self.cache.pool().install(|| pieces.into_par_iter().try_for_each(load))?;
+        }
+        if let (Some(first), Some(last)) = (self.blocks.first(), self.blocks.last()) {
+            let length = (last.offset + u64::from(last.stored)).saturating_sub(first.offset);
+            self.file.release(first.offset, usize::try_from(length).unwrap_or(usize::MAX));
+        }
+        let buffers: Vec<Buffer> = buffers.into_iter().map(Buffer::from_vec).collect();
+        let mut views = Vec::with_capacity(self.entries as usize);
+        for (number, (group, buffer)) in self.groups().zip(&buffers).enumerate() {
             let mut offset = 0;
-            for block in &self.blocks[first..end] {
-                block.views(&buffer, buffers.len() as u32, offset, &mut views)?;
+            for block in group {
+                block.views(buffer, number as u32, offset, &mut views)?;
                 offset += block.raw as usize;
             }
-            buffers.push(buffer);
-            first = end;
         }
         Ok(Arc::new(view_array(views, buffers)?))
+    }
+
+    /// The blocks that share a buffer: about `DECODED_BUFFER` raw bytes, or a single larger block.
+    fn groups(&self) -> impl Iterator<Item = &[BlockEntry]> {
+        let mut rest = self.blocks.as_slice();
+        std::iter::from_fn(move || {
+            let mut size = 0usize;
+            let fitting = rest
+                .iter()
+                .take_while(|block| {
+                    size += block.raw as usize;
+                    size <= DECODED_BUFFER
+                })
+                .count();
+            let (group, after) = rest.split_at_checked(fitting.max(1))?;
+            rest = after;
+            Some(group)
+        })
     }
 }
 
@@ -264,7 +277,8 @@ impl Dictionary for PartDictionary {
     }
 
     fn values(&self) -> Result<ArrayRef> {
-        self.cache.get_or_decode(self.id, || self.decode().map_err(|e| e.within(&self.place)))
+        let decode = || self.decode().map_err(|e| e.within(&self.place));
+        self.cache.get_or_decode(self.id, self.decoded_bytes(), decode)
     }
 
     fn lookup(&self, codes: &[u32]) -> Result<ArrayRef> {
@@ -284,9 +298,13 @@ impl Dictionary for PartDictionary {
             }
         }
         // As in ski rental: once single reads have cost as much as decoding the whole, the whole is decoded,
-        // so that all reads together cost at most twice what was needed.
+        // so that all reads together cost at most twice what was needed. Dictionaries that are kept have to
+        // go for it only if this call alone would read most of it.
         let read = self.read_singly.fetch_add(touched, Ordering::Relaxed) + touched;
-        if read * 2 > self.blocks.len() as u64 && self.decoded_bytes() <= self.cache.limit() {
+        let bytes = self.decoded_bytes();
+        let most = |blocks: u64| blocks * 2 > self.blocks.len() as u64;
+        if most(touched) && bytes <= self.cache.limit() || most(read) && bytes <= self.cache.room()
+        {
             return take(&self.values()?, codes);
         }
         self.lookup_singly(codes.len(), &order)

@@ -24,6 +24,17 @@ struct State {
     clock: u64,
 }
 
+impl State {
+    /// Drops what was not used for longest until no more than `limit` bytes are held.
+    fn make_room(&mut self, limit: usize) {
+        while self.bytes > limit {
+            let oldest = self.entries.iter().min_by_key(|(_, e)| e.used).map(|(id, _)| *id);
+            let Some(entry) = oldest.and_then(|id| self.entries.remove(&id)) else { break };
+            self.bytes -= entry.bytes;
+        }
+    }
+}
+
 struct Entry {
     values: ArrayRef,
     bytes: usize,
@@ -51,6 +62,11 @@ impl DictionaryCache {
         self.limit
     }
 
+    /// Bytes that may still be held before something has to go.
+    pub(crate) fn room(&self) -> usize {
+        self.limit.saturating_sub(self.state.lock().bytes)
+    }
+
     /// Bytes that are held.
     pub(crate) fn bytes(&self) -> usize {
         self.state.lock().bytes
@@ -65,10 +81,12 @@ impl DictionaryCache {
         Some(entry.values.clone())
     }
 
-    /// The decoded form of a dictionary. Who comes while another thread decodes it waits for that.
+    /// The decoded form of a dictionary, which takes about `bytes`. Who comes while another thread decodes
+    /// it waits for that. Others make room before it is decoded, so that no more than the limit is held.
     pub(crate) fn get_or_decode(
         &self,
         id: u64,
+        bytes: usize,
         decode: impl FnOnce() -> Result<ArrayRef>,
     ) -> Result<ArrayRef> {
         if let Some(values) = self.get(id) {
@@ -80,20 +98,20 @@ impl DictionaryCache {
             self.state.lock().decoding.remove(&id);
             return Ok(values);
         }
+        let kept = bytes <= self.limit;
+        if kept {
+            self.state.lock().make_room(self.limit - bytes);
+        }
         let values = decode();
         let mut state = self.state.lock();
         state.decoding.remove(&id);
         drop(turn);
         let values = values?;
         let bytes = values.get_array_memory_size();
-        if bytes > self.limit {
+        if !kept || bytes > self.limit {
             return Ok(values);
         }
-        while state.bytes + bytes > self.limit {
-            let oldest = state.entries.iter().min_by_key(|(_, e)| e.used).map(|(id, _)| *id);
-            let Some(entry) = oldest.and_then(|id| state.entries.remove(&id)) else { break };
-            state.bytes -= entry.bytes;
-        }
+        state.make_room(self.limit - bytes);
         state.clock += 1;
         let used = state.clock;
         state.bytes += bytes;
@@ -107,5 +125,40 @@ impl DictionaryCache {
         if let Some(entry) = state.entries.remove(&id) {
             state.bytes -= entry.bytes;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{Array, ArrayRef, UInt64Array};
+
+    use super::DictionaryCache;
+
+    fn values(count: u64) -> ArrayRef {
+        Arc::new(UInt64Array::from_iter_values(0..count))
+    }
+
+    #[test]
+    fn others_go_before_a_dictionary_is_decoded() {
+        let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
+        let one = values(1000);
+        let bytes = one.get_array_memory_size();
+        let cache = DictionaryCache::new(bytes * 2, pool);
+        for id in [1, 2] {
+            cache.get_or_decode(id, bytes, || Ok(values(1000))).unwrap();
+        }
+        assert_eq!((cache.bytes(), cache.room()), (bytes * 2, 0));
+        assert!(cache.get(1).is_some(), "used again");
+        let decode = || {
+            assert_eq!(cache.bytes(), bytes, "one has gone already");
+            Ok(values(1000))
+        };
+        cache.get_or_decode(3, bytes, decode).unwrap();
+        assert!(cache.get(2).is_none() && cache.get(1).is_some() && cache.get(3).is_some());
+        // One that is too large drives nobody out.
+        cache.get_or_decode(4, bytes * 3, || Ok(values(3000))).unwrap();
+        assert!(cache.get(4).is_none() && cache.get(1).is_some());
     }
 }
