@@ -19,7 +19,6 @@ pub(crate) mod table;
 mod writer;
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::builder::BinaryViewBuilder;
@@ -96,17 +95,12 @@ impl PartDictionary {
         self.has_empty
     }
 
-    /// The codes of one block's values; empty past the end.
-    pub fn block_codes(&self, block: usize) -> Range<u32> {
-        self.blocks.get(block).map_or(0..0, |b| b.first_code..b.first_code + b.count)
-    }
-
     /// The values of one block, as part of the whole if that is decoded. Whoever comes back to the blocks
     /// of a dictionary that were all read before finds the whole decoded, if the cache keeps it.
     ///
     /// # Errors
     /// CHECKSUM_DOESNT_MATCH, CORRUPTED_DATA with the file's name
-    pub fn block_values(&self, block: usize) -> Result<ArrayRef> {
+    fn block_values(&self, block: usize) -> Result<ArrayRef> {
         let share = self.share(1);
         let whole = match self.cache.get(self.id, share) {
             Some(values) => values,

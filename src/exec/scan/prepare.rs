@@ -18,6 +18,9 @@ use crate::context::ExecContext;
 use crate::pipeline::{Bounds, evaluator};
 use crate::scheduler::Step;
 
+/// Values of a dictionary that are decoded and tested in one step.
+const TESTED_AT_ONCE: usize = 16_384;
+
 /// A conjunct with what is known of it.
 pub(crate) struct Conjunct {
     pub(crate) expression: Expr,
@@ -201,26 +204,27 @@ impl PreparedScan {
         if dictionary.len() > rows {
             return Ok(None);
         }
-        // All blocks of the dictionary are tested, by all lanes.
-        let blocks = dictionary.blocks();
+        // All values of the dictionary are tested, by all lanes.
+        let chunks = dictionary.len().div_ceil(TESTED_AT_ONCE);
         let next = Arc::new(AtomicUsize::new(0));
-        let lanes = context.settings.threads.clamp(1, blocks.max(1));
+        let lanes = context.settings.threads.clamp(1, chunks.max(1));
         let results: Arc<Mutex<Vec<Option<BooleanBuffer>>>> =
-            Arc::new(Mutex::new(vec![None; blocks]));
+            Arc::new(Mutex::new(vec![None; chunks]));
         let (evaluator, out, own) = (conjunct.evaluator.clone(), results.clone(), context.clone());
         let tested = dictionary.clone();
         let step = move |_: &mut ()| {
             own.cancel.check()?;
-            let block = next.fetch_add(1, Ordering::Relaxed);
-            if block >= blocks {
+            let chunk = next.fetch_add(1, Ordering::Relaxed);
+            if chunk >= chunks {
                 return Ok(Step::Done);
             }
-            let values = tested.block_values(block)?;
+            let first = chunk * TESTED_AT_ONCE;
+            let values = tested.range(first, TESTED_AT_ONCE.min(tested.len() - first))?;
             let set = test_values(&evaluator, column, Column::Flat(values))?;
-            out.lock()[block] = Some(set);
+            out.lock()[chunk] = Some(set);
             Ok(Step::Again)
         };
-        if blocks <= 2 {
+        if chunks <= 2 {
             while step(&mut ())? == Step::Again {}
         } else {
             context.scheduler.run(vec![(); lanes], step)?;

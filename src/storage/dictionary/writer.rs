@@ -7,8 +7,8 @@ use super::blocks::{BlockEntry, encode_directory};
 use crate::part::layout::DictionaryEntry;
 use crate::part::segment::SegmentWriter;
 
-/// Raw bytes of values after which a block is closed.
-const BLOCK: usize = 64 << 10;
+/// Raw bytes of values after which a block is closed: what a look at one value has to decode.
+const BLOCK: usize = 16 << 10;
 /// Blocks are gathered up to so many bytes before they are appended to the file.
 const EXTENT: usize = 4 << 20;
 
