@@ -67,7 +67,7 @@ impl Query<'_> {
         }
     }
 
-    fn drop_objects(&self, drop: &Drop) -> Result<()> {
+    fn drop_objects(&mut self, drop: &Drop) -> Result<()> {
         if drop.kind == DropKind::Detach {
             bail!(NotImplemented, "DETACH is not implemented yet");
         }
@@ -86,6 +86,16 @@ impl Query<'_> {
                     }
                 }
                 ObjectKind::Table | ObjectKind::View => {
+                    if name.database.is_none()
+                        && let Some(table) = self.session.temporary.get(&name.table)
+                    {
+                        if drop.kind == DropKind::Truncate {
+                            table.truncate()?;
+                        } else {
+                            self.session.temporary.remove(&name.table);
+                        }
+                        continue;
+                    }
                     let database = self.database_of(name);
                     let known = self.engine.store.table(database, &name.table).is_some();
                     if !known && drop.if_exists {

@@ -8,6 +8,8 @@ mod async_insert;
 mod change;
 mod create;
 mod defaults;
+mod destination;
+mod ending;
 mod engine;
 mod insert;
 mod metrics;

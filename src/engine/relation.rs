@@ -25,6 +25,19 @@ impl Query<'_> {
         {
             return self.external_relation(external);
         }
+        if name.database.is_none()
+            && let Some(table) = self.session.temporary.get(&name.table)
+        {
+            let stored = table.definition.columns.iter().filter(|c| {
+                !matches!(c.default, Some((DefaultKind::Alias | DefaultKind::Ephemeral, _)))
+            });
+            let fields =
+                stored.map(|c| types::Field::new(c.name.clone(), c.data_type.clone())).collect();
+            let rows = generated::Blocks::new(&name.table, Schema::new(fields), table.blocks());
+            let relation =
+                table_relation(&table.definition, RelationSource::Blocks(Arc::new(rows)))?;
+            return Ok(Relation { database: None, ..relation });
+        }
         let database = self.database_of(name);
         if let Some(table) = self.engine.store.table(database, &name.table) {
             let snapshot = table.snapshot();

@@ -105,6 +105,9 @@ pub(crate) fn execute_for(
             Box::new(Chained { inputs: Arc::new(inputs) })
         }
         Plan::ArrayJoin(join) => crate::array_join::array_join(join, context)?,
+        Plan::Window(window) => crate::window::window(window, context)?,
+        Plan::Fill(fill) => crate::fill::fill(fill, context)?,
+        Plan::GroupingSets(groups) => crate::grouping_sets::grouping_sets(groups, context)?,
     })
 }
 

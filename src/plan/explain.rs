@@ -69,6 +69,39 @@ fn headline(plan: &Plan) -> String {
         }
         Plan::Union { inputs, .. } => format!("Union of {}", inputs.len()),
         Plan::ArrayJoin(join) => format!("ArrayJoin {}", list(&join.arrays)),
+        Plan::Fill(fill) => {
+            let columns: Vec<String> =
+                fill.columns.iter().map(|c| format!("#{}", c.column)).collect();
+            format!("Filling {}", columns.join(", "))
+        }
+        Plan::GroupingSets(groups) => {
+            let calls: Vec<String> = groups
+                .calls
+                .iter()
+                .map(|c| format!("{}({})", c.function, list(&c.arguments)))
+                .collect();
+            let totals = if groups.totals.is_some() { " with totals" } else { "" };
+            format!(
+                "Aggregating by ({}) in sets {:?} {}{totals}",
+                list(&groups.keys),
+                groups.sets,
+                calls.join(", ")
+            )
+        }
+        Plan::Window(window) => {
+            let calls: Vec<String> = window
+                .calls
+                .iter()
+                .map(|c| format!("{}({})", c.function, list(&c.arguments)))
+                .collect();
+            let sorted = if window.is_sorted() { " (sorted)" } else { "" };
+            format!(
+                "Window partition by ({}) order by ({}){sorted} {}",
+                list(&window.partition),
+                order(&window.order),
+                calls.join(", ")
+            )
+        }
     }
 }
 

@@ -175,6 +175,10 @@ pub(crate) fn children(expression: &Expression) -> Vec<&Expression> {
         Expression::Function(call) => {
             let mut all: Vec<&Expression> = call.arguments.iter().collect();
             all.extend(call.filter.iter().map(AsRef::as_ref));
+            if let Some(sql::ast::WindowReference::Specification(window)) = &call.over {
+                all.extend(&window.partition_by);
+                all.extend(window.order_by.iter().map(|o| &o.expression));
+            }
             all
         }
     }
