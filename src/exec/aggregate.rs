@@ -33,7 +33,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, UInt32Array};
 use base::Result;
 use expr::{Evaluator, Expr};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use plan::{AggregateCall, Aggregation, SortKey};
 use types::{Block, Column, DataType, Dictionary};
 
@@ -85,6 +85,9 @@ pub(crate) struct Grouping {
     pub(crate) stage: Stage,
 }
 
+/// Once it is known: whether lanes partition their rows, and into how many partitions.
+type Decision = Option<Option<usize>>;
+
 /// What all lanes of an aggregation share.
 pub(crate) struct Shared {
     pub(crate) evaluator: Arc<Evaluator>,
@@ -101,8 +104,7 @@ pub(crate) struct Shared {
     runs: bool,
     /// How groups are numbered.
     numbering: Numbering,
-    /// Whether lanes partition their rows, and into how many partitions.
-    decision: Mutex<Option<Option<usize>>>,
+    decision: Mutex<Decision>,
     source: Arc<dyn Source>,
     /// Cuts the keys of all lanes alike.
     hasher: hashbrown::DefaultHashBuilder,
@@ -287,7 +289,7 @@ impl Shared {
         self.context.cancel.check()?;
         let Some(block) = lane.reader.next()? else {
             if !lane.waiting.is_empty() {
-                self.decide(lane)?;
+                self.decide(lane, self.decision.lock())?;
             }
             return Ok(Step::Done);
         };
@@ -316,8 +318,11 @@ impl Shared {
         } else if self.may_partition && lane.groups.is_empty() && lane.spilled.is_none() {
             lane.waiting_rows += batch.rows;
             lane.waiting.push(batch);
-            if lane.waiting_rows >= DECIDING_ROWS {
-                self.decide(lane)?;
+            // While another lane looks at its rows, this one goes on reading.
+            if lane.waiting_rows >= DECIDING_ROWS
+                && let Some(decision) = self.decision.try_lock()
+            {
+                self.decide(lane, decision)?;
             }
         } else {
             self.add(lane, &batch)?;
@@ -406,18 +411,14 @@ impl Shared {
     }
 
     /// Looks at the first rows: mostly different keys are partitioned. All lanes go the same way.
-    fn decide(&self, lane: &mut Lane) -> Result<()> {
-        let partitions = {
-            let mut decision = self.decision.lock();
-            *decision.get_or_insert_with(|| {
-                let rows = self.source.rows().unwrap_or(usize::MAX);
-                let lanes = self.context.settings.threads.max(1);
-                let enough = lane.waiting_rows >= DECIDING_ROWS;
-                enough
-                    .then(|| partitioned::partitions(&lane.waiting, lane.read, rows, lanes))
-                    .flatten()
-            })
-        };
+    fn decide(&self, lane: &mut Lane, mut decision: MutexGuard<'_, Decision>) -> Result<()> {
+        let partitions = *decision.get_or_insert_with(|| {
+            let rows = self.source.rows().unwrap_or(usize::MAX);
+            let lanes = self.context.settings.threads.max(1);
+            let enough = lane.waiting_rows >= DECIDING_ROWS;
+            enough.then(|| partitioned::partitions(&lane.waiting, lane.read, rows, lanes)).flatten()
+        });
+        drop(decision);
         let waiting = std::mem::take(&mut lane.waiting);
         if let Some(partitions) = partitions {
             let mut partitioned = Partitioned::new(partitions);

@@ -21,7 +21,6 @@ mod writer;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::builder::BinaryViewBuilder;
 use arrow_array::cast::AsArray;
@@ -48,8 +47,6 @@ pub struct PartDictionary {
     /// The file and column, for errors.
     place: String,
     cache: Arc<DictionaryCache>,
-    /// Blocks that were decoded one by one so far.
-    read_singly: AtomicU64,
 }
 
 impl fmt::Debug for PartDictionary {
@@ -86,7 +83,6 @@ impl PartDictionary {
             file,
             place,
             cache,
-            read_singly: AtomicU64::new(0),
         })
     }
 
@@ -106,23 +102,32 @@ impl PartDictionary {
     }
 
     /// The values of one block, as part of the whole if that is decoded. Whoever comes back to the blocks
-    /// of a dictionary that were all read before finds the whole decoded, if the cache can hold it.
+    /// of a dictionary that were all read before finds the whole decoded, if the cache keeps it.
     ///
     /// # Errors
     /// CHECKSUM_DOESNT_MATCH, CORRUPTED_DATA with the file's name
     pub fn block_values(&self, block: usize) -> Result<ArrayRef> {
-        let whole = match self.cache.get(self.id) {
+        let share = self.share(1);
+        let whole = match self.cache.get(self.id, share) {
             Some(values) => values,
-            None => {
-                let read = self.read_singly.fetch_add(1, Ordering::Relaxed);
-                if read < self.blocks.len() as u64 || self.decoded_bytes() > self.cache.limit() {
-                    return self.read_block(block);
-                }
-                self.values()?
+            None if self.cache.would_keep(self.id, self.decoded_bytes(), 1.0 + share) => {
+                self.whole(0.0)?
             }
+            None => return self.read_block(block),
         };
         let entry = self.entry(block)?;
         Ok(whole.slice(entry.first_code as usize, entry.count as usize))
+    }
+
+    /// Which part of the dictionary so many blocks are.
+    fn share(&self, blocks: usize) -> f64 {
+        blocks.min(self.blocks.len()) as f64 / self.blocks.len().max(1) as f64
+    }
+
+    /// All values, of which a share is read.
+    fn whole(&self, share: f64) -> Result<ArrayRef> {
+        let decode = || self.decode().map_err(|e| e.within(&self.place));
+        self.cache.get_or_decode(self.id, self.decoded_bytes(), share, decode)
     }
 
     /// Reads and decodes one block, without the cache.
@@ -277,18 +282,41 @@ impl Dictionary for PartDictionary {
     }
 
     fn values(&self) -> Result<ArrayRef> {
-        let decode = || self.decode().map_err(|e| e.within(&self.place));
-        self.cache.get_or_decode(self.id, self.decoded_bytes(), decode)
+        // Who asks for all values may look at few: granules do so one after another.
+        self.whole(self.share(self.blocks.len() / 8 + 1))
+    }
+
+    fn range(&self, first: usize, length: usize) -> Result<ArrayRef> {
+        let Some(last) = (first + length).checked_sub(1).filter(|_| length > 0) else {
+            return Ok(arrow_array::new_empty_array(&arrow_schema::DataType::BinaryView));
+        };
+        let blocks = self.block_of(first as u32)?..self.block_of(last as u32)? + 1;
+        let share = self.share(blocks.len());
+        let whole = match self.cache.get(self.id, share) {
+            Some(values) => values,
+            None if self.cache.would_keep(self.id, self.decoded_bytes(), share) => {
+                self.whole(0.0)?
+            }
+            None => {
+                let skipped = first - self.blocks[blocks.start].first_code as usize;
+                let blocks = blocks.map(|b| self.read_block(b)).collect::<Result<Vec<_>>>()?;
+                let blocks: Vec<&dyn Array> = blocks.iter().map(AsRef::as_ref).collect();
+                let values = arrow_select::concat::concat(&blocks)
+                    .map_err(|e| error!(LogicalError, "values of a dictionary: {e}"))?;
+                return Ok(values.slice(skipped, length));
+            }
+        };
+        Ok(whole.slice(first, length))
     }
 
     fn lookup(&self, codes: &[u32]) -> Result<ArrayRef> {
-        if let Some(values) = self.cache.get(self.id) {
+        if let Some(values) = self.cache.get(self.id, self.share(codes.len())) {
             return take(&values, codes);
         }
         let mut order: Vec<(u32, u32)> =
             codes.iter().enumerate().map(|(row, code)| (*code, row as u32)).collect();
         order.sort_unstable();
-        let mut touched: u64 = 0;
+        let mut touched = 0usize;
         let mut next_code = 0;
         for (code, _) in &order {
             if *code >= next_code {
@@ -298,14 +326,10 @@ impl Dictionary for PartDictionary {
             }
         }
         // As in ski rental: once single reads have cost as much as decoding the whole, the whole is decoded,
-        // so that all reads together cost at most twice what was needed. Dictionaries that are kept have to
-        // go for it only if this call alone would read most of it.
-        let read = self.read_singly.fetch_add(touched, Ordering::Relaxed) + touched;
-        let bytes = self.decoded_bytes();
-        let most = |blocks: u64| blocks * 2 > self.blocks.len() as u64;
-        if most(touched) && bytes <= self.cache.limit() || most(read) && bytes <= self.cache.room()
-        {
-            return take(&self.values()?, codes);
+        // so that all reads together cost at most twice what was needed.
+        let most = touched * 2 > self.blocks.len();
+        if most || self.cache.would_keep(self.id, self.decoded_bytes(), 0.5) {
+            return take(&self.whole(0.0)?, codes);
         }
         self.lookup_singly(codes.len(), &order)
     }
