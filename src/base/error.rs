@@ -227,6 +227,7 @@ error_codes! {
     NoCommonType = 386 "NO_COMMON_TYPE" User,
     InvalidLimitExpression = 440 "INVALID_LIMIT_EXPRESSION" User,
     InvalidWithFillExpression = 475 "INVALID_WITH_FILL_EXPRESSION" User,
+    BadDatabaseForTemporaryTable = 442 "BAD_DATABASE_FOR_TEMPORARY_TABLE" User,
     SamplingNotSupported = 141 "SAMPLING_NOT_SUPPORTED" User,
     TooDeepRecursion = 306 "TOO_DEEP_RECURSION" User,
     IndexOfPositionalArgumentIsOutOfRange = 578 "INDEX_OF_POSITIONAL_ARGUMENT_IS_OUT_OF_RANGE" User,

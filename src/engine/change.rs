@@ -56,6 +56,7 @@ impl Query<'_> {
 
     /// A stored table by name.
     pub(crate) fn stored_table(&self, name: &TableName) -> Result<Arc<Table>> {
+        let name = &self.named(name)?;
         let database = self.database_of(name);
         match self.engine.store.table(database, &name.table) {
             Some(table) => Ok(table),
@@ -72,6 +73,7 @@ impl Query<'_> {
             bail!(NotImplemented, "DETACH is not implemented yet");
         }
         for name in &drop.names {
+            let name = &self.named(name)?;
             match drop.object {
                 ObjectKind::Database if drop.kind == DropKind::Drop => {
                     let known = self.engine.store.database(&name.table).is_some();

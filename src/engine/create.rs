@@ -27,6 +27,7 @@ impl Query<'_> {
         let Some(name) = create.name.clone() else {
             bail!(SyntaxError, "CREATE TABLE without a name")
         };
+        let name = self.named(&name)?;
         if create.temporary {
             return self.create_temporary(create, name);
         }
@@ -97,7 +98,7 @@ impl Query<'_> {
     fn create_temporary(&mut self, mut create: CreateTable, name: TableName) -> Result<()> {
         if name.database.is_some() {
             bail!(
-                BadArguments,
+                BadDatabaseForTemporaryTable,
                 "Temporary tables cannot be inside a database: write the name alone"
             );
         }
@@ -166,6 +167,7 @@ impl Query<'_> {
                 ENGINES.join(", ")
             );
         }
+        crate::deprecated::modernize(&mut engine);
         let columns = self.columns(&mut create.columns)?;
         let keys = self.keys(&columns, &mut engine, create)?;
         for column in &mut create.columns {

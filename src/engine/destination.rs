@@ -151,7 +151,7 @@ impl Query<'_> {
     /// Where an INSERT writes.
     pub(crate) fn destination(&self, target: &InsertTarget) -> Result<Destination> {
         let name = match target {
-            InsertTarget::Table(name) => name,
+            InsertTarget::Table(name) => &self.named(name)?,
             InsertTarget::Function { name, arguments } => {
                 return self.function_destination(name, arguments);
             }

@@ -8,6 +8,7 @@ mod async_insert;
 mod change;
 mod create;
 mod defaults;
+mod deprecated;
 mod destination;
 mod ending;
 mod engine;

@@ -242,7 +242,17 @@ fn scaled(value: Value, given: &DataType, inner: &DataType) -> Result<Value> {
         DataType::DateTime64(precision, _) => 10_i128.pow(u32::from(*precision)),
         _ => 1,
     };
+    let given_ticks = match given {
+        DataType::DateTime64(precision, _) => Some(10_i128.pow(u32::from(*precision))),
+        DataType::DateTime(_) => Some(1),
+        _ => None,
+    };
     match value {
+        // A time stands for what has passed since 1970.
+        Value::Int(v) if inner.is_datetime() && given_ticks.is_some() => {
+            let given_ticks = given_ticks.unwrap_or(1);
+            Ok(Value::Int(v.saturating_mul(ticks) / given_ticks))
+        }
         Value::Int(v) if given.inner().is_integer() => Ok(Value::Int(v.saturating_mul(ticks))),
         Value::Float(v) if ticks > 1 => Ok(Value::Int((v * ticks as f64) as i128)),
         _ => bail!(

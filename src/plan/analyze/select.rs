@@ -264,7 +264,7 @@ impl Analyzer<'_> {
         if !grouped {
             check_no_grouping(resolved_items.iter().chain(order.iter().map(|(e, ..)| e)))?;
         }
-        let names = items.iter().map(item_name).collect();
+        let names = items.iter().map(|item| item_name(scope, item)).collect();
         Ok(Resolved {
             names,
             items: resolved_items,
@@ -370,9 +370,12 @@ fn untupled(expression: &Expression) -> Option<(&Expression, Option<&str>)> {
 }
 
 /// What a selected expression is called in the answer.
-fn item_name(item: &Expression) -> String {
+fn item_name(scope: &Scope, item: &Expression) -> String {
     match item {
         Expression::Alias(_, name) => name.clone(),
+        Expression::Identifier(name) if name.0.len() == 2 => {
+            scope.shown_name(&name.0[..1], &name.0[1])
+        }
         Expression::Identifier(name) => name.last().to_owned(),
         other => sql::column_name(other),
     }
