@@ -91,7 +91,7 @@ pub(crate) fn execute_for(
         Plan::Sort { input, keys, limit } => match top_scan::try_top(*input, keys, limit, context)?
         {
             top_scan::Tried::Done(source) => source,
-            top_scan::Tried::Not(input, keys) => sort::sort(input, &keys, limit, context)?,
+            top_scan::Tried::Not(input, keys) => sort::sort(*input, &keys, limit, context)?,
         },
         Plan::Limit { input, offset, limit, ties } => {
             limit::limit(*input, offset, limit, &ties, context)?

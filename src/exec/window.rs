@@ -15,6 +15,7 @@ mod ranks;
 mod sums;
 mod tree;
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -275,14 +276,16 @@ impl Shared {
         let mut columns = Vec::with_capacity(self.calls.len());
         for call in &self.calls {
             self.context.cancel.check()?;
-            if !known.contains_key(&call.frame) {
-                let frames = Frames::new(call.frame, &partitions, &self.order, &block)?;
-                known.insert(call.frame, frames);
-            }
+            let frames = match known.entry(call.frame) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => {
+                    entry.insert(Frames::new(call.frame, &partitions, &self.order, &block)?)
+                }
+            };
             let end = first + call.arguments.len();
             let batch = Batch {
                 partitions: &partitions,
-                frames: &known[&call.frame],
+                frames,
                 arguments: &arguments[first..end],
                 rows,
                 context: &self.context,

@@ -26,4 +26,4 @@ pub use function::{
 pub use key_table::{KeyTable, TableKey};
 pub use registry::{BoundFunction, Registry};
 pub use set::Set;
-pub use window_function::{WindowDeclaration, WindowFunction};
+pub use window_function::{WindowBinding, WindowDeclaration, WindowFunction};

@@ -52,9 +52,12 @@ pub struct WindowDeclaration {
     pub examples: &'static [Example],
     /// Fewest and most arguments.
     pub arguments: (usize, usize),
-    /// What it returns for arguments of these types (with their values where they are literals).
-    pub bind: fn(&FunctionContext, &[(DataType, Option<Value>)]) -> Result<DataType>,
+    /// What it returns.
+    pub bind: WindowBinding,
 }
+
+/// The type of the result, from the types of the arguments and the values of those that are literals.
+pub type WindowBinding = fn(&FunctionContext, &[(DataType, Option<Value>)]) -> Result<DataType>;
 
 impl WindowDeclaration {
     /// Fails unless so many arguments are allowed.

@@ -267,9 +267,9 @@ impl Cursor {
             return Ok(Some(reached));
         }
         let mut before = false;
-        for at in place + 1..reached.len() {
-            reached[at] = self.columns[at].from.clone().unwrap_or_else(|| self.target[at].clone());
-            before |= self.less(at, &reached[at], &self.target[at]);
+        for (at, value) in reached.iter_mut().enumerate().skip(place + 1) {
+            *value = self.columns[at].from.clone().unwrap_or_else(|| self.target[at].clone());
+            before |= self.less(at, value, &self.target[at]);
         }
         self.reached = Some(reached.clone());
         Ok(before.then_some(reached))

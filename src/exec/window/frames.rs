@@ -238,37 +238,30 @@ impl Values {
         };
         let to = search(from..end, |at| self.valid[at as usize]);
         let by = if self.descending { -by } else { by };
-        let (before, up_to): (Box<dyn Fn(u32) -> bool>, Box<dyn Fn(u32) -> bool>) = match &self.of {
+        match &self.of {
             Numbers::Ints(values) => {
                 let wanted = values[row as usize].saturating_add(i128::from(by));
-                let down = self.descending;
-                (
-                    Box::new(move |at| match down {
-                        true => values[at as usize] > wanted,
-                        false => values[at as usize] < wanted,
-                    }),
-                    Box::new(move |at| match down {
-                        true => values[at as usize] >= wanted,
-                        false => values[at as usize] <= wanted,
-                    }),
-                )
+                self.bounds(from..to, |at| values[at as usize].cmp(&wanted))
             }
             Numbers::Floats(values) => {
                 let wanted = values[row as usize] + by as f64;
-                let down = self.descending;
-                (
-                    Box::new(move |at| match down {
-                        true => values[at as usize] > wanted,
-                        false => values[at as usize] < wanted,
-                    }),
-                    Box::new(move |at| match down {
-                        true => values[at as usize] >= wanted,
-                        false => values[at as usize] <= wanted,
-                    }),
-                )
+                self.bounds(from..to, |at| values[at as usize].total_cmp(&wanted))
             }
+        }
+    }
+
+    /// Where the rows begin and end that compare as equal, among rows in order.
+    fn bounds(
+        &self,
+        rows: std::ops::Range<u32>,
+        compare: impl Fn(u32) -> std::cmp::Ordering,
+    ) -> (u32, u32) {
+        let in_order = |at: u32| match self.descending {
+            true => compare(at).reverse(),
+            false => compare(at),
         };
-        (search(from..to, before), search(from..to, up_to))
+        let first = search(rows.clone(), |at| in_order(at).is_lt());
+        (first, search(first..rows.end, |at| in_order(at).is_le()))
     }
 }
 

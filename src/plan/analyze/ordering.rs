@@ -11,6 +11,14 @@ use super::scope::Scope;
 use super::select::Resolved;
 use crate::{Plan, SortKey};
 
+/// The items of ORDER BY.
+pub(super) struct OrderItems {
+    /// Expression, whether descending, whether NULL comes first.
+    pub(super) order: Vec<(Expr, bool, bool)>,
+    /// How each is filled.
+    pub(super) fills: Vec<Option<FillClause>>,
+}
+
 impl Analyzer<'_> {
     /// Projection, DISTINCT, ORDER BY, LIMIT BY, LIMIT, and what was computed beside dropped again.
     pub(super) fn finish(
@@ -115,12 +123,8 @@ impl Analyzer<'_> {
 }
 
 impl Resolver<'_, '_> {
-    /// What ORDER BY orders by: expression, whether descending, whether NULL comes first; and how each is filled.
-    pub(super) fn order(
-        &mut self,
-        select: &Select,
-        items: &[Expression],
-    ) -> Result<(Vec<(Expr, bool, bool)>, Vec<Option<FillClause>>)> {
+    /// What ORDER BY orders by.
+    pub(super) fn order(&mut self, select: &Select, items: &[Expression]) -> Result<OrderItems> {
         let (mut order, mut fills) = (Vec::new(), Vec::new());
         if select.order_by_all {
             let first = select.order_by.first();
@@ -133,7 +137,7 @@ impl Resolver<'_, '_> {
                 ));
                 fills.push(None);
             }
-            return Ok((order, fills));
+            return Ok(OrderItems { order, fills });
         }
         for OrderByItem { expression, descending, nulls_first, fill, .. } in &select.order_by {
             let parts: Vec<&Expression> = match expression {
@@ -146,6 +150,6 @@ impl Resolver<'_, '_> {
                 fills.push(fill.clone());
             }
         }
-        Ok((order, fills))
+        Ok(OrderItems { order, fills })
     }
 }

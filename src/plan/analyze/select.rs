@@ -11,6 +11,7 @@ use types::DataType;
 use super::aggregation::GROUPING;
 use super::array_join::add_array_joins;
 use super::grouping::{GroupKeys, aggregate, group_by_all};
+use super::ordering::OrderItems;
 use super::resolve::Resolver;
 use super::scope::Scope;
 use super::window::{PendingWindow, add_windows, named_windows};
@@ -238,7 +239,7 @@ impl Analyzer<'_> {
         if let Some(qualify) = &qualify {
             check_condition(qualify, "QUALIFY")?;
         }
-        let (order, fills) = resolver.order(select, items)?;
+        let OrderItems { order, fills } = resolver.order(select, items)?;
         let limit_by = match &select.limit_by {
             Some(limit_by) => {
                 limit_by.by.iter().map(|e| resolver.positional(e, items)).collect::<Result<_>>()?
