@@ -23,6 +23,8 @@ pub(super) struct Cursor {
     target: Vec<Value>,
     /// Whether rows were put in, or must not be, before the first step towards the target.
     begun: bool,
+    /// There was no row at all, but there is a TO to go to.
+    empty: bool,
     /// Where rows that are too far behind the last one end.
     stale: Vec<Option<Value>>,
 }
@@ -97,6 +99,7 @@ impl Cursor {
             reached: None,
             target: vec![Value::Null; columns.len()],
             begun: false,
+            empty: false,
             stale: vec![None; columns.len()],
         })
     }
@@ -179,16 +182,18 @@ impl Cursor {
     /// The row's turn has come.
     pub(super) fn passed(&mut self, row: &[Value]) -> Result<()> {
         self.begun = false;
-        let mut reached = self.reached.take().unwrap_or_else(|| row.to_vec());
+        let mut fresh = self.reached.is_none();
         for (at, column) in self.columns.iter().enumerate() {
             if let Some(staleness) = &column.staleness
                 && !row[at].is_null()
             {
-                reached[at] = row[at].clone();
+                fresh = true;
                 self.stale[at] = staleness.after(&row[at])?;
             }
         }
-        self.reached = Some(reached);
+        if fresh {
+            self.reached = Some(row.to_vec());
+        }
         Ok(())
     }
 
@@ -202,10 +207,17 @@ impl Cursor {
         };
         let target: Vec<Value> = (0..self.columns.len()).map(limit).collect();
         let Some(reached) = &self.reached else {
-            // No row at all: it begins with the FROMs, if all are there.
-            let from: Option<Vec<Value>> = self.columns.iter().map(|c| c.from.clone()).collect();
-            self.begun = from.is_none();
-            self.reached = from;
+            // No row at all: it begins with the FROMs, if there are any.
+            let from = self.columns.iter().map(|c| c.from.clone().unwrap_or(Value::Null));
+            let from: Vec<Value> = from.collect();
+            let any = from.iter().any(|value| !value.is_null());
+            let within = (0..from.len()).all(|at| match &self.columns[at].to {
+                Some(to) if !from[at].is_null() => self.less(at, &from[at], to),
+                _ => true,
+            });
+            self.reached = (any && within).then_some(from);
+            self.empty = target.iter().any(|value| !value.is_null());
+            self.begun = false;
             self.target = target;
             return;
         };
@@ -218,7 +230,7 @@ impl Cursor {
         let Some(reached) = self.reached.clone() else { return Ok(None) };
         if !self.begun {
             self.begun = true;
-            if self.row_less(&reached, &self.target) {
+            if self.empty || self.row_less(&reached, &self.target) {
                 return Ok(Some(reached));
             }
         }

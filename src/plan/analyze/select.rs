@@ -220,12 +220,7 @@ impl Analyzer<'_> {
         let mut resolver = self.resolver(scope, sources)?;
         resolver.named_windows = named_windows(&select.windows)?;
         resolver.array_joins_allowed = true;
-        let mut filter = Vec::new();
-        for condition in select.prewhere.iter().chain(&select.filter) {
-            let resolved = resolver.row_expression(condition)?;
-            check_condition(&resolved, "WHERE")?;
-            filter.extend(super::join::conjuncts(resolved));
-        }
+        let filter = resolver.conditions(select)?;
         let keys = resolver.group_keys(select, items)?;
         resolver.aggregates_allowed = true;
         let having = select.having.as_ref().map(|h| resolver.resolve(h)).transpose()?;
@@ -383,6 +378,17 @@ fn item_name(scope: &Scope, item: &Expression) -> String {
 }
 
 impl Resolver<'_, '_> {
+    /// PREWHERE and WHERE.
+    fn conditions(&mut self, select: &Select) -> Result<Vec<Expr>> {
+        let mut filter = Vec::new();
+        for condition in select.prewhere.iter().chain(&select.filter) {
+            let resolved = self.row_expression(condition)?;
+            check_condition(&resolved, "WHERE")?;
+            filter.extend(super::join::conjuncts(resolved));
+        }
+        Ok(filter)
+    }
+
     /// An expression; a bare positive number means the selected expression at that place.
     pub(super) fn positional(
         &mut self,
