@@ -38,6 +38,10 @@ fn examples(engine: &Engine) -> Vec<(&str, &expr::Example)> {
             examples.extend(aggregate.examples.iter().map(|e| (name, e)));
         }
     }
+    for window in engine.registry().windows() {
+        assert!(!window.examples.is_empty(), "{} has no example", window.name);
+        examples.extend(window.examples.iter().map(|e| (window.name, e)));
+    }
     assert!(examples.len() > 300);
     examples
 }

@@ -56,6 +56,7 @@ impl Query<'_> {
 
     /// A stored table by name.
     pub(crate) fn stored_table(&self, name: &TableName) -> Result<Arc<Table>> {
+        let name = &self.named(name)?;
         let database = self.database_of(name);
         match self.engine.store.table(database, &name.table) {
             Some(table) => Ok(table),
@@ -67,11 +68,12 @@ impl Query<'_> {
         }
     }
 
-    fn drop_objects(&self, drop: &Drop) -> Result<()> {
+    fn drop_objects(&mut self, drop: &Drop) -> Result<()> {
         if drop.kind == DropKind::Detach {
             bail!(NotImplemented, "DETACH is not implemented yet");
         }
         for name in &drop.names {
+            let name = &self.named(name)?;
             match drop.object {
                 ObjectKind::Database if drop.kind == DropKind::Drop => {
                     let known = self.engine.store.database(&name.table).is_some();
@@ -86,6 +88,16 @@ impl Query<'_> {
                     }
                 }
                 ObjectKind::Table | ObjectKind::View => {
+                    if name.database.is_none()
+                        && let Some(table) = self.session.temporary.get(&name.table)
+                    {
+                        if drop.kind == DropKind::Truncate {
+                            table.truncate()?;
+                        } else {
+                            self.session.temporary.remove(&name.table);
+                        }
+                        continue;
+                    }
                     let database = self.database_of(name);
                     let known = self.engine.store.table(database, &name.table).is_some();
                     if !known && drop.if_exists {

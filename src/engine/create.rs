@@ -1,6 +1,7 @@
 //! CREATE TABLE and CREATE VIEW.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use base::{Result, bail, error};
 use plan::{ColumnKind, RelationColumn, plan_query, row_expressions};
@@ -11,7 +12,11 @@ use sql::ast::{
 use storage::{ColumnDefinition, DefaultKind, KeyColumn, TableDefinition};
 use types::DataType;
 
+use crate::destination::TemporaryTable;
 use crate::query::Query;
+
+/// Temporary tables that a session may have.
+const MOST_TEMPORARY: usize = 1000;
 
 /// Engines that tables can have.
 const ENGINES: [&str; 3] = ["MergeTree", "Memory", "Null"];
@@ -19,12 +24,13 @@ const ENGINES: [&str; 3] = ["MergeTree", "Memory", "Null"];
 impl Query<'_> {
     /// CREATE TABLE.
     pub(crate) fn create_table(&mut self, mut create: CreateTable) -> Result<()> {
-        if create.temporary {
-            bail!(NotImplemented, "Temporary tables are not implemented yet");
-        }
         let Some(name) = create.name.clone() else {
             bail!(SyntaxError, "CREATE TABLE without a name")
         };
+        let name = self.named(&name)?;
+        if create.temporary {
+            return self.create_temporary(create, name);
+        }
         let database = self.database_of(&name).to_owned();
         if self.engine.store.database(&database).is_none() {
             bail!(UnknownDatabase, "Database {database} does not exist");
@@ -39,39 +45,85 @@ impl Query<'_> {
         if let Some(like) = create.like.take() {
             self.copy_structure(&mut create, &like)?;
         }
-        let query = create.query.take();
-        if let Some(query) = &query
-            && create.columns.is_empty()
-        {
-            let schema = plan_query(query, self)?.schema();
-            create.columns = schema
-                .fields()
-                .iter()
-                .map(|f| Written {
-                    name: f.name.clone(),
-                    data_type: Some(f.data_type.to_string()),
-                    ..Written::default()
-                })
-                .collect();
-        }
+        let query = self.structure_of_query(&mut create)?;
         let definition = self.definition(&database, &name.table, &mut create)?;
         if known {
             self.engine.store.drop_table(&database, &name.table)?;
         }
         self.engine.store.create_table(definition)?;
         if let Some(query) = query.filter(|_| !create.empty) {
-            let insert = sql::ast::Insert {
-                table: sql::ast::InsertTarget::Table(TableName {
-                    database: Some(database.clone()),
-                    table: name.table.clone(),
-                }),
-                columns: Vec::new(),
-                settings: Vec::new(),
-                source: sql::ast::InsertSource::Query(query),
-            };
-            let filled = self.insert(insert, None, None, &mut crate::engine::Gathered::default());
+            let full = TableName { database: Some(database.clone()), table: name.table.clone() };
+            let filled = self.fill_from(full, query);
             if filled.is_err() {
                 self.engine.store.drop_table(&database, &name.table)?;
+            }
+            filled?;
+        }
+        Ok(())
+    }
+
+    /// The query of CREATE TABLE ... AS SELECT, whose columns the table has where none are written.
+    fn structure_of_query(
+        &mut self,
+        create: &mut CreateTable,
+    ) -> Result<Option<Box<sql::ast::Query>>> {
+        let query = create.query.take();
+        if let Some(query) = &query
+            && create.columns.is_empty()
+        {
+            let schema = plan_query(query, self)?.schema();
+            let column = |f: &types::Field| Written {
+                name: f.name.clone(),
+                data_type: Some(f.data_type.to_string()),
+                ..Written::default()
+            };
+            create.columns = schema.fields().iter().map(column).collect();
+        }
+        Ok(query)
+    }
+
+    /// Writes a query's rows into a new table.
+    fn fill_from(&mut self, table: TableName, query: Box<sql::ast::Query>) -> Result<()> {
+        let insert = sql::ast::Insert {
+            table: sql::ast::InsertTarget::Table(table),
+            columns: Vec::new(),
+            settings: Vec::new(),
+            source: sql::ast::InsertSource::Query(query),
+        };
+        self.insert(insert, None, None, &mut crate::engine::Gathered::default())
+    }
+
+    /// CREATE TEMPORARY TABLE: it belongs to the session, whatever its engine, and stands before tables of its
+    /// name.
+    fn create_temporary(&mut self, mut create: CreateTable, name: TableName) -> Result<()> {
+        if name.database.is_some() {
+            bail!(
+                BadDatabaseForTemporaryTable,
+                "Temporary tables cannot be inside a database: write the name alone"
+            );
+        }
+        let known = self.session.temporary.contains_key(&name.table);
+        if known && create.if_not_exists {
+            return Ok(());
+        }
+        if known && !create.or_replace {
+            bail!(TableAlreadyExists, "Temporary table {} already exists", name.table);
+        }
+        if self.session.temporary.len() >= MOST_TEMPORARY {
+            bail!(BadArguments, "More than {MOST_TEMPORARY} temporary tables in a session");
+        }
+        if let Some(like) = create.like.take() {
+            self.copy_structure(&mut create, &like)?;
+        }
+        let query = self.structure_of_query(&mut create)?;
+        create.engine = Some(EngineClause { name: "Memory".to_owned(), ..EngineClause::default() });
+        let definition = self.definition("", &name.table, &mut create)?;
+        let table = TemporaryTable::new(definition, &self.engine.budget);
+        self.session.temporary.insert(name.table.clone(), Arc::new(table));
+        if let Some(query) = query.filter(|_| !create.empty) {
+            let filled = self.fill_from(name.clone(), query);
+            if filled.is_err() {
+                self.session.temporary.remove(&name.table);
             }
             filled?;
         }
@@ -115,6 +167,7 @@ impl Query<'_> {
                 ENGINES.join(", ")
             );
         }
+        crate::deprecated::modernize(&mut engine);
         let columns = self.columns(&mut create.columns)?;
         let keys = self.keys(&columns, &mut engine, create)?;
         for column in &mut create.columns {

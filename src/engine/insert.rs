@@ -9,11 +9,12 @@ use base::{Result, bail};
 use bytes::Bytes;
 use format::{ByteSource, FormatSettings};
 use plan::{Environment, optimize, plan_query};
-use sql::ast::{Expression, Insert, InsertSource, InsertTarget};
+use sql::ast::{Expression, Insert, InsertSource};
 use storage::{DefaultKind, EngineKind, Table, TableDefinition};
 use types::{Block, Column, DataType, Field, Schema, Value};
 
 use crate::defaults::{Defaults, choose};
+use crate::destination::Destination;
 use crate::query::Query;
 use crate::request::Output;
 
@@ -26,22 +27,7 @@ impl Query<'_> {
         input: Option<Box<dyn ByteSource>>,
         output: &mut dyn Output,
     ) -> Result<()> {
-        let InsertTarget::Table(name) = &insert.table else {
-            bail!(NotImplemented, "INSERT INTO FUNCTION is not implemented yet");
-        };
-        let database = self.database_of(name).to_owned();
-        let Some(table) = self.engine.store.table(&database, &name.table) else {
-            // The error of a reading query names what is missing.
-            self.relation(name)?;
-            bail!(TableIsReadOnly, "Table {database}.{} cannot be written", name.table);
-        };
-        if table.engine_kind() == EngineKind::None {
-            bail!(
-                NotImplemented,
-                "Table {database}.{} is a view and cannot be written",
-                name.table
-            );
-        }
+        let table = self.destination(&insert.table)?;
         let definition = table.definition();
         let wanted = wanted_columns(&definition, &insert.columns)?;
         match insert.source {
@@ -89,7 +75,7 @@ impl Query<'_> {
 
     fn insert_data(
         &mut self,
-        table: &Arc<Table>,
+        table: &Destination,
         wanted: &[String],
         format: &str,
         input: Box<dyn ByteSource>,
@@ -105,7 +91,10 @@ impl Query<'_> {
         };
         let mut reader = format::reader(format, input, &schema, &settings, threads)?;
         let defaults = Defaults::new(&definition, wanted, self)?;
-        if self.settings.flag("async_insert") && table.engine_kind() == EngineKind::Parts {
+        if let Destination::Stored(table) = table
+            && self.settings.flag("async_insert")
+            && table.engine_kind() == EngineKind::Parts
+        {
             let mut blocks = Vec::new();
             while let Some(read) = reader.next()? {
                 self.cancel.check()?;
@@ -118,21 +107,19 @@ impl Query<'_> {
                 self.settings.flag("wait_for_async_insert"),
             );
         }
-        let mut write = self.engine.store.begin_insert();
-        self.prepare_insert(&mut write, table);
+        let mut write = self.begin_writing(table)?;
         while let Some(read) = reader.next()? {
             self.cancel.check()?;
             let block = defaults.complete(read.block, &read.defaulted)?;
             self.count_written(std::slice::from_ref(&block));
-            write.write(table, block)?;
+            write.write(block)?;
         }
-        write.commit()?;
-        Ok(())
+        write.commit()
     }
 
     fn insert_query(
         &mut self,
-        table: &Arc<Table>,
+        table: &Destination,
         wanted: &[String],
         plan: plan::Plan,
     ) -> Result<()> {
@@ -165,22 +152,20 @@ impl Query<'_> {
         let plan = plan::cast_columns(plan, &Schema::new(wide.collect()), self)?;
         let plan = optimize(plan, self)?;
         let defaults = Defaults::new(&definition, wanted, self)?;
-        let mut write = self.engine.store.begin_insert();
-        self.prepare_insert(&mut write, table);
+        let mut write = self.begin_writing(table)?;
         let context = self.exec_context();
         let streamed = exec::stream(plan, &context, &mut |block| {
             let (block, defaulted) = nulls_as_defaults(block, &schema, &nullable)?;
             let block = defaults.complete(block, &defaulted)?;
             self.count_written(std::slice::from_ref(&block));
-            write.write(table, block)
+            write.write(block)
         });
         self.count(&context);
         streamed?;
-        write.commit()?;
-        Ok(())
+        write.commit()
     }
 
-    fn prepare_insert(&self, write: &mut storage::Insert, table: &Arc<Table>) {
+    pub(crate) fn prepare_insert(&self, write: &mut storage::Insert, table: &Arc<Table>) {
         let most = if self.settings.flag("throw_on_max_partitions_per_insert_block") {
             self.settings.number("max_partitions_per_insert_block")
         } else {

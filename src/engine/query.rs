@@ -13,6 +13,7 @@ use plan::{Environment, Plan, Relation, optimize, plan_query};
 use sql::ast::{Expression, InsertSource, SettingValue, Statement, TableName};
 use types::{Block, Field, Schema};
 
+use crate::ending::{self, Extremes};
 use crate::engine::{Engine, VERSION};
 use crate::process::Process;
 use crate::request::{Head, Output, Progress, Request};
@@ -224,6 +225,7 @@ impl<'s> Query<'s> {
                 max_bytes_in_join: self.settings.number("max_bytes_in_join"),
                 spill_sort: self.spill_at("max_bytes_before_external_sort"),
                 spill_groups: self.spill_at("max_bytes_before_external_group_by"),
+                limits: self.settings.row_limits(),
             },
             translations: self.engine.translations.clone(),
             spill: Spill::new(
@@ -288,6 +290,8 @@ impl<'s> Query<'s> {
         let context = self.exec_context();
         let mut answer = Answer { writer, output, head: Some(head), buffer: Vec::new() };
         let mut limits = ResultLimits::new(&self.settings);
+        let mut extremes = Extremes::new(self, &schema);
+        let with_totals = plan::has_totals(&plan).then(|| plan.clone());
         let progress = self.progress.clone();
         let result = exec::stream(plan, &context, &mut |block| {
             let (rows, bytes) = (block.rows() as u64, block.memory() as u64);
@@ -295,11 +299,24 @@ impl<'s> Query<'s> {
             progress.result_rows.fetch_add(rows, Ordering::Relaxed);
             progress.result_bytes.fetch_add(bytes, Ordering::Relaxed);
             answer.take(&block)?;
+            if let Some(extremes) = &mut extremes {
+                extremes.add(&block)?;
+            }
             if more { Ok(()) } else { bail!(Aborted, "the answer is long enough") }
         });
         self.count(&context);
         if !limits.reached {
             result?;
+        }
+        if let Some(plan) = with_totals
+            && let Some(row) = ending::totals(plan, &context)?
+        {
+            answer.writer.totals(&row)?;
+        }
+        if let Some(extremes) = extremes
+            && let Some(rows) = extremes.finish()?
+        {
+            answer.writer.extremes(&rows)?;
         }
         let statistics = Statistics {
             elapsed: self.started.elapsed().as_secs_f64(),

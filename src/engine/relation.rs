@@ -20,10 +20,24 @@ pub(crate) use generated::Rows;
 impl Query<'_> {
     /// A table by name.
     pub(crate) fn relation(&self, name: &TableName) -> Result<Relation> {
+        let name = &self.named(name)?;
         if name.database.is_none()
             && let Some(external) = self.external.iter().find(|t| t.name == name.table)
         {
             return self.external_relation(external);
+        }
+        if name.database.is_none()
+            && let Some(table) = self.session.temporary.get(&name.table)
+        {
+            let stored = table.definition.columns.iter().filter(|c| {
+                !matches!(c.default, Some((DefaultKind::Alias | DefaultKind::Ephemeral, _)))
+            });
+            let fields =
+                stored.map(|c| types::Field::new(c.name.clone(), c.data_type.clone())).collect();
+            let rows = generated::Blocks::new(&name.table, Schema::new(fields), table.blocks());
+            let relation =
+                table_relation(&table.definition, RelationSource::Blocks(Arc::new(rows)))?;
+            return Ok(Relation { database: None, ..relation });
         }
         let database = self.database_of(name);
         if let Some(table) = self.engine.store.table(database, &name.table) {
@@ -43,6 +57,23 @@ impl Query<'_> {
         let near = near.into_iter().find(|known| known.eq_ignore_ascii_case(&name.table));
         let hint = near.map(|n| format!(". Maybe you meant {database}.{n}?")).unwrap_or_default();
         bail!(UnknownTable, "Table {database}.{} does not exist{hint}", name.table)
+    }
+
+    /// A table's name with parameters of the type Identifier put in.
+    pub(crate) fn named(&self, name: &TableName) -> Result<TableName> {
+        let put_in = |part: &str| -> Result<String> {
+            let parameter = part.strip_prefix('{').and_then(|p| p.strip_suffix(":Identifier}"));
+            let Some(parameter) = parameter else { return Ok(part.to_owned()) };
+            match self.parameters.get(parameter) {
+                Some(value) => Ok(value.clone()),
+                None => bail!(
+                    UnknownQueryParameter,
+                    "Substitution `{parameter}` is not set: send param_{parameter} with the request"
+                ),
+            }
+        };
+        let database = name.database.as_deref().map(put_in).transpose()?;
+        Ok(TableName { database, table: put_in(&name.table)? })
     }
 
     /// A table function with its arguments.

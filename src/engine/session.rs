@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use base::{Result, bail};
 use parking_lot::{Mutex, MutexGuard};
 
+use crate::destination::TemporaryTable;
 use crate::settings::Settings;
 
 /// Sessions kept at once.
@@ -21,6 +22,8 @@ pub(crate) struct SessionState {
     pub(crate) settings: Settings,
     pub(crate) database: String,
     pub(crate) parameters: std::collections::BTreeMap<String, String>,
+    /// Temporary tables by name.
+    pub(crate) temporary: HashMap<String, Arc<TemporaryTable>>,
 }
 
 /// All sessions, by user and id.

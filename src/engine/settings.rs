@@ -5,6 +5,7 @@ mod declared;
 use std::collections::BTreeMap;
 
 use base::{Result, bail, error};
+use exec::{OverflowMode, RowLimit, RowLimits};
 use format::FormatSettings;
 use format::settings::{DateTimeInput, DateTimeOutput};
 use types::TimeZone;
@@ -29,6 +30,22 @@ impl Settings {
         match self.changed.get(name) {
             Some(value) => Some(value),
             None => declaration(name).map(|s| s.default),
+        }
+    }
+
+    /// The limits of operators that keep rows.
+    pub(crate) fn row_limits(&self) -> RowLimits {
+        let mode = |name| match self.get(name) {
+            Some("break") => OverflowMode::Break,
+            Some("any") => OverflowMode::Any,
+            _ => OverflowMode::Throw,
+        };
+        let limit = |rows, name| RowLimit { rows: self.number(rows), mode: mode(name) };
+        RowLimits {
+            groups: limit("max_rows_to_group_by", "group_by_overflow_mode"),
+            sort: limit("max_rows_to_sort", "sort_overflow_mode"),
+            distinct: limit("max_rows_in_distinct", "distinct_overflow_mode"),
+            read: mode("read_overflow_mode"),
         }
     }
 
@@ -205,6 +222,9 @@ impl SettingKind {
             }
             SettingKind::String => value.to_owned(),
             SettingKind::OverflowMode if ["throw", "break"].contains(&value) => value.to_owned(),
+            SettingKind::OverflowMode if value == "any" && name == "group_by_overflow_mode" => {
+                value.to_owned()
+            }
             SettingKind::OverflowMode => bail!(
                 UnknownOverflowMode,
                 "Unexpected value '{value}' of setting {name}: it is 'throw' or 'break'"

@@ -13,6 +13,7 @@
 //! An aggregation can be cut in two: its first half gives serialized states out instead of results, its
 //! second takes such states in instead of rows (see [`Stage`]); both go the same ways.
 
+mod batch;
 mod bits;
 mod calls;
 mod code_set;
@@ -29,7 +30,7 @@ mod two_steps;
 
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, UInt32Array};
+use arrow_array::{ArrayRef, UInt32Array};
 use base::Result;
 use expr::{Evaluator, Expr};
 use parking_lot::{Mutex, MutexGuard};
@@ -37,11 +38,13 @@ use plan::{AggregateCall, Aggregation, SortKey};
 use types::{Block, Column, DataType, Dictionary};
 
 use crate::context::ExecContext;
+use crate::overflow::OverflowMode;
 use crate::pipeline::{
     BlockReader, Bounds, Materialized, Source, evaluator, execute_for, lane_count,
 };
 use crate::scheduler::Step;
 
+pub(crate) use batch::Batch;
 use calls::{BoundCall, bind_calls};
 use grouped::{Groups, Numbering};
 use keys::{KeyEncoder, Packed};
@@ -52,9 +55,6 @@ pub(crate) use distinct::{KeyedCounter, distinct};
 
 /// Rows of a lane by which it is decided whether to partition.
 const DECIDING_ROWS: usize = 65_536;
-
-/// Bytes that constants of one batch take when they are repeated for every row.
-const MOST_REPEATED: usize = 32 << 20;
 
 /// Blocks of a lane after which no more is learned of how many will come.
 const GUIDED_BLOCKS: usize = 8;
@@ -110,38 +110,6 @@ pub(crate) struct Shared {
     hasher: hashbrown::DefaultHashBuilder,
 }
 
-/// A block's keys and arguments, evaluated; when states are merged, the states are the arguments.
-pub(crate) struct Batch {
-    pub(crate) keys: Packed,
-    pub(crate) arguments: Vec<Column>,
-    pub(crate) rows: usize,
-}
-
-impl Batch {
-    /// The rows in pieces in which constants that are repeated by a state take bounded memory, as that
-    /// is looked at after each.
-    fn pieces(self) -> Vec<Batch> {
-        let repeated = |column: &Column| match column {
-            Column::Constant { value, len } => value.get_array_memory_size().saturating_mul(*len),
-            _ => 0,
-        };
-        let bytes = self.arguments.iter().map(repeated).fold(0, usize::saturating_add);
-        if bytes <= MOST_REPEATED || self.rows < 2 {
-            return vec![self];
-        }
-        let rows = (self.rows / bytes.div_ceil(MOST_REPEATED)).max(1);
-        let piece = |first: usize| {
-            let rows = rows.min(self.rows - first);
-            Batch {
-                keys: self.keys.slice(first, rows),
-                arguments: self.arguments.iter().map(|a| a.slice(first, rows)).collect(),
-                rows,
-            }
-        };
-        (0..self.rows).step_by(rows).map(piece).collect()
-    }
-}
-
 struct Lane {
     reader: Box<dyn BlockReader>,
     /// Rows read.
@@ -155,6 +123,8 @@ struct Lane {
     partitioned: Option<Partitioned>,
     spilled: Option<SpilledGroups>,
     held: base::Reservation,
+    /// No more rows are to be read.
+    over: bool,
 }
 
 /// Runs an aggregation over its input.
@@ -194,6 +164,7 @@ pub(crate) fn group(
             partitioned: None,
             spilled: None,
             held: context.budget.reservation(),
+            over: false,
         });
     }
     let own = shared.clone();
@@ -230,7 +201,7 @@ fn prepare(
     expressions.extend(arguments);
     let encoder = KeyEncoder::new(&key_types, &dictionaries, &bounds);
     let rows = source.rows().unwrap_or(usize::MAX);
-    let limit = limit.map_or(usize::MAX, |l| usize::try_from(l).unwrap_or(usize::MAX));
+    let limit = least_groups(limit, stage, context);
     let identity = encoder.only_dictionary().filter(|size| size / 2 <= rows && limit == usize::MAX);
     let numbering = match identity {
         _ if key_types.is_empty() => Numbering::One,
@@ -251,6 +222,7 @@ fn prepare(
         && encoder.is_shared()
         && numbering == Numbering::Hashed
         && limit == usize::MAX
+        && context.settings.limits.groups.rows == 0
         && rows >= PARTITIONED_INPUT;
     Ok(Shared {
         evaluator: evaluator(&expressions, context)?,
@@ -269,6 +241,14 @@ fn prepare(
         source,
         hasher: hashbrown::DefaultHashBuilder::default(),
     })
+}
+
+/// The groups that are needed: no more than are asked for, nor than `max_rows_to_group_by` lets in.
+fn least_groups(limit: Option<u64>, stage: Stage, context: &ExecContext) -> usize {
+    let most = context.settings.limits.groups;
+    let any = most.rows > 0 && most.mode == OverflowMode::Any && stage != Stage::Merge;
+    let limit = if any { Some(limit.map_or(most.rows, |l| l.min(most.rows))) } else { limit };
+    limit.map_or(usize::MAX, |l| usize::try_from(l).unwrap_or(usize::MAX))
 }
 
 /// Groups whose keys are codes of the dictionaries that the input had.
@@ -324,7 +304,7 @@ impl Shared {
         for batch in self.batch(lane, block)?.pieces() {
             self.take(lane, batch)?;
         }
-        Ok(Step::Again)
+        Ok(if lane.over { Step::Done } else { Step::Again })
     }
 
     /// Takes some rows in.
@@ -352,6 +332,10 @@ impl Shared {
 
     fn add(&self, lane: &mut Lane, batch: &Batch) -> Result<()> {
         lane.groups.add(batch, self)?;
+        if !self.key_types.is_empty() {
+            let groups = lane.groups.len() as u64;
+            lane.over |= self.context.settings.limits.groups.is_over(groups, "rows to GROUP BY")?;
+        }
         let bytes = lane.groups.memory() + lane.encoder.memory();
         if self.must_spill(lane, bytes)? {
             self.spill(lane)?;

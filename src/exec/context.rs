@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 use base::{CancelToken, MemoryBudget, Reservation, Result};
 use expr::{FunctionContext, Registry};
 
+use crate::overflow::RowLimits;
 use crate::scan::Translations;
 use crate::scheduler::Scheduler;
 use crate::spill::Spill;
@@ -78,6 +79,8 @@ pub struct ExecSettings {
     pub spill_sort: usize,
     /// Bytes that all lanes of an aggregation hold before they spill.
     pub spill_groups: usize,
+    /// Limits of groups, sorts and distinct rows.
+    pub limits: RowLimits,
 }
 
 impl Default for ExecSettings {
@@ -93,6 +96,7 @@ impl Default for ExecSettings {
             max_bytes_in_join: 0,
             spill_sort: usize::MAX,
             spill_groups: usize::MAX,
+            limits: RowLimits::default(),
         }
     }
 }

@@ -10,11 +10,14 @@
 mod aggregate;
 mod array_join;
 mod context;
+mod fill;
 mod fragment;
+mod grouping_sets;
 mod join;
 mod limit;
 mod metadata;
 mod order;
+mod overflow;
 mod pipeline;
 mod project;
 mod rows;
@@ -23,9 +26,11 @@ mod scheduler;
 mod sort;
 mod spill;
 mod top_scan;
+mod window;
 
 pub use context::{Counters, ExecContext, ExecSettings};
 pub use fragment::{Worker, merge_partials, run_fragment};
+pub use overflow::{OverflowMode, RowLimit, RowLimits};
 pub use pipeline::{BlockReader, Bounds, Source, collect, execute, stream};
 pub use scan::{ScanReport, Translations, explain_scan};
 pub use scheduler::Scheduler;

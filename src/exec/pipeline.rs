@@ -91,7 +91,7 @@ pub(crate) fn execute_for(
         Plan::Sort { input, keys, limit } => match top_scan::try_top(*input, keys, limit, context)?
         {
             top_scan::Tried::Done(source) => source,
-            top_scan::Tried::Not(input, keys) => sort::sort(input, &keys, limit, context)?,
+            top_scan::Tried::Not(input, keys) => sort::sort(*input, &keys, limit, context)?,
         },
         Plan::Limit { input, offset, limit, ties } => {
             limit::limit(*input, offset, limit, &ties, context)?
@@ -105,6 +105,9 @@ pub(crate) fn execute_for(
             Box::new(Chained { inputs: Arc::new(inputs) })
         }
         Plan::ArrayJoin(join) => crate::array_join::array_join(join, context)?,
+        Plan::Window(window) => crate::window::window(window, context)?,
+        Plan::Fill(fill) => crate::fill::fill(fill, context)?,
+        Plan::GroupingSets(groups) => crate::grouping_sets::grouping_sets(groups, context)?,
     })
 }
 

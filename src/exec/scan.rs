@@ -26,6 +26,7 @@ use storage::Part;
 use types::{Block, Dictionary};
 
 use crate::context::ExecContext;
+use crate::overflow::OverflowMode;
 use crate::pipeline::{BlockReader, Bounds, Source};
 
 pub use global::Translations;
@@ -203,6 +204,11 @@ impl TableReader {
         let block = self.reader.read(part, granule, &self.context)?;
         let limit = self.context.settings.max_rows_to_read;
         if limit > 0 && self.context.counters.read_rows.load(Ordering::Relaxed) > limit {
+            if self.context.settings.limits.read == OverflowMode::Break {
+                self.next.store(self.morsels.len(), Ordering::Relaxed);
+                self.current.1 = self.current.2;
+                return Ok(Some(block));
+            }
             bail!(TooManyRows, "Limit for rows to read exceeded: max_rows_to_read is {limit}");
         }
         let limit = self.context.settings.max_bytes_to_read;

@@ -17,6 +17,7 @@ use types::{Block, Column, DataType};
 
 use crate::context::ExecContext;
 use crate::order::Order;
+use crate::overflow::Tally;
 use crate::pipeline::{BlockReader, Source, evaluator, execute_for, lane_count};
 use crate::scheduler::Step;
 use crate::spill::Segment;
@@ -68,6 +69,8 @@ struct Sorter {
     types: Vec<DataType>,
     evaluator: Arc<Evaluator>,
     limit: usize,
+    /// Rows that all lanes have taken.
+    taken: Tally,
     context: Arc<ExecContext>,
 }
 
@@ -95,24 +98,19 @@ impl Sorter {
             types: expressions.iter().map(Expr::data_type).collect(),
             evaluator: evaluator(&expressions, context)?,
             limit: limit.map_or(usize::MAX, |l| usize::try_from(l).unwrap_or(usize::MAX)),
+            taken: Tally::default(),
             context: context.clone(),
         })
     }
 
     fn step(&self, lane: &mut Lane) -> Result<Step> {
         self.context.cancel.check()?;
-        let Some(block) = lane.reader.next()? else {
-            if lane.rows > 0 {
-                let (all, order) = self.gathered(lane)?;
-                let blocks = order.chunks(BLOCK_ROWS).map(|rows| take(&all, rows));
-                let run = blocks.map(|b| b.map(Piece::Block)).collect::<Result<Run>>()?;
-                lane.runs.push(run);
-            }
-            return Ok(Step::Done);
-        };
+        let Some(block) = lane.reader.next()? else { return self.end(lane) };
         if block.rows() == 0 {
             return Ok(Step::Again);
         }
+        let taken = self.taken.add(block.rows());
+        let over = self.context.settings.limits.sort.is_over(taken, "rows to sort")?;
         lane.rows += block.rows();
         let bytes = lane.held.bytes() + block.memory();
         lane.blocks.push(block);
@@ -129,7 +127,18 @@ impl Sorter {
             lane.runs.push(run);
             lane.held.resize(0)?;
         }
-        Ok(Step::Again)
+        if over { self.end(lane) } else { Ok(Step::Again) }
+    }
+
+    /// Sorts what a lane has left.
+    fn end(&self, lane: &mut Lane) -> Result<Step> {
+        if lane.rows > 0 {
+            let (all, order) = self.gathered(lane)?;
+            let blocks = order.chunks(BLOCK_ROWS).map(|rows| take(&all, rows));
+            let run = blocks.map(|b| b.map(Piece::Block)).collect::<Result<Run>>()?;
+            lane.runs.push(run);
+        }
+        Ok(Step::Done)
     }
 
     /// The rows of a lane, which has none afterwards, and their numbers in order, up to the limit.

@@ -28,7 +28,7 @@ pub(crate) enum Tried {
     /// The rows in order.
     Done(Box<dyn Source>),
     /// It could not; the plan and keys unchanged.
-    Not(Plan, Vec<SortKey>),
+    Not(Box<Plan>, Vec<SortKey>),
 }
 
 /// Part, granule, and rows of it with their places in the order.
@@ -67,18 +67,22 @@ pub(crate) fn try_top(
     limit: Option<u64>,
     context: &Arc<ExecContext>,
 ) -> Result<Tried> {
-    let Some(limit) = limit.filter(|l| *l <= MOST_ROWS) else { return Ok(Tried::Not(input, keys)) };
+    let Some(limit) = limit.filter(|l| *l <= MOST_ROWS) else {
+        return Ok(Tried::Not(Box::new(input), keys));
+    };
     let (scan, expressions) = match &input {
         Plan::Scan(scan) => (scan, None),
         Plan::Project { input: below, expressions, .. } => match below.as_ref() {
             Plan::Scan(scan) => (scan, Some(expressions)),
-            _ => return Ok(Tried::Not(input, keys)),
+            _ => return Ok(Tried::Not(Box::new(input), keys)),
         },
-        _ => return Ok(Tried::Not(input, keys)),
+        _ => return Ok(Tried::Not(Box::new(input), keys)),
     };
-    let Some((scan, snapshot)) = scan.of_parts()? else { return Ok(Tried::Not(input, keys)) };
+    let Some((scan, snapshot)) = scan.of_parts()? else {
+        return Ok(Tried::Not(Box::new(input), keys));
+    };
     if !snapshot.memory.is_empty() || snapshot.parts.is_empty() || scan.limit.is_some() {
-        return Ok(Tried::Not(input, keys));
+        return Ok(Tried::Not(Box::new(input), keys));
     }
     let over_scan: Vec<Expr> = keys
         .iter()

@@ -11,6 +11,7 @@ mod function;
 mod key_table;
 mod registry;
 mod set;
+mod window_function;
 
 pub use aggregate::{
     Accumulator, AggregateArguments, AggregateDeclaration, BoundAggregate, Combinator, NullRows,
@@ -25,3 +26,4 @@ pub use function::{
 pub use key_table::{KeyTable, TableKey};
 pub use registry::{BoundFunction, Registry};
 pub use set::Set;
+pub use window_function::{WindowBinding, WindowDeclaration, WindowFunction};

@@ -9,7 +9,7 @@ use types::{Column, DataType};
 use crate::aggregate::NullRows;
 use crate::{
     AggregateArguments, AggregateDeclaration, Argument, Bound, BoundAggregate, Combinator,
-    FunctionContext, FunctionDeclaration, Kernel, Nulls,
+    FunctionContext, FunctionDeclaration, Kernel, Nulls, WindowDeclaration,
 };
 
 mod null_rows;
@@ -22,6 +22,7 @@ pub struct Registry {
     aggregates: HashMap<&'static str, &'static AggregateDeclaration>,
     lower_aggregates: HashMap<String, &'static AggregateDeclaration>,
     combinators: Vec<Combinator>,
+    windows: Vec<&'static WindowDeclaration>,
 }
 
 /// A scalar function bound to the types that it is called with, nulls taken care of.
@@ -66,6 +67,27 @@ impl Registry {
     pub fn add_combinators(&mut self, combinators: &[Combinator]) {
         self.combinators.extend_from_slice(combinators);
         self.combinators.sort_by_key(|c| std::cmp::Reverse(c.suffix.len()));
+    }
+
+    /// Adds functions of windows.
+    pub fn add_windows(&mut self, windows: &'static [WindowDeclaration]) {
+        self.windows.extend(windows);
+    }
+
+    /// A window function by name; aggregate functions are none of these.
+    pub fn window(&self, name: &str) -> Option<&'static WindowDeclaration> {
+        let is_name = |known: &&str, any_case: bool| {
+            *known == name || any_case && known.eq_ignore_ascii_case(name)
+        };
+        let found = self.windows.iter().find(|w| {
+            std::iter::once(&w.name).chain(w.aliases).any(|n| is_name(n, w.case_insensitive))
+        });
+        found.copied()
+    }
+
+    /// All window functions.
+    pub fn windows(&self) -> &[&'static WindowDeclaration] {
+        &self.windows
     }
 
     /// A scalar function by name.

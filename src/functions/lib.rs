@@ -6,6 +6,7 @@ mod aggregate;
 mod collection;
 mod scalar;
 mod text;
+mod window;
 
 use expr::Registry;
 
@@ -16,5 +17,6 @@ pub fn registry() -> Registry {
     text::register(&mut registry);
     collection::register(&mut registry);
     aggregate::register(&mut registry);
+    window::register(&mut registry);
     registry
 }

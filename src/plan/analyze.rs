@@ -7,18 +7,25 @@
 //!    references to pseudo-columns from [`AGGREGATES`] on.
 //! 4. After aggregation, sub-expressions equal to a key become references to the key's column; a column that
 //!    is left then is NOT_AN_AGGREGATE.
-//! 5. ORDER BY may use what is not selected: it is computed beside and dropped at the end.
+//! 5. Functions over windows become calls and references from [`WINDOWS`] on; their nodes stand above HAVING.
+//! 6. ORDER BY may use what is not selected: it is computed beside and dropped at the end.
 
 mod aggregation;
+mod array_join;
 mod asterisk;
+mod fill;
 mod function;
+mod grouping;
 mod identifier;
 mod in_set;
 mod join;
 mod literal;
+mod ordering;
+mod recursive;
 mod resolve;
 mod scope;
 mod select;
+mod window;
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -39,6 +46,12 @@ use scope::Scope;
 
 /// Pseudo-columns from here on are aggregate calls.
 const AGGREGATES: usize = 1 << 24;
+
+/// Pseudo-columns from here on are calls over windows.
+const WINDOWS: usize = 1 << 25;
+
+/// Pseudo-columns from here on are elements of `arrayJoin(...)`.
+const ARRAY_JOINS: usize = 1 << 26;
 
 /// Subqueries within subqueries beyond this are refused.
 const DEPTH_LIMIT: usize = 100;
@@ -93,6 +106,8 @@ pub(crate) struct Analyzer<'a> {
     tables: Vec<Rc<HashMap<String, CommonTable>>>,
     /// WITH expression AS name of enclosing queries.
     expressions: Vec<Rc<HashMap<String, Expression>>>,
+    /// Tables of WITH RECURSIVE with the rows that they have now, innermost last.
+    working: Vec<(String, Plan)>,
     depth: usize,
     /// Expressions resolved so far, those that aliases stand for each time anew.
     expanded: usize,
@@ -105,6 +120,7 @@ impl<'a> Analyzer<'a> {
             environment,
             tables: Vec::new(),
             expressions: Vec::new(),
+            working: Vec::new(),
             depth: 0,
             expanded: 0,
             next_parameter: 0,

@@ -2,7 +2,7 @@
 
 use expr::Expr;
 
-use crate::{Plan, SortKey};
+use crate::{GroupingSets, Plan, SortKey, Window};
 
 /// A line a node, inputs indented below.
 pub fn explain(plan: &Plan) -> Vec<String> {
@@ -19,7 +19,6 @@ fn write(plan: &Plan, depth: usize, lines: &mut Vec<String>) {
 }
 
 fn headline(plan: &Plan) -> String {
-    let list = |expressions: &[Expr]| expressions.iter().map(text).collect::<Vec<_>>().join(", ");
     match plan {
         Plan::Scan(scan) => {
             let names: Vec<&str> = scan.schema.fields().iter().map(|f| f.name.as_str()).collect();
@@ -69,7 +68,36 @@ fn headline(plan: &Plan) -> String {
         }
         Plan::Union { inputs, .. } => format!("Union of {}", inputs.len()),
         Plan::ArrayJoin(join) => format!("ArrayJoin {}", list(&join.arrays)),
+        Plan::Fill(fill) => {
+            let columns: Vec<String> =
+                fill.columns.iter().map(|c| format!("#{}", c.column)).collect();
+            format!("Filling {}", columns.join(", "))
+        }
+        Plan::GroupingSets(groups) => of_sets(groups),
+        Plan::Window(window) => of_window(window),
     }
+}
+
+fn list(expressions: &[Expr]) -> String {
+    expressions.iter().map(text).collect::<Vec<_>>().join(", ")
+}
+
+fn of_sets(groups: &GroupingSets) -> String {
+    let calls = groups.calls.iter().map(|c| format!("{}({})", c.function, list(&c.arguments)));
+    let calls = calls.collect::<Vec<_>>().join(", ");
+    let totals = if groups.totals.is_some() { " with totals" } else { "" };
+    format!("Aggregating by ({}) in sets {:?} {calls}{totals}", list(&groups.keys), groups.sets)
+}
+
+fn of_window(window: &Window) -> String {
+    let calls = window.calls.iter().map(|c| format!("{}({})", c.function, list(&c.arguments)));
+    let calls = calls.collect::<Vec<_>>().join(", ");
+    let sorted = if window.is_sorted() { " (sorted)" } else { "" };
+    format!(
+        "Window partition by ({}) order by ({}){sorted} {calls}",
+        list(&window.partition),
+        order(&window.order)
+    )
 }
 
 fn order(keys: &[SortKey]) -> String {

@@ -7,20 +7,26 @@
 mod analyze;
 mod environment;
 mod explain;
+mod fill;
 mod fragment;
+mod groups;
 mod logical;
 mod optimize;
+mod window;
 
 pub use analyze::{cast_columns, literal_value, plan_expression, plan_query, row_expressions};
 pub use environment::{
     BlockSource, BlockStream, ColumnKind, Environment, Relation, RelationColumn, RelationSource,
 };
 pub use explain::explain;
+pub use fill::{Fill, FillColumn, FillStep};
 pub use fragment::{
     FRAGMENT_VERSION, Fragment, PartScan, PartialAggregation, ReadColumn, WIDEST_FRAGMENT,
 };
+pub use groups::{GroupingSets, Totals, has_totals, totals_of};
 pub use logical::{
     AggregateCall, Aggregation, ArrayJoin, Join, JoinKind, JoinStrictness, Plan, Scan, SortKey,
     Source,
 };
 pub use optimize::{PASSES, optimize};
+pub use window::{Frame, FrameBound, FrameUnits, Window, WindowCall};

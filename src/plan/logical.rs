@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use types::{Block, DataType, Field, Schema, Value};
 
 use crate::environment::BlockSource;
+use crate::{Fill, GroupingSets, Window};
 
 /// A node of the plan with its inputs.
 #[derive(Debug, Clone)]
@@ -91,6 +92,12 @@ pub enum Plan {
     },
     /// A row for every element of arrays.
     ArrayJoin(ArrayJoin),
+    /// Functions over windows.
+    Window(Window),
+    /// Groups by several sets of keys.
+    GroupingSets(GroupingSets),
+    /// Missing rows put in.
+    Fill(Fill),
 }
 
 /// Rows of a table: some columns, conditions looked at while reading.
@@ -232,6 +239,9 @@ impl Plan {
             Plan::Aggregate(aggregation) => aggregation.schema.clone(),
             Plan::Join(join) => join.schema.clone(),
             Plan::ArrayJoin(join) => join.schema.clone(),
+            Plan::Window(window) => window.schema.clone(),
+            Plan::GroupingSets(groups) => groups.schema.clone(),
+            Plan::Fill(fill) => fill.input.schema(),
             Plan::Filter { input, .. }
             | Plan::Distinct { input, .. }
             | Plan::Sort { input, .. }
@@ -271,6 +281,9 @@ impl Plan {
             | Plan::LimitBy { input, .. } => vec![input],
             Plan::Aggregate(aggregation) => vec![&aggregation.input],
             Plan::ArrayJoin(join) => vec![&join.input],
+            Plan::Window(window) => vec![&window.input],
+            Plan::Fill(fill) => vec![&fill.input],
+            Plan::GroupingSets(groups) => vec![&groups.input],
             Plan::Join(join) => vec![&join.left, &join.right],
             Plan::Union { inputs, .. } => inputs.iter().collect(),
         }
@@ -309,6 +322,18 @@ impl Plan {
             Plan::ArrayJoin(join) => {
                 let input = boxed(join.input)?;
                 Plan::ArrayJoin(ArrayJoin { input, ..join })
+            }
+            Plan::Window(window) => {
+                let input = boxed(window.input)?;
+                Plan::Window(Window { input, ..window })
+            }
+            Plan::Fill(fill) => {
+                let input = boxed(fill.input)?;
+                Plan::Fill(Fill { input, ..fill })
+            }
+            Plan::GroupingSets(groups) => {
+                let input = boxed(groups.input)?;
+                Plan::GroupingSets(GroupingSets { input, ..groups })
             }
             Plan::Join(join) => {
                 let (left, right) = (boxed(join.left)?, boxed(join.right)?);

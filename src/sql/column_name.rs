@@ -306,8 +306,8 @@ fn number(text: &str, negative: bool) -> String {
     }
 }
 
-/// `1.8p3` without its `0x`.
-fn hexadecimal_float(text: &str) -> Option<f64> {
+/// The value of a hexadecimal float like `1.8p3`, without its `0x`.
+pub fn hexadecimal_float(text: &str) -> Option<f64> {
     let (mantissa, exponent) = text.split_once('p').unwrap_or((text, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let mut value = 0.0;

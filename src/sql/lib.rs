@@ -25,7 +25,7 @@ mod tests;
 use ast::{Expression, Setting, Statement};
 use base::Result;
 
-pub use column_name::column_name;
+pub use column_name::{column_name, hexadecimal_float};
 pub use literal::{quote_identifier, quote_string};
 pub use parser::MAX_DEPTH;
 

@@ -355,11 +355,28 @@ impl<'a> Parser<'a> {
     }
 
     fn table_name(&mut self) -> Result<TableName> {
-        let first = self.identifier()?;
+        let first = self.identifier_or_parameter()?;
         if self.eat(".") {
-            return Ok(TableName { database: Some(first), table: self.identifier()? });
+            let table = self.identifier_or_parameter()?;
+            return Ok(TableName { database: Some(first), table });
         }
         Ok(TableName { database: None, table: first })
+    }
+
+    /// An identifier; `{name:Identifier}` stays as it is, for whoever knows the parameters.
+    fn identifier_or_parameter(&mut self) -> Result<String> {
+        let is_parameter = self.is(0, "{")
+            && self.is_name(1)
+            && self.is(2, ":")
+            && self.is_word(3, "Identifier")
+            && self.is(4, "}");
+        if !is_parameter {
+            return self.identifier();
+        }
+        self.advance();
+        let name = self.identifier()?;
+        self.at += 3;
+        Ok(format!("{{{name}:Identifier}}"))
     }
 
     // Literals.

@@ -103,13 +103,28 @@ fn symbol(text: &str) -> TokenKind {
     found.map_or(TokenKind::Unknown, |symbol| TokenKind::Symbol(symbol))
 }
 
-/// Joins what the tokenizer takes for two tokens: `0b1`, `0x1p3`, `b'01'`.
+/// Joins what the tokenizer takes for two tokens: `0b1`, `0x1p-3`, `b'01'`, and names that begin with digits.
 fn glued(tokens: &mut [Token], token: Token, before: &str) -> bool {
     let Some(last) = tokens.last_mut().filter(|last| last.end == token.start) else {
         return false;
     };
+    let text = &before[before.len().saturating_sub(last.end - last.start)..];
+    let hexadecimal = text.starts_with("0x") || text.starts_with("0X");
     let kind = match (last.kind, token.kind) {
+        (TokenKind::Number, TokenKind::Word)
+            if text.bytes().all(|b| b.is_ascii_digit() || b == b'_') && !matches!(text, "0") =>
+        {
+            TokenKind::Word
+        }
         (TokenKind::Number, TokenKind::Word) => TokenKind::Number,
+        (TokenKind::Number, TokenKind::Symbol("-" | "+"))
+            if hexadecimal && text.ends_with(['p', 'P']) =>
+        {
+            TokenKind::Number
+        }
+        (TokenKind::Number, TokenKind::Number) if hexadecimal && text.ends_with(['-', '+']) => {
+            TokenKind::Number
+        }
         (TokenKind::Word, TokenKind::String)
             if last.end - last.start == 1 && before.ends_with(['b', 'B']) =>
         {

@@ -54,6 +54,13 @@ settings! {
     max_result_rows: UInt64 = "0", "Rows that an answer may have; 0 is any number.";
     max_result_bytes: UInt64 = "0", "Bytes that an answer may have before it is formatted; 0 is any number.";
     result_overflow_mode: OverflowMode = "throw", "Whether a longer answer is an error (throw) or ends after the block that was too much (break).";
+    read_overflow_mode: OverflowMode = "throw", "Whether more rows to read are an error (throw) or are left out (break).";
+    max_rows_to_group_by: UInt64 = "0", "Different keys that GROUP BY may meet; 0 is any number.";
+    group_by_overflow_mode: OverflowMode = "throw", "Whether more keys are an error (throw), end the reading (break), or are left out (any).";
+    max_rows_to_sort: UInt64 = "0", "Rows that ORDER BY may take; 0 is any number.";
+    sort_overflow_mode: OverflowMode = "throw", "Whether more rows to sort are an error (throw) or are left out (break).";
+    max_rows_in_distinct: UInt64 = "0", "Different rows that DISTINCT may meet; 0 is any number.";
+    distinct_overflow_mode: OverflowMode = "throw", "Whether more distinct rows are an error (throw) or are left out (break).";
     max_bytes_to_read: UInt64 = "0", "Decoded bytes that a query may read from tables; 0 is any number.";
     max_rows_in_set: UInt64 = "0", "Values that the right side of IN may have; 0 is any number.";
     max_bytes_in_set: UInt64 = "0", "Bytes that the values of the right side of IN may have; 0 is any number.";
@@ -73,6 +80,12 @@ settings! {
     prefer_column_name_to_alias: Bool = "0", "Whether a name means a column first, then an alias.";
     enable_positional_arguments: Bool = "1", "Whether numbers in GROUP BY, ORDER BY and LIMIT BY mean selected expressions.";
     count_distinct_implementation: String = "uniqExact", "The function of COUNT(DISTINCT x).";
+    totals_mode: String = "after_having_exclusive", "Whether WITH TOTALS counts groups that HAVING leaves out: before_having, or not: after_having_exclusive.";
+    group_by_use_nulls: Bool = "0", "Whether keys that a set of ROLLUP, CUBE or GROUPING SETS lacks are NULL.";
+    force_grouping_standard_compatibility: Bool = "1", "Whether grouping() is 1 for keys that a set lacks, as the standard has it, or for those that it has.";
+    max_recursive_cte_evaluation_depth: UInt64 = "1000", "Rounds that a table of WITH RECURSIVE may take.";
+    final: Bool = "0", "Whether every table is read with FINAL; tables here hold no rows that FINAL would bring together.";
+    extremes: Bool = "0", "Whether the least and greatest value of each column stand after the rows.";
     cast_keep_nullable: Bool = "0", "Whether CAST of a nullable value stays nullable.";
     optimizer_disabled_passes: String = "", "Names of optimizer passes to leave out, separated by commas.";
     encoded_execution: Bool = "1", "Whether operators keep dictionary codes; off only to compare.";
@@ -143,8 +156,6 @@ pub(super) const TOLERATED: &[&str] = &[
     "enable_analyzer",
     "enable_optimize_predicate_expression",
     "enable_json_type",
-    "extremes",
-    "final",
     "force_primary_key",
     "http_connection_timeout",
     "http_receive_timeout",
@@ -163,7 +174,6 @@ pub(super) const TOLERATED: &[&str] = &[
     "max_expanded_ast_elements",
     "max_insert_threads",
     "max_parser_depth",
-    "max_rows_to_group_by",
     "max_streams_to_max_threads_ratio",
     "max_temporary_columns",
     "min_insert_block_size_bytes",
@@ -204,13 +214,72 @@ pub(super) const TOLERATED: &[&str] = &[
     "use_query_condition_cache",
     "wait_for_async_insert_timeout",
     "max_estimated_execution_time",
-    "group_by_overflow_mode",
-    "read_overflow_mode",
-    "sort_overflow_mode",
     "use_legacy_to_time",
     "format_schema",
     "input_format_import_nested_json",
     "engine_file_truncate_on_insert",
     "materialize_statistics_on_insert",
     "alter_sync",
+    "allow_deprecated_syntax_for_merge_tree",
+    "any_join_distinct_right_table_keys",
+    "optimize_on_insert",
+    "joined_subquery_requires_alias",
+    "optimize_aggregation_in_order",
+    "min_count_to_compile_expression",
+    "min_count_to_compile_aggregate_expression",
+    "compile_aggregate_expressions",
+    "allow_experimental_projection_optimization",
+    "allow_experimental_map_type",
+    "allow_experimental_bigint_types",
+    "totals_auto_threshold",
+    "optimize_trivial_count_query",
+    "optimize_syntax_fuse_functions",
+    "optimize_monotonous_functions_in_order_by",
+    "optimize_min_equality_disjunction_chain_length",
+    "max_untracked_memory",
+    "max_joined_block_size_rows",
+    "max_execution_speed",
+    "group_by_two_level_threshold_bytes",
+    "group_by_two_level_threshold",
+    "allow_hyperscan",
+    "allow_experimental_geo_types",
+    "optimize_if_chain_to_multiif",
+    "optimize_group_by_function_keys",
+    "optimize_injective_functions_inside_uniq",
+    "optimize_distinct_in_order",
+    "optimize_redundant_functions_in_order_by",
+    "optimize_duplicate_order_by_and_distinct",
+    "optimize_rewrite_sum_if_to_count_if",
+    "optimize_arithmetic_operations_in_aggregate_functions",
+    "optimize_functions_to_subcolumns",
+    "optimize_skip_unused_shards",
+    "optimize_use_projections",
+    "optimize_read_in_window_order",
+    "convert_query_to_cnf",
+    "optimize_using_constraints",
+    "optimize_append_index",
+    "optimize_substitute_columns",
+    "merge_tree_min_rows_for_concurrent_read",
+    "merge_tree_min_bytes_for_concurrent_read",
+    "allow_experimental_window_functions",
+    "allow_experimental_live_view",
+    "allow_experimental_nlp_functions",
+    "distributed_aggregation_memory_efficient",
+    "enable_global_with_statement",
+    "query_plan_enable_optimizations",
+    "query_plan_max_optimizations_to_apply",
+    "query_plan_filter_push_down",
+    "log_queries_min_type",
+    "log_profile_events",
+    "log_formatted_queries",
+    "max_bytes_ratio_before_external_group_by",
+    "max_bytes_ratio_before_external_sort",
+    "use_index_for_in_with_subqueries",
+    "preferred_block_size_bytes",
+    "temporary_files_codec",
+    "aggregation_memory_efficient_merge_threads",
+    "max_final_threads",
+    "local_filesystem_read_method",
+    "allow_simdjson",
+    "parallelize_output_from_storages",
 ];

@@ -306,6 +306,12 @@ fn functions(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
             f.examples,
         );
     }
+    for f in registry.windows() {
+        for name in std::iter::once(&f.name).chain(f.aliases) {
+            let about = [f.description, f.syntax, "Window"];
+            add(name, f.name, true, f.case_insensitive, about, f.examples);
+        }
+    }
     Ok(rows)
 }
 

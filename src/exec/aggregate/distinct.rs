@@ -58,7 +58,11 @@ pub(crate) fn distinct(
             return Ok(Step::Again);
         }
         let keys: Vec<Column> = columns.iter().map(|c| block.column(*c).clone()).collect();
-        let enough = shared.lock().take(block, &keys, limit)?;
+        let (enough, rows) = {
+            let mut met = shared.lock();
+            (met.take(block, &keys, limit)?, met.rows as u64)
+        };
+        let enough = enough || own.settings.limits.distinct.is_over(rows, "distinct rows")?;
         Ok(if enough { Step::Done } else { Step::Again })
     })?;
     let blocks = std::mem::take(&mut met.lock().blocks);

@@ -133,8 +133,15 @@ impl BlockReader for BlocksReader {
                     let counters = &self.context.counters;
                     counters.read_rows.fetch_add(block.rows() as u64, Ordering::Relaxed);
                     let block = shown(filtered(block, &self.filters)?, self.visible);
-                    self.given.fetch_add(block.rows(), Ordering::Relaxed);
-                    return Ok(Some(block));
+                    let before = self.given.fetch_add(block.rows(), Ordering::Relaxed);
+                    // Rows that nobody needs may be costly above, so a block is cut.
+                    let left = self.limit.saturating_sub(before);
+                    let rows = block.rows().min(left);
+                    return Ok(Some(if rows < block.rows() {
+                        block.slice(0, rows)
+                    } else {
+                        block
+                    }));
                 }
                 self.stream = None;
             }

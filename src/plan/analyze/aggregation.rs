@@ -4,22 +4,59 @@ use std::collections::HashMap;
 
 use base::{Result, bail};
 use expr::Expr;
+use types::{DataType, Value};
 
-use super::AGGREGATES;
+use super::{AGGREGATES, WINDOWS};
+use crate::Environment;
+use crate::analyze::build_call;
+
+/// What `grouping(...)` is called until it is known which keys there are.
+pub(crate) const GROUPING: &str = "__grouping";
 
 /// Rewrites resolved expressions so that they refer to the output of an aggregation: keys first, then calls.
-pub(crate) struct OverGroups {
+pub(crate) struct OverGroups<'e> {
+    environment: &'e dyn Environment,
     keys: HashMap<Expr, usize>,
     key_count: usize,
+    /// The sets of keys, and the column of the set's number.
+    sets: Option<(&'e [Vec<usize>], usize)>,
+    /// Keys can be NULL afterwards.
+    nullable: bool,
 }
 
-impl OverGroups {
+impl<'e> OverGroups<'e> {
     /// For these keys.
-    pub(crate) fn new(keys: &[Expr]) -> OverGroups {
+    pub(crate) fn new(keys: &[Expr], environment: &'e dyn Environment) -> OverGroups<'e> {
         OverGroups {
-            keys: keys.iter().enumerate().map(|(at, key)| (key.clone(), at)).rev().collect(),
+            environment,
+            // A constant stays what it is, in the row of totals too.
+            keys: keys
+                .iter()
+                .enumerate()
+                .filter(|(_, key)| !matches!(key, Expr::Literal { .. }))
+                .map(|(at, key)| (key.clone(), at))
+                .rev()
+                .collect(),
             key_count: keys.len(),
+            sets: None,
+            nullable: false,
         }
+    }
+
+    /// For sets of keys whose number is in a column; with `nullable` keys that a set lacks are NULL.
+    pub(crate) fn with_sets(
+        self,
+        sets: &'e [Vec<usize>],
+        column: usize,
+        nullable: bool,
+    ) -> OverGroups<'e> {
+        OverGroups { sets: Some((sets, column)), nullable, ..self }
+    }
+
+    /// The type of a key afterwards.
+    pub(crate) fn key_type(&self, key: &Expr) -> DataType {
+        let data_type = key.data_type();
+        if self.nullable { data_type.nullable() } else { data_type }
     }
 
     /// The expression over groups.
@@ -32,9 +69,10 @@ impl OverGroups {
         name: &dyn Fn(usize) -> String,
     ) -> Result<Expr> {
         if let Some(at) = self.keys.get(expression) {
-            return Ok(Expr::column(*at, expression.data_type()));
+            return Ok(Expr::column(*at, self.key_type(expression)));
         }
         Ok(match expression {
+            Expr::Column { index, .. } if *index >= WINDOWS => expression.clone(),
             Expr::Column { index, data_type } if *index >= AGGREGATES => {
                 Expr::column(self.key_count + index - AGGREGATES, data_type.clone())
             }
@@ -46,14 +84,22 @@ impl OverGroups {
                 )
             }
             Expr::Literal { .. } | Expr::Parameter { .. } => expression.clone(),
-            Expr::Call { function, arguments, data_type } => Expr::Call {
-                function: function.clone(),
-                arguments: arguments
-                    .iter()
-                    .map(|a| self.rewrite(a, name))
-                    .collect::<Result<_>>()?,
-                data_type: data_type.clone(),
-            },
+            Expr::Call { function, arguments, .. } if function == GROUPING => {
+                self.grouping(arguments)?
+            }
+            Expr::Call { function, arguments, data_type } => {
+                let rewritten: Vec<Expr> =
+                    arguments.iter().map(|a| self.rewrite(a, name)).collect::<Result<_>>()?;
+                let same = |(a, b): (&Expr, &Expr)| a.data_type() == b.data_type();
+                if !rewritten.iter().zip(arguments).all(same) {
+                    return build_call(self.environment, function, rewritten);
+                }
+                Expr::Call {
+                    function: function.clone(),
+                    arguments: rewritten,
+                    data_type: data_type.clone(),
+                }
+            }
             Expr::In { argument, set, negated } => Expr::In {
                 argument: Box::new(self.rewrite(argument, name)?),
                 set: set.clone(),
@@ -64,5 +110,35 @@ impl OverGroups {
                 body: Box::new(self.rewrite(body, name)?),
             },
         })
+    }
+
+    /// Which of some keys a row's set lacks, as bits, the last key lowest.
+    fn grouping(&self, arguments: &[Expr]) -> Result<Expr> {
+        let mut places = Vec::with_capacity(arguments.len());
+        for argument in arguments {
+            match self.keys.get(argument) {
+                Some(at) => places.push(*at),
+                None if matches!(argument, Expr::Literal { .. }) => places.push(usize::MAX),
+                None => {
+                    bail!(BadArguments, "An argument of function GROUPING is not in GROUP BY keys")
+                }
+            }
+        }
+        let standard = self.environment.setting("force_grouping_standard_compatibility").as_deref()
+            != Some("0");
+        let bits = |set: Option<&Vec<usize>>| {
+            let lacks = |at: &usize| *at != usize::MAX && set.is_some_and(|set| !set.contains(at));
+            let bits = places.iter().map(|at| u64::from(lacks(at) == standard));
+            Value::Int(bits.fold(0_i128, |all, bit| all << 1 | i128::from(bit)))
+        };
+        let Some((sets, column)) = self.sets else {
+            return Ok(Expr::literal(bits(None), DataType::UInt64));
+        };
+        let all: Vec<Value> = sets.iter().map(|set| bits(Some(set))).collect();
+        let all = Expr::literal(Value::Array(all.into()), DataType::array(DataType::UInt64));
+        let one = Expr::literal(Value::Int(1), DataType::UInt8);
+        let number = Expr::column(column, DataType::UInt64);
+        let place = build_call(self.environment, "plus", vec![number, one])?;
+        build_call(self.environment, "arrayElement", vec![all, place])
     }
 }

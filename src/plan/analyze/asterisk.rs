@@ -45,6 +45,10 @@ pub(crate) fn expand(scope: &Scope, expression: &Expression) -> Result<Vec<Expre
     Ok(columns
         .into_iter()
         .map(|(name, e)| match e {
+            Expression::Identifier(ref n) if n.0.len() == 2 && n.last() == name => {
+                let shown = scope.shown_name(&n.0[..1], &name);
+                Expression::Alias(Box::new(e), shown)
+            }
             Expression::Identifier(ref n) if n.last() != name || n.0.len() > 1 => {
                 Expression::Alias(Box::new(e), name)
             }

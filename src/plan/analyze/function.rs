@@ -12,10 +12,13 @@ use crate::AggregateCall;
 impl Resolver<'_, '_> {
     /// A call as written.
     pub(crate) fn function(&mut self, call: &FunctionCall) -> Result<Expr> {
-        if call.over.is_some() {
+        if let Some(over) = &call.over {
+            return self.window_call(call, over);
+        }
+        if self.environment().registry().window(&call.name).is_some() {
             bail!(
-                NotImplemented,
-                "Window functions (OVER of {}) are not implemented yet",
+                BadArguments,
+                "The function '{}' can only be used as a window function: write OVER behind it",
                 call.name
             );
         }
@@ -33,7 +36,8 @@ impl Resolver<'_, '_> {
             "notin" | "globalnotin" if call.arguments.len() == 2 => {
                 return self.in_set(&call.arguments[0], &call.arguments[1], true);
             }
-            "count" if !scalar => {}
+            "arrayjoin" if !scalar => return self.array_join_call(&call.arguments),
+            "grouping" if !scalar => return self.grouping(&call.arguments),
             _ => {}
         }
         if let Some(parameters) = &call.parameters
@@ -140,6 +144,25 @@ impl Resolver<'_, '_> {
                 Expression::Function(call.clone())
             );
         }
+        let found = self.bound_aggregate(call, false)?;
+        let data_type = found.data_type.clone();
+        let at = match self.calls.iter().position(|c| *c == found) {
+            Some(at) => at,
+            None => {
+                self.calls.push(found);
+                self.calls.len() - 1
+            }
+        };
+        Ok(Expr::column(AGGREGATES + at, data_type))
+    }
+
+    /// An aggregate function bound to its arguments, which may be aggregate functions themselves if it is
+    /// computed over a window.
+    pub(super) fn bound_aggregate(
+        &mut self,
+        call: &FunctionCall,
+        over_window: bool,
+    ) -> Result<AggregateCall> {
         let (mut name, mut arguments) = self.aggregate_name(call)?;
         if let Some(filter) = &call.filter {
             name.push_str("If");
@@ -155,26 +178,17 @@ impl Resolver<'_, '_> {
                 ),
             })
             .collect::<Result<_>>()?;
-        self.aggregates_allowed = false;
+        let allowed = (self.aggregates_allowed, self.windows_allowed);
+        (self.aggregates_allowed, self.windows_allowed) = (over_window && allowed.0, false);
         let arguments = arguments.iter().map(|a| self.resolve(a)).collect::<Result<Vec<_>>>();
-        self.aggregates_allowed = true;
+        (self.aggregates_allowed, self.windows_allowed) = allowed;
         let arguments = arguments?;
         let types: Vec<DataType> = arguments.iter().map(Expr::data_type).collect();
         let bound = self.environment().registry().bind_aggregate(
             self.environment().context(),
             &AggregateArguments { name: &name, types: &types, parameters: &parameters },
         )?;
-        let data_type = bound.return_type;
-        let found =
-            AggregateCall { function: name, parameters, arguments, data_type: data_type.clone() };
-        let at = match self.calls.iter().position(|c| *c == found) {
-            Some(at) => at,
-            None => {
-                self.calls.push(found);
-                self.calls.len() - 1
-            }
-        };
-        Ok(Expr::column(AGGREGATES + at, data_type))
+        Ok(AggregateCall { function: name, parameters, arguments, data_type: bound.return_type })
     }
 
     /// The function's canonical name, DISTINCT worked in, and its arguments.
@@ -198,6 +212,16 @@ impl Resolver<'_, '_> {
                 Some(inner) if registry.is_aggregate(inner) => name = format!("{inner}DistinctIf"),
                 _ => name.push_str("Distinct"),
             }
+        }
+        if call.ignore_nulls == Some(false) {
+            let with_nulls = format!("{name}_respect_nulls");
+            if registry.is_aggregate(&with_nulls) {
+                name = with_nulls;
+            }
+        } else if call.ignore_nulls == Some(true)
+            && let Some(plain) = name.strip_suffix("_respect_nulls")
+        {
+            name = plain.to_owned();
         }
         Ok((name, arguments))
     }

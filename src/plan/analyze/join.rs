@@ -26,7 +26,11 @@ impl Analyzer<'_> {
         match table {
             TableReference::Table { name, alias, is_final, sample } => {
                 if sample.is_some() {
-                    bail!(NotImplemented, "SAMPLE is not implemented yet");
+                    bail!(
+                        SamplingNotSupported,
+                        "Table {} doesn't support sampling: it has no SAMPLE BY",
+                        name.table
+                    );
                 }
                 let found = self.common_table(name)?;
                 let (plan, columns, label) = match found {
@@ -77,6 +81,10 @@ impl Analyzer<'_> {
     fn common_table(&mut self, name: &TableName) -> Result<Option<(Plan, Vec<RelationColumn>)>> {
         if name.database.is_some() {
             return Ok(None);
+        }
+        if let Some((_, rows)) = self.working.iter().rev().find(|(known, _)| *known == name.table) {
+            let columns = ordinary(&rows.schema());
+            return Ok(Some((rows.clone(), columns)));
         }
         let Some(at) = self.tables.iter().rposition(|t| t.contains_key(&name.table)) else {
             return Ok(None);

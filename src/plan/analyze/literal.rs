@@ -1,6 +1,6 @@
 //! Literals and their types, casts.
 
-use base::{Result, bail, error};
+use base::{Result, error};
 use expr::Expr;
 use sql::ast::Literal;
 use types::{DataType, Value};
@@ -33,13 +33,12 @@ fn number(text: &str, negative: bool) -> Result<(Value, DataType)> {
     let float = match digits.as_str() {
         "inf" | "infinity" => f64::INFINITY,
         "nan" => f64::NAN,
+        other if other.starts_with("0x") => sql::hexadecimal_float(&other[2..])
+            .ok_or_else(|| error!(SyntaxError, "Cannot parse number {text:?}"))?,
         other => {
             other.parse::<f64>().map_err(|_| error!(SyntaxError, "Cannot parse number {text:?}"))?
         }
     };
-    if digits.starts_with("0x") {
-        bail!(SyntaxError, "Cannot parse number {text:?}");
-    }
     Ok((Value::Float(if negative { -float } else { float }), DataType::Float64))
 }
 

@@ -5,11 +5,12 @@ use std::rc::Rc;
 
 use base::{Result, bail};
 use expr::{Argument, Expr};
-use sql::ast::{BinaryOperator, Expression, FunctionCall, UnaryOperator};
+use sql::ast::{BinaryOperator, Expression, FunctionCall, UnaryOperator, WindowSpecification};
 use types::{Block, Column, DataType, Value};
 
 use super::literal::literal_value;
 use super::scope::{Aliases, Scope, collect_aliases};
+use super::window::PendingWindow;
 use super::{AGGREGATES, Analyzer};
 use crate::{AggregateCall, Environment};
 
@@ -36,7 +37,17 @@ pub(crate) struct Resolver<'r, 'a> {
     pub(crate) calls: Vec<AggregateCall>,
     /// Where aggregate functions are allowed now.
     pub(crate) aggregates_allowed: bool,
-    /// Arrays of `arrayJoin(...)` met so far, where that is allowed.
+    /// The calls over windows met so far.
+    pub(crate) windows: Vec<PendingWindow>,
+    /// Where functions over windows are allowed now.
+    pub(crate) windows_allowed: bool,
+    /// Arrays of `arrayJoin(...)` met so far.
+    pub(crate) array_joins: Vec<Expr>,
+    /// Where `arrayJoin(...)` is allowed now.
+    pub(crate) array_joins_allowed: bool,
+    /// The windows of the WINDOW clause.
+    pub(crate) named_windows: HashMap<String, WindowSpecification>,
+    /// How deep the expression is nested that is being resolved.
     pub(crate) depth: usize,
     /// What aliases stand for, once resolved (outside of lambdas).
     pub(crate) resolved: HashMap<String, Expr>,
@@ -72,6 +83,11 @@ impl<'a> Analyzer<'a> {
             lambda_parameters: Vec::new(),
             calls: Vec::new(),
             aggregates_allowed: false,
+            windows: Vec::new(),
+            windows_allowed: false,
+            array_joins: Vec::new(),
+            array_joins_allowed: false,
+            named_windows: HashMap::new(),
             depth: 0,
             resolved: HashMap::new(),
         })
@@ -86,8 +102,10 @@ impl<'a> Resolver<'_, 'a> {
     /// An expression without aggregate functions.
     pub(crate) fn row_expression(&mut self, expression: &Expression) -> Result<Expr> {
         let allowed = std::mem::replace(&mut self.aggregates_allowed, false);
+        let windows = std::mem::replace(&mut self.windows_allowed, false);
         let resolved = self.resolve(expression);
         self.aggregates_allowed = allowed;
+        self.windows_allowed = windows;
         resolved
     }
 

@@ -104,6 +104,17 @@ impl Scope {
         }
     }
 
+    /// What a qualified column is called in the answer: with its table where an earlier one has a column of
+    /// that name.
+    pub(crate) fn shown_name(&self, qualifier: &[String], name: &str) -> String {
+        let of_table = self.find(qualifier, name).first().map(|column| column.table);
+        let first = self.find(&[], name).iter().map(|column| column.table).min();
+        match (of_table, first, qualifier.last()) {
+            (Some(table), Some(first), Some(last)) if table > first => format!("{last}.{name}"),
+            _ => name.to_owned(),
+        }
+    }
+
     /// Names like the given one, for "maybe you meant".
     pub(crate) fn similar(&self, name: &str) -> Option<&str> {
         let lower = name.to_ascii_lowercase();
@@ -175,6 +186,10 @@ pub(crate) fn children(expression: &Expression) -> Vec<&Expression> {
         Expression::Function(call) => {
             let mut all: Vec<&Expression> = call.arguments.iter().collect();
             all.extend(call.filter.iter().map(AsRef::as_ref));
+            if let Some(sql::ast::WindowReference::Specification(window)) = &call.over {
+                all.extend(&window.partition_by);
+                all.extend(window.order_by.iter().map(|o| &o.expression));
+            }
             all
         }
     }

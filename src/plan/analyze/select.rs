@@ -5,27 +5,77 @@ use std::rc::Rc;
 
 use base::{Result, bail};
 use expr::Expr;
-use sql::ast::{DistinctClause, Expression, GroupBy, OrderByItem, Select, WithItem};
-use types::{DataType, Field, Schema, Value};
+use sql::ast::{DistinctClause, Expression, FillClause, GroupBy, Select, WithItem};
+use types::DataType;
 
-use super::aggregation::OverGroups;
+use super::aggregation::GROUPING;
+use super::array_join::add_array_joins;
+use super::grouping::{GroupKeys, aggregate, group_by_all};
+use super::ordering::OrderItems;
 use super::resolve::Resolver;
 use super::scope::Scope;
-use super::{AGGREGATES, Analyzer};
-use crate::{AggregateCall, Aggregation, ArrayJoin, Plan, SortKey};
+use super::window::{PendingWindow, add_windows, named_windows};
+use super::{ARRAY_JOINS, Analyzer};
+use crate::{AggregateCall, Plan};
 
 /// A SELECT whose expressions are resolved.
-struct Resolved {
-    names: Vec<String>,
-    items: Vec<Expr>,
-    filter: Vec<Expr>,
-    keys: Vec<Expr>,
-    grouped: bool,
-    calls: Vec<AggregateCall>,
-    having: Option<Expr>,
-    order: Vec<(Expr, bool, bool)>,
-    limit_by: Vec<Expr>,
-    distinct_on: Option<Vec<Expr>>,
+pub(super) struct Resolved {
+    pub(super) names: Vec<String>,
+    pub(super) items: Vec<Expr>,
+    pub(super) filter: Vec<Expr>,
+    pub(super) keys: Vec<Expr>,
+    /// The sets of keys, if there are several, and whether they were written out.
+    pub(super) sets: Option<(Vec<Vec<Expr>>, bool)>,
+    pub(super) grouped: bool,
+    pub(super) calls: Vec<AggregateCall>,
+    pub(super) having: Option<Expr>,
+    pub(super) windows: Vec<PendingWindow>,
+    /// Arrays that are still to be joined.
+    pub(super) array_joins: Vec<Option<Expr>>,
+    pub(super) qualify: Option<Expr>,
+    pub(super) order: Vec<(Expr, bool, bool)>,
+    /// WITH FILL of each item of the order.
+    pub(super) fills: Vec<Option<FillClause>>,
+    pub(super) limit_by: Vec<Expr>,
+    pub(super) distinct_on: Option<Vec<Expr>>,
+}
+
+impl Resolved {
+    /// Replaces every expression that is computed after groups and windows.
+    pub(super) fn map(&mut self, change: impl Fn(Expr) -> Expr) {
+        let all = |list: &mut Vec<Expr>| {
+            *list = std::mem::take(list).into_iter().map(&change).collect();
+        };
+        all(&mut self.items);
+        all(&mut self.limit_by);
+        self.distinct_on.iter_mut().for_each(all);
+        self.qualify = self.qualify.take().map(&change);
+        let order = std::mem::take(&mut self.order);
+        self.order = order.into_iter().map(|(e, d, n)| (change(e), d, n)).collect();
+    }
+
+    /// Replaces every expression.
+    pub(super) fn map_all(&mut self, change: impl Fn(Expr) -> Expr) {
+        let all = |list: &mut Vec<Expr>| {
+            *list = std::mem::take(list).into_iter().map(&change).collect();
+        };
+        all(&mut self.filter);
+        all(&mut self.keys);
+        if let Some((sets, _)) = &mut self.sets {
+            sets.iter_mut().for_each(all);
+        }
+        self.calls.iter_mut().for_each(|call| all(&mut call.arguments));
+        self.having = self.having.take().map(&change);
+        for window in &mut self.windows {
+            all(&mut window.partition);
+            all(&mut window.call.arguments);
+            for key in &mut window.order {
+                let placeholder = Expr::literal(types::Value::Null, DataType::null());
+                key.expression = change(std::mem::replace(&mut key.expression, placeholder));
+            }
+        }
+        self.map(change);
+    }
 }
 
 impl Analyzer<'_> {
@@ -42,94 +92,121 @@ impl Analyzer<'_> {
                 }
             }
         }
-        if select.recursive {
-            bail!(NotImplemented, "WITH RECURSIVE is not implemented yet");
-        }
         self.tables.push(Rc::new(tables));
         self.expressions.push(Rc::new(expressions));
-        let planned = self.select_inner(select);
+        let working = self.working.len();
+        let planned = self.with_recursive(select).and_then(|()| self.select_inner(select));
+        self.working.truncate(working);
         self.tables.pop();
         self.expressions.pop();
         planned
     }
 
+    /// Computes the tables of WITH RECURSIVE that name themselves.
+    fn with_recursive(&mut self, select: &Select) -> Result<()> {
+        if !select.recursive {
+            return Ok(());
+        }
+        for item in &select.with {
+            if let WithItem::Table(table) = item
+                && let Some(rows) = self.recursive_table(table)?
+            {
+                self.working.push((table.name.clone(), rows));
+            }
+        }
+        Ok(())
+    }
+
     fn select_inner(&mut self, select: &Select) -> Result<Plan> {
         let (mut plan, mut scope) = match &select.from {
             Some(from) => self.from(from)?,
-            None => (Plan::one_row(), Scope::default()),
+            None => one_row()?,
         };
         if let Some(join) = &select.array_join {
             (plan, scope) = self.array_join(plan, scope, join)?;
         }
-        let items = expand_items(&scope, select)?;
+        let items = self.expand_items(&scope, select)?;
         let resolved = self.resolve_select(select, &scope, &items)?;
         let column_name = |index: usize| -> String {
             let column = scope.columns.iter().find(|c| c.index == Some(index));
             column.map_or_else(|| format!("#{index}"), |c| c.name.clone())
         };
         let mut resolved = resolved;
-        // One node for all conditions: there may be thousands, and plans are walked by recursion.
-        let conditions = std::mem::take(&mut resolved.filter);
-        plan = super::filtered(plan, conditions, self.environment)?;
+        plan = self.filtered_and_joined(plan, &mut resolved)?;
         if resolved.grouped {
-            plan = aggregate(plan, &mut resolved, &column_name)?;
+            plan = aggregate(plan, &mut resolved, select, self.environment, &column_name)?;
+            plan = add_array_joins(plan, &mut resolved, true);
         }
         if let Some(having) = resolved.having.take() {
             plan = Plan::Filter { input: Box::new(plan), predicate: having };
         }
+        plan = add_windows(plan, &mut resolved)?;
+        if let Some(qualify) = resolved.qualify.take() {
+            plan = Plan::Filter { input: Box::new(plan), predicate: qualify };
+        }
         self.finish(plan, select, resolved)
     }
 
-    fn array_join(
-        &mut self,
-        plan: Plan,
-        scope: Scope,
-        join: &sql::ast::ArrayJoin,
-    ) -> Result<(Plan, Scope)> {
-        let width = plan.schema().len();
-        let mut fields = plan.schema().fields().to_vec();
-        let mut arrays = Vec::with_capacity(join.arrays.len());
-        let mut extended = scope.clone();
-        let label = super::scope::TableLabel::default();
-        let table = extended.tables.len();
-        extended.tables.push(label);
-        for (at, array) in join.arrays.iter().enumerate() {
-            let (expression, name) = match array {
-                Expression::Alias(inner, name) => (inner.as_ref(), name.clone()),
-                Expression::Identifier(name) => (array, name.last().to_owned()),
-                other => (other, sql::column_name(other)),
-            };
-            let mut resolver = self.resolver(&scope, [expression])?;
-            let resolved = resolver.row_expression(expression)?;
-            let Some(item) = resolved.data_type().list_item() else {
-                bail!(
-                    TypeMismatch,
-                    "ARRAY JOIN requires an array argument, {name} is {}",
-                    resolved.data_type()
-                );
-            };
-            fields.push(Field::new(name.clone(), item.clone()));
-            arrays.push(resolved);
-            if !matches!(array, Expression::Alias(..)) {
-                extended.columns.retain(|c| c.name != name);
+    /// The selected expressions with `*`, COLUMNS and `untuple(...)` written out.
+    fn expand_items(&mut self, scope: &Scope, select: &Select) -> Result<Vec<Expression>> {
+        let mut items = Vec::with_capacity(select.items.len());
+        for item in &select.items {
+            for expression in super::asterisk::expand(scope, &item.expression)? {
+                match untupled(&expression) {
+                    Some((tuple, alias)) => {
+                        items.extend(self.fields_of(scope, select, tuple, alias)?);
+                    }
+                    None => items.push(expression),
+                }
             }
-            extended.columns.push(super::scope::ScopeColumn {
-                table,
-                name,
-                data_type: item,
-                index: Some(width + at),
-                hidden: matches!(array, Expression::Alias(..)),
-                alias: None,
-                merged: false,
-            });
         }
-        let plan = Plan::ArrayJoin(ArrayJoin {
-            input: Box::new(plan),
-            arrays,
-            left: join.left,
-            schema: Schema::new(fields),
-        });
-        Ok((plan, extended))
+        if items.is_empty() {
+            bail!(EmptyListOfColumnsQueried, "Empty list of columns in SELECT query");
+        }
+        Ok(items)
+    }
+
+    /// The fields of a tuple as expressions; named by the alias, or as a call would be.
+    fn fields_of(
+        &mut self,
+        scope: &Scope,
+        select: &Select,
+        tuple: &Expression,
+        alias: Option<&str>,
+    ) -> Result<Vec<Expression>> {
+        let written: Vec<Expression> = select.items.iter().map(|i| i.expression.clone()).collect();
+        let mut resolver = self.resolver(scope, &written)?;
+        resolver.array_joins_allowed = true;
+        resolver.aggregates_allowed = true;
+        let data_type = resolver.resolve(tuple)?.data_type();
+        let DataType::Tuple(fields) = data_type.inner() else {
+            bail!(IllegalTypeOfArgument, "Function untuple expects a tuple, not {data_type}");
+        };
+        let field = |(at, field): (usize, &types::TupleField)| {
+            let place = Expression::TupleIndex(Box::new(tuple.clone()), at as u64 + 1);
+            let own = field.name.clone().unwrap_or_else(|| (at + 1).to_string());
+            let name = match alias {
+                Some(alias) => format!("{alias}.{own}"),
+                None => format!("tupleElement({}, '{own}')", sql::column_name(tuple)),
+            };
+            Expression::Alias(Box::new(place), name)
+        };
+        Ok(fields.iter().enumerate().map(field).collect())
+    }
+
+    /// WHERE, and a row for each element of the arrays of `arrayJoin(...)`.
+    fn filtered_and_joined(&mut self, plan: Plan, resolved: &mut Resolved) -> Result<Plan> {
+        // One node for all conditions: there may be thousands, and plans are walked by recursion.
+        let conditions = std::mem::take(&mut resolved.filter);
+        let of_elements = |e: &Expr| e.columns().iter().any(|c| *c >= ARRAY_JOINS);
+        let (later, first): (Vec<_>, Vec<_>) = conditions.into_iter().partition(of_elements);
+        let plan = super::filtered(plan, first, self.environment)?;
+        if resolved.array_joins.is_empty() {
+            return Ok(plan);
+        }
+        resolved.filter = later;
+        let plan = add_array_joins(plan, resolved, false);
+        super::filtered(plan, std::mem::take(&mut resolved.filter), self.environment)
     }
 
     fn resolve_select(
@@ -141,21 +218,23 @@ impl Analyzer<'_> {
         check_supported(select)?;
         let sources = clauses(select, items);
         let mut resolver = self.resolver(scope, sources)?;
-        let mut filter = Vec::new();
-        for condition in select.prewhere.iter().chain(&select.filter) {
-            let resolved = resolver.row_expression(condition)?;
-            check_condition(&resolved, "WHERE")?;
-            filter.extend(super::join::conjuncts(resolved));
-        }
+        resolver.named_windows = named_windows(&select.windows)?;
+        resolver.array_joins_allowed = true;
+        let filter = resolver.conditions(select)?;
         let keys = resolver.group_keys(select, items)?;
         resolver.aggregates_allowed = true;
-        let resolved_items =
-            items.iter().map(|i| resolver.resolve(i)).collect::<Result<Vec<_>>>()?;
         let having = select.having.as_ref().map(|h| resolver.resolve(h)).transpose()?;
         if let Some(having) = &having {
             check_condition(having, "HAVING")?;
         }
-        let order = resolver.order(select, items)?;
+        resolver.windows_allowed = true;
+        let resolved_items =
+            items.iter().map(|i| resolver.resolve(i)).collect::<Result<Vec<_>>>()?;
+        let qualify = select.qualify.as_ref().map(|q| resolver.resolve(q)).transpose()?;
+        if let Some(qualify) = &qualify {
+            check_condition(qualify, "QUALIFY")?;
+        }
+        let OrderItems { order, fills } = resolver.order(select, items)?;
         let limit_by = match &select.limit_by {
             Some(limit_by) => {
                 limit_by.by.iter().map(|e| resolver.positional(e, items)).collect::<Result<_>>()?
@@ -169,188 +248,57 @@ impl Analyzer<'_> {
             _ => None,
         };
         let calls = std::mem::take(&mut resolver.calls);
-        let keys = match keys {
-            Some(keys) => keys,
-            None if matches!(select.group_by, Some(GroupBy::All)) => group_by_all(&resolved_items),
-            None => Vec::new(),
+        let windows = std::mem::take(&mut resolver.windows);
+        let array_joins = resolver.array_joins.drain(..).map(Some).collect();
+        let (keys, sets) = match keys {
+            GroupKeys::Plain(keys) => (keys, None),
+            GroupKeys::All => (group_by_all(&resolved_items), None),
+            GroupKeys::Sets { sets, written } => (sets.concat(), Some((sets, written))),
         };
-        let grouped = select.group_by.is_some() || !calls.is_empty() || having.is_some();
-        let names = items.iter().map(item_name).collect();
+        let grouped =
+            select.group_by.is_some() || select.totals || !calls.is_empty() || having.is_some();
+        if !grouped {
+            check_no_grouping(resolved_items.iter().chain(order.iter().map(|(e, ..)| e)))?;
+        }
+        let names = items.iter().map(|item| item_name(scope, item)).collect();
         Ok(Resolved {
             names,
             items: resolved_items,
             filter,
             keys,
+            sets,
             grouped,
             calls,
             having,
+            windows,
+            array_joins,
+            qualify,
             order,
+            fills,
             limit_by,
             distinct_on,
         })
     }
-
-    /// Projection, DISTINCT, ORDER BY, LIMIT BY, LIMIT, and what was computed beside dropped again.
-    fn finish(&mut self, plan: Plan, select: &Select, resolved: Resolved) -> Result<Plan> {
-        let width = resolved.items.len();
-        let mut computed = resolved.items;
-        let mut place = |e: Expr| -> Expr {
-            let data_type = e.data_type();
-            let at = computed.iter().position(|c| *c == e).unwrap_or_else(|| {
-                computed.push(e);
-                computed.len() - 1
-            });
-            Expr::column(at, data_type)
-        };
-        let keys: Vec<SortKey> = resolved
-            .order
-            .into_iter()
-            .map(|(e, descending, nulls_first)| SortKey {
-                expression: place(e),
-                descending,
-                nulls_first,
-            })
-            .filter(|key| !matches!(key.expression, Expr::Literal { .. }))
-            .collect();
-        let by: Vec<Expr> = resolved.limit_by.into_iter().map(&mut place).collect();
-        let distinct_on: Option<Vec<usize>> = resolved
-            .distinct_on
-            .map(|on| on.into_iter().map(&mut place).flat_map(|e| e.columns()).collect());
-        let fields: Vec<Field> = computed
-            .iter()
-            .enumerate()
-            .map(|(at, e)| {
-                let name = resolved.names.get(at).cloned().unwrap_or_else(|| format!("#order{at}"));
-                Field::new(name, e.data_type())
-            })
-            .collect();
-        let visible = Schema::new(fields[..width].to_vec());
-        let extra = computed.len() > width;
-        let mut plan = Plan::Project {
-            input: Box::new(plan),
-            expressions: computed,
-            schema: Schema::new(fields),
-        };
-        match (&select.distinct, distinct_on) {
-            (Some(DistinctClause::All), _) => {
-                plan = Plan::Distinct {
-                    input: Box::new(plan),
-                    columns: (0..width).collect(),
-                    limit: None,
-                };
-            }
-            (_, Some(columns)) => {
-                plan = Plan::Distinct { input: Box::new(plan), columns, limit: None }
-            }
-            _ => {}
-        }
-        if !keys.is_empty() {
-            plan = Plan::Sort { input: Box::new(plan), keys: keys.clone(), limit: None };
-        }
-        if let Some(limit_by) = &select.limit_by {
-            let limit = self.count(&limit_by.limit, "LIMIT BY")?;
-            let offset = match &limit_by.offset {
-                Some(offset) => self.count(offset, "OFFSET of LIMIT BY")?,
-                None => 0,
-            };
-            plan = Plan::LimitBy { input: Box::new(plan), offset, limit, by };
-        }
-        if let Some(limit) = &select.limit {
-            let kept = limit.limit.as_ref().map(|l| self.count(l, "LIMIT")).transpose()?;
-            let offset = limit.offset.as_ref().map_or(Ok(0), |o| self.count(o, "OFFSET"))?;
-            let ties = if limit.with_ties {
-                keys.into_iter().map(|k| k.expression).collect()
-            } else {
-                Vec::new()
-            };
-            plan = Plan::Limit { input: Box::new(plan), offset, limit: kept, ties };
-        }
-        if extra {
-            let expressions = super::columns_of(&visible);
-            plan = Plan::Project { input: Box::new(plan), expressions, schema: visible };
-        }
-        Ok(plan)
-    }
-
-    /// A number of rows written as a constant expression.
-    fn count(&mut self, expression: &Expression, clause: &str) -> Result<u64> {
-        let scope = Scope::default();
-        let mut resolver = self.resolver(&scope, [expression])?;
-        match resolver.row_expression(expression)? {
-            Expr::Literal { value: Value::Int(count), .. } if count >= 0 => {
-                Ok(u64::try_from(count).unwrap_or(u64::MAX))
-            }
-            Expr::Literal { value: Value::Null, .. } => Ok(u64::MAX),
-            _ => bail!(
-                InvalidLimitExpression,
-                "The value {expression} of {clause} expression is not a natural number"
-            ),
-        }
-    }
-}
-
-fn aggregate(plan: Plan, resolved: &mut Resolved, name: &dyn Fn(usize) -> String) -> Result<Plan> {
-    let constant = |k: &Expr| matches!(k, Expr::Literal { .. });
-    let mut keys: Vec<Expr> = Vec::new();
-    for key in &resolved.keys {
-        if !constant(key) && !keys.contains(key) {
-            keys.push(key.clone());
-        }
-    }
-    if keys.is_empty() && !resolved.keys.is_empty() {
-        keys.push(resolved.keys[0].clone());
-    }
-    let over = OverGroups::new(&keys);
-    let rewrite = |e: &Expr| over.rewrite(e, name);
-    resolved.items = resolved.items.iter().map(rewrite).collect::<Result<_>>()?;
-    resolved.having = resolved.having.as_ref().map(rewrite).transpose()?;
-    for (expression, ..) in &mut resolved.order {
-        *expression = over.rewrite(expression, name)?;
-    }
-    resolved.limit_by = resolved.limit_by.iter().map(rewrite).collect::<Result<_>>()?;
-    if let Some(on) = &mut resolved.distinct_on {
-        *on = on.iter().map(rewrite).collect::<Result<_>>()?;
-    }
-    let mut fields: Vec<Field> = keys
-        .iter()
-        .enumerate()
-        .map(|(at, k)| Field::new(format!("#key{at}"), k.data_type()))
-        .collect();
-    fields.extend(
-        resolved
-            .calls
-            .iter()
-            .enumerate()
-            .map(|(at, c)| Field::new(format!("#call{at}"), c.data_type.clone())),
-    );
-    Ok(Plan::Aggregate(Aggregation {
-        input: Box::new(plan),
-        keys,
-        calls: std::mem::take(&mut resolved.calls),
-        schema: Schema::new(fields),
-        limit: None,
-        top: None,
-    }))
 }
 
 fn check_supported(select: &Select) -> Result<()> {
-    let missing = if select.totals {
-        "WITH TOTALS"
-    } else if select.qualify.is_some() {
-        "QUALIFY"
-    } else if select.interpolate.is_some() || select.order_by.iter().any(|o| o.fill.is_some()) {
-        "WITH FILL"
-    } else if select.order_by.iter().any(|o| o.collate.is_some()) {
-        "COLLATE"
-    } else if matches!(
-        select.group_by,
-        Some(GroupBy::Rollup(_) | GroupBy::Cube(_) | GroupBy::GroupingSets(_))
-    ) {
-        "ROLLUP, CUBE and GROUPING SETS"
-    } else {
-        return Ok(());
-    };
-    bail!(NotImplemented, "{missing} is not implemented yet")
+    if select.order_by.iter().any(|o| o.collate.is_some()) {
+        bail!(NotImplemented, "COLLATE is not implemented yet");
+    }
+    Ok(())
+}
+
+/// `grouping()` needs groups.
+fn check_no_grouping<'e>(mut expressions: impl Iterator<Item = &'e Expr>) -> Result<()> {
+    let mut found = false;
+    let is_grouping = |e: &Expr| matches!(e, Expr::Call { function, .. } if function == GROUPING);
+    expressions.try_for_each(|expression| {
+        expression.visit(&mut |e| found |= is_grouping(e));
+        if found {
+            bail!(IllegalAggregation, "GROUPING function is found in SELECT without GROUP BY");
+        }
+        Ok(())
+    })
 }
 
 /// A condition must be a number or NULL.
@@ -372,10 +320,19 @@ fn clauses<'s>(select: &'s Select, items: &'s [Expression]) -> Vec<&'s Expressio
     let mut all: Vec<&Expression> = items.iter().collect();
     all.extend(&select.prewhere);
     all.extend(&select.filter);
-    if let Some(GroupBy::Plain(keys)) = &select.group_by {
-        all.extend(keys);
+    match &select.group_by {
+        Some(GroupBy::Plain(keys) | GroupBy::Rollup(keys) | GroupBy::Cube(keys)) => {
+            all.extend(keys);
+        }
+        Some(GroupBy::GroupingSets(sets)) => all.extend(sets.iter().flatten()),
+        Some(GroupBy::All) | None => {}
     }
     all.extend(&select.having);
+    for named in &select.windows {
+        all.extend(&named.window.partition_by);
+        all.extend(named.window.order_by.iter().map(|o| &o.expression));
+    }
+    all.extend(&select.qualify);
     all.extend(select.order_by.iter().map(|o| &o.expression));
     if let Some(limit_by) = &select.limit_by {
         all.extend(&limit_by.by);
@@ -383,58 +340,61 @@ fn clauses<'s>(select: &'s Select, items: &'s [Expression]) -> Vec<&'s Expressio
     all
 }
 
-/// The selected expressions with `*` and COLUMNS written out.
-fn expand_items(scope: &Scope, select: &Select) -> Result<Vec<Expression>> {
-    let mut items = Vec::with_capacity(select.items.len());
-    for item in &select.items {
-        items.extend(super::asterisk::expand(scope, &item.expression)?);
+/// What SELECT without FROM reads: `system.one`, a row with the column `dummy`.
+fn one_row() -> Result<(Plan, Scope)> {
+    let column = types::Column::constant(&DataType::UInt8, &types::Value::Int(0), 1)?;
+    let schema = types::Schema::new(vec![types::Field::new("dummy", DataType::UInt8)]);
+    let blocks = vec![types::Block::new(vec![column], 1)];
+    let scope = Scope::of_columns(&[crate::RelationColumn {
+        name: "dummy".to_owned(),
+        data_type: DataType::UInt8,
+        kind: crate::ColumnKind::Ordinary,
+    }]);
+    Ok((Plan::Values { schema, blocks }, scope))
+}
+
+/// The tuple of `untuple(tuple)`, and the alias that stands behind it.
+fn untupled(expression: &Expression) -> Option<(&Expression, Option<&str>)> {
+    match expression {
+        Expression::Alias(inner, name) => untupled(inner).map(|(tuple, _)| (tuple, Some(&**name))),
+        Expression::Function(call) if call.name == "untuple" => match call.arguments.as_slice() {
+            [tuple] => Some((tuple, None)),
+            _ => None,
+        },
+        _ => None,
     }
-    if items.is_empty() {
-        bail!(EmptyListOfColumnsQueried, "Empty list of columns in SELECT query");
-    }
-    Ok(items)
 }
 
 /// What a selected expression is called in the answer.
-fn item_name(item: &Expression) -> String {
+fn item_name(scope: &Scope, item: &Expression) -> String {
     match item {
         Expression::Alias(_, name) => name.clone(),
+        Expression::Identifier(name) if name.0.len() == 2 => {
+            scope.shown_name(&name.0[..1], &name.0[1])
+        }
         Expression::Identifier(name) => name.last().to_owned(),
         other => sql::column_name(other),
     }
 }
 
-/// GROUP BY ALL: what is selected without aggregate functions.
-fn group_by_all(items: &[Expr]) -> Vec<Expr> {
-    let aggregated = |e: &Expr| e.columns().iter().any(|c| *c >= AGGREGATES);
-    items.iter().filter(|e| !aggregated(e)).cloned().collect()
-}
-
 impl Resolver<'_, '_> {
-    /// The keys of GROUP BY; none for GROUP BY ALL.
-    fn group_keys(&mut self, select: &Select, items: &[Expression]) -> Result<Option<Vec<Expr>>> {
-        match &select.group_by {
-            Some(GroupBy::Plain(keys)) => {
-                let mut resolved = Vec::new();
-                for key in keys {
-                    match key {
-                        Expression::Tuple(parts) => {
-                            for part in parts {
-                                resolved.push(self.positional(part, items)?);
-                            }
-                        }
-                        key => resolved.push(self.positional(key, items)?),
-                    }
-                }
-                Ok(Some(resolved))
-            }
-            Some(GroupBy::All) => Ok(None),
-            _ => Ok(Some(Vec::new())),
+    /// PREWHERE and WHERE.
+    fn conditions(&mut self, select: &Select) -> Result<Vec<Expr>> {
+        let mut filter = Vec::new();
+        for condition in select.prewhere.iter().chain(&select.filter) {
+            let resolved = self.row_expression(condition)?;
+            check_condition(&resolved, "WHERE")?;
+            filter.extend(super::join::conjuncts(resolved));
         }
+        Ok(filter)
     }
 
     /// An expression; a bare positive number means the selected expression at that place.
-    fn positional(&mut self, expression: &Expression, items: &[Expression]) -> Result<Expr> {
+    pub(super) fn positional(
+        &mut self,
+        expression: &Expression,
+        items: &[Expression],
+    ) -> Result<Expr> {
         if let Expression::Literal(sql::ast::Literal::Number(text)) = expression
             && self.environment().setting("enable_positional_arguments").as_deref() != Some("0")
             && let Ok(place) = text.parse::<usize>()
@@ -449,32 +409,5 @@ impl Resolver<'_, '_> {
             return self.resolve(item);
         }
         self.resolve(expression)
-    }
-
-    fn order(&mut self, select: &Select, items: &[Expression]) -> Result<Vec<(Expr, bool, bool)>> {
-        let mut order = Vec::new();
-        if select.order_by_all {
-            let first = select.order_by.first();
-            for item in items {
-                let resolved = self.resolve(item)?;
-                order.push((
-                    resolved,
-                    first.is_some_and(|o| o.descending),
-                    first.and_then(|o| o.nulls_first).unwrap_or(false),
-                ));
-            }
-            return Ok(order);
-        }
-        for OrderByItem { expression, descending, nulls_first, .. } in &select.order_by {
-            let parts: Vec<&Expression> = match expression {
-                Expression::Tuple(parts) => parts.iter().collect(),
-                other => vec![other],
-            };
-            for part in parts {
-                let resolved = self.positional(part, items)?;
-                order.push((resolved, *descending, nulls_first.unwrap_or(false)));
-            }
-        }
-        Ok(order)
     }
 }

@@ -4,7 +4,10 @@ use base::Result;
 use expr::Expr;
 use types::{Field, Schema};
 
-use crate::{Aggregation, ArrayJoin, Environment, Join, Plan, SortKey};
+use crate::{
+    Aggregation, ArrayJoin, Environment, Fill, FillColumn, GroupingSets, Join, Plan, Scan, SortKey,
+    Totals, Window, WindowCall,
+};
 
 /// The pass.
 pub(super) fn prune(plan: Plan, _environment: &dyn Environment) -> Result<Plan> {
@@ -16,21 +19,7 @@ pub(super) fn prune(plan: Plan, _environment: &dyn Environment) -> Result<Plan> 
 /// (`usize::MAX` for dropped ones).
 fn keep(plan: Plan, wanted: &[usize]) -> (Plan, Vec<usize>) {
     match plan {
-        Plan::Scan(mut scan) => {
-            let mut kept: Vec<usize> = wanted.to_vec();
-            let for_filter: Vec<usize> = scan.filter.iter().flat_map(Expr::columns).collect();
-            for column in for_filter {
-                if !kept.contains(&column) {
-                    kept.push(column);
-                }
-            }
-            let map = places(scan.schema.len(), &kept);
-            scan.visible = wanted.len();
-            scan.filter = scan.filter.into_iter().map(|f| f.remap(&|c| map[c])).collect();
-            scan.columns = kept.iter().map(|c| scan.columns[*c]).collect();
-            scan.schema = pick(&scan.schema, &kept);
-            (Plan::Scan(scan), map)
-        }
+        Plan::Scan(scan) => keep_scan(scan, wanted),
         Plan::Values { schema, blocks } => {
             let width = schema.len();
             (Plan::Values { schema, blocks }, (0..width).collect())
@@ -75,19 +64,40 @@ fn keep(plan: Plan, wanted: &[usize]) -> (Plan, Vec<usize>) {
         }
         Plan::Aggregate(aggregation) => keep_calls(aggregation, wanted),
         Plan::ArrayJoin(join) => keep_array_join(join, wanted),
+        Plan::Window(window) => keep_window(window, wanted),
+        Plan::GroupingSets(groups) => keep_sets(groups, wanted),
+        Plan::Fill(fill) => keep_fill(fill, wanted),
         Plan::Join(join) => keep_join(join, wanted),
-        Plan::Union { inputs, schema } => {
-            let inputs = inputs
-                .into_iter()
-                .map(|input| {
-                    let (plan, map) = keep(input, wanted);
-                    exactly(plan, &map, wanted)
-                })
-                .collect();
-            let map = places(schema.len(), wanted);
-            (Plan::Union { inputs, schema: pick(&schema, wanted) }, map)
+        Plan::Union { inputs, schema } => keep_union(inputs, &schema, wanted),
+    }
+}
+
+fn keep_scan(mut scan: Scan, wanted: &[usize]) -> (Plan, Vec<usize>) {
+    let mut kept: Vec<usize> = wanted.to_vec();
+    let for_filter: Vec<usize> = scan.filter.iter().flat_map(Expr::columns).collect();
+    for column in for_filter {
+        if !kept.contains(&column) {
+            kept.push(column);
         }
     }
+    let map = places(scan.schema.len(), &kept);
+    scan.visible = wanted.len();
+    scan.filter = scan.filter.into_iter().map(|f| f.remap(&|c| map[c])).collect();
+    scan.columns = kept.iter().map(|c| scan.columns[*c]).collect();
+    scan.schema = pick(&scan.schema, &kept);
+    (Plan::Scan(scan), map)
+}
+
+fn keep_union(inputs: Vec<Plan>, schema: &Schema, wanted: &[usize]) -> (Plan, Vec<usize>) {
+    let inputs = inputs
+        .into_iter()
+        .map(|input| {
+            let (plan, map) = keep(input, wanted);
+            exactly(plan, &map, wanted)
+        })
+        .collect();
+    let map = places(schema.len(), wanted);
+    (Plan::Union { inputs, schema: pick(schema, wanted) }, map)
 }
 
 fn keep_calls(aggregation: Aggregation, wanted: &[usize]) -> (Plan, Vec<usize>) {
@@ -115,6 +125,54 @@ fn keep_calls(aggregation: Aggregation, wanted: &[usize]) -> (Plan, Vec<usize>) 
     (Plan::Aggregate(Aggregation { input: Box::new(input), keys, calls, schema, limit, top }), map)
 }
 
+/// Keys stay, and the number of the set, which is last.
+fn keep_sets(groups: GroupingSets, wanted: &[usize]) -> (Plan, Vec<usize>) {
+    let (key_count, set) = (groups.keys.len(), groups.schema.len() - 1);
+    let having = groups.totals.iter().flat_map(|t| &t.having);
+    let wanted = union(wanted, &used(having));
+    let mut kept: Vec<usize> = (0..key_count).collect();
+    kept.extend(wanted.iter().copied().filter(|c| *c >= key_count && *c < set));
+    let calls: Vec<_> =
+        kept[key_count..].iter().map(|c| groups.calls[*c - key_count].clone()).collect();
+    kept.push(set);
+    let map = places(groups.schema.len(), &kept);
+    let needed = used(groups.keys.iter().chain(calls.iter().flat_map(|c| &c.arguments)));
+    let (input, below) = keep(*groups.input, &needed);
+    let keys = groups.keys.into_iter().map(|k| k.remap(&|c| below[c])).collect();
+    let calls = calls
+        .into_iter()
+        .map(|mut call| {
+            call.arguments = call.arguments.into_iter().map(|a| a.remap(&|c| below[c])).collect();
+            call
+        })
+        .collect();
+    let totals = groups
+        .totals
+        .map(|totals| Totals { having: totals.having.map(|h| h.remap(&|c| map[c])), ..totals });
+    let (input, schema) = (Box::new(input), pick(&groups.schema, &kept));
+    (Plan::GroupingSets(GroupingSets { input, keys, calls, totals, schema, ..groups }), map)
+}
+
+fn keep_fill(fill: Fill, wanted: &[usize]) -> (Plan, Vec<usize>) {
+    let mut needed = union(wanted, &fill.prefix);
+    let filled: Vec<usize> = fill.columns.iter().map(|c| c.column).collect();
+    needed = union(&needed, &filled);
+    // What is interpolated may need what another one is interpolated from.
+    let targets: Vec<usize> = fill.interpolated.iter().map(|(column, _)| *column).collect();
+    needed = union(&needed, &targets);
+    needed = union(&needed, &used(fill.interpolated.iter().map(|(_, e)| e)));
+    let (input, map) = keep(*fill.input, &needed);
+    let columns = fill
+        .columns
+        .into_iter()
+        .map(|column| FillColumn { column: map[column.column], ..column })
+        .collect();
+    let prefix = fill.prefix.iter().map(|c| map[*c]).collect();
+    let interpolated =
+        fill.interpolated.into_iter().map(|(c, e)| (map[c], e.remap(&|c| map[c]))).collect();
+    (Plan::Fill(Fill { input: Box::new(input), prefix, columns, interpolated }), map)
+}
+
 fn keep_array_join(join: ArrayJoin, wanted: &[usize]) -> (Plan, Vec<usize>) {
     let width = join.schema.len() - join.arrays.len();
     let rows: Vec<usize> = wanted.iter().copied().filter(|c| *c < width).collect();
@@ -129,6 +187,44 @@ fn keep_array_join(join: ArrayJoin, wanted: &[usize]) -> (Plan, Vec<usize>) {
     }
     let schema = Schema::new(fields);
     (Plan::ArrayJoin(ArrayJoin { input: Box::new(input), arrays, left: join.left, schema }), map)
+}
+
+/// A window none of whose calls is used goes.
+fn keep_window(window: Window, wanted: &[usize]) -> (Plan, Vec<usize>) {
+    let width = window.schema.len() - window.calls.len();
+    let of_calls: Vec<usize> = wanted.iter().copied().filter(|c| *c >= width).collect();
+    let of_rows: Vec<usize> = wanted.iter().copied().filter(|c| *c < width).collect();
+    if of_calls.is_empty() {
+        let (input, mut map) = keep(*window.input, &of_rows);
+        map.resize(window.schema.len(), usize::MAX);
+        return (input, map);
+    }
+    let calls: Vec<_> = of_calls.iter().map(|c| window.calls[*c - width].clone()).collect();
+    let expressions = window
+        .partition
+        .iter()
+        .chain(window.order.iter().map(|k| &k.expression))
+        .chain(calls.iter().flat_map(|c| &c.arguments));
+    let (input, mut map) = keep(*window.input, &union(&of_rows, &used(expressions)));
+    let place = |e: Expr| e.remap(&|c| map[c]);
+    let partition = window.partition.into_iter().map(place).collect();
+    let order = moved(window.order, &map);
+    let calls = calls
+        .into_iter()
+        .map(|call| WindowCall {
+            arguments: call.arguments.into_iter().map(place).collect(),
+            ..call
+        })
+        .collect();
+    let mut fields = input.schema().fields().to_vec();
+    map.resize(window.schema.len(), usize::MAX);
+    for column in of_calls {
+        map[column] = fields.len();
+        fields.push(window.schema.fields()[column].clone());
+    }
+    let schema = Schema::new(fields);
+    let input = Box::new(input);
+    (Plan::Window(Window { input, partition, order, calls, schema }), map)
 }
 
 fn keep_join(join: Join, wanted: &[usize]) -> (Plan, Vec<usize>) {

@@ -49,6 +49,21 @@ fn down(plan: Plan, mut conditions: Vec<Expr>, environment: &dyn Environment) ->
                 .collect::<Result<_>>()?;
             Ok(Plan::Union { inputs, schema })
         }
+        Plan::Window(mut window) => {
+            // A condition on what all rows of a partition share drops whole partitions.
+            let shared = |at: usize| {
+                window
+                    .partition
+                    .iter()
+                    .any(|key| matches!(key, Expr::Column { index, .. } if *index == at))
+            };
+            let (through, stay): (Vec<_>, Vec<_>) = conditions.into_iter().partition(|c| {
+                let columns = c.columns();
+                !columns.is_empty() && columns.into_iter().all(shared)
+            });
+            window.input = Box::new(down(*window.input, through, environment)?);
+            filtered(Plan::Window(window), stay, environment)
+        }
         Plan::Join(join) => into_join(join, conditions, environment),
         other => {
             let inside = other.map_inputs(&mut |input| down(input, Vec::new(), environment))?;

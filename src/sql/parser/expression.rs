@@ -98,7 +98,9 @@ impl Parser<'_> {
     }
 
     fn prefix(&mut self) -> Result<Expression> {
-        if self.is_word(0, "NOT") && !self.is_word_used_as_name() {
+        // `NOT or(a, b)`: an operator written as a function.
+        let of_call = self.is_one_of(1, &["AND", "OR", "LIKE", "ILIKE"]) && self.is(2, "(");
+        if self.is_word(0, "NOT") && (of_call || !self.is_word_used_as_name()) {
             self.advance();
             let operand = self.operators(NOT)?;
             return Ok(Expression::Unary(UnaryOperator::Not, Box::new(operand)));
