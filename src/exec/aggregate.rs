@@ -13,7 +13,6 @@
 //! An aggregation can be cut in two: its first half gives serialized states out instead of results, its
 //! second takes such states in instead of rows (see [`Stage`]); both go the same ways.
 
-mod bits;
 mod calls;
 mod code_set;
 mod distinct;

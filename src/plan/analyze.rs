@@ -7,10 +7,12 @@
 //!    references to pseudo-columns from [`AGGREGATES`] on.
 //! 4. After aggregation, sub-expressions equal to a key become references to the key's column; a column that
 //!    is left then is NOT_AN_AGGREGATE.
-//! 5. ORDER BY may use what is not selected: it is computed beside and dropped at the end.
+//! 5. Subqueries that mention columns of the query around them are joined to FROM's rows.
+//! 6. ORDER BY may use what is not selected: it is computed beside and dropped at the end.
 
 mod aggregation;
 mod asterisk;
+mod correlated;
 mod function;
 mod identifier;
 mod in_set;
@@ -19,6 +21,7 @@ mod literal;
 mod resolve;
 mod scope;
 mod select;
+mod subqueries;
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -28,7 +31,7 @@ use expr::Expr;
 use sql::ast::{CommonTable, Expression, Query, SetOperator};
 use types::{Field, Schema, require_supertype};
 
-pub(crate) use join::conjuncts;
+pub(crate) use join::{common_key, conjuncts};
 pub(crate) use literal::cast_to;
 pub use literal::literal_value;
 pub(crate) use resolve::build_call;
@@ -94,9 +97,19 @@ pub(crate) struct Analyzer<'a> {
     /// WITH expression AS name of enclosing queries.
     expressions: Vec<Rc<HashMap<String, Expression>>>,
     depth: usize,
+    /// What names of subqueries can mean beyond their own tables, innermost last; none where nothing around
+    /// is seen.
+    outer: Vec<Option<Outer>>,
     /// Expressions resolved so far, those that aliases stand for each time anew.
     expanded: usize,
     next_parameter: u32,
+}
+
+/// The SELECT around a subquery.
+struct Outer {
+    scope: Rc<Scope>,
+    /// Whether the subquery has mentioned one of its columns.
+    used: bool,
 }
 
 impl<'a> Analyzer<'a> {
@@ -106,6 +119,7 @@ impl<'a> Analyzer<'a> {
             tables: Vec::new(),
             expressions: Vec::new(),
             depth: 0,
+            outer: Vec::new(),
             expanded: 0,
             next_parameter: 0,
         }
@@ -128,6 +142,22 @@ impl<'a> Analyzer<'a> {
         };
         self.depth -= 1;
         plan
+    }
+
+    /// Plans a query that sees no columns of the queries around it.
+    fn independent(&mut self, query: &Query) -> Result<Plan> {
+        self.outer.push(None);
+        let plan = self.query(query);
+        self.outer.pop();
+        plan
+    }
+
+    /// Plans a subquery of an expression over a scope; whether it mentions columns of that.
+    fn subquery(&mut self, query: &Query, scope: &Scope) -> Result<(Plan, bool)> {
+        self.outer.push(Some(Outer { scope: Rc::new(scope.clone()), used: false }));
+        let plan = self.query(query);
+        let used = self.outer.pop().flatten().is_some_and(|outer| outer.used);
+        Ok((plan?, used))
     }
 
     /// UNION: a chain of the same kind becomes one node.
@@ -200,6 +230,8 @@ impl<'a> Analyzer<'a> {
             keys,
             condition: None,
             schema,
+            build_left: false,
+            needed: None,
         });
         let plan = joined.renamed(&names);
         Ok(if distinct { distinct_of(plan) } else { plan })

@@ -165,9 +165,9 @@ pub struct SortKey {
 /// A join of two inputs by equal keys.
 #[derive(Debug, Clone)]
 pub struct Join {
-    /// The left input, streamed.
+    /// The left input.
     pub left: Box<Plan>,
-    /// The right input, kept in a hash table.
+    /// The right input.
     pub right: Box<Plan>,
     /// Which rows without a match are kept.
     pub kind: JoinKind,
@@ -179,6 +179,10 @@ pub struct Join {
     pub condition: Option<Expr>,
     /// The left's columns, then the right's (nullable where `join_use_nulls` says so).
     pub schema: Schema,
+    /// Whether the left input is the smaller one, by estimate, so that the table is built of it.
+    pub build_left: bool,
+    /// The columns that somebody reads; all for `None`. The others hold anything.
+    pub needed: Option<Vec<usize>>,
 }
 
 /// Which rows without a match a join keeps.

@@ -6,6 +6,7 @@ use base::{Result, bail};
 use expr::Expr;
 
 use super::AGGREGATES;
+use super::correlated::OUTER;
 
 /// Rewrites resolved expressions so that they refer to the output of an aggregation: keys first, then calls.
 pub(crate) struct OverGroups {
@@ -35,6 +36,7 @@ impl OverGroups {
             return Ok(Expr::column(*at, expression.data_type()));
         }
         Ok(match expression {
+            Expr::Column { index, .. } if *index >= OUTER => expression.clone(),
             Expr::Column { index, data_type } if *index >= AGGREGATES => {
                 Expr::column(self.key_count + index - AGGREGATES, data_type.clone())
             }

@@ -5,6 +5,7 @@ use expr::Expr;
 use sql::ast::Name;
 use types::{DataType, Value};
 
+use super::correlated::OUTER;
 use super::resolve::Resolver;
 
 /// Parts of a name that are looked up together: more than columns and their tables have.
@@ -36,6 +37,9 @@ impl Resolver<'_, '_> {
         }
         if expanding && self.aliases.contains_key(first) {
             bail!(CyclicAliases, "Cyclic aliases: {first} is defined by itself");
+        }
+        if let Some(column) = self.outer_column(parts)? {
+            return Ok(column);
         }
         let hint = match self.scope.similar(name.last()) {
             Some(similar) => format!(". Maybe you meant: ['{similar}']"),
@@ -72,6 +76,26 @@ impl Resolver<'_, '_> {
                     (None, None) => bail!(LogicalError, "column {column} is nowhere"),
                 };
                 return self.fields(value, &parts[used..]).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// A column of the query around, as a pseudo-column.
+    fn outer_column(&mut self, parts: &[String]) -> Result<Option<Expr>> {
+        let Some(Some(outer)) = self.analyzer.outer.last_mut() else { return Ok(None) };
+        for used in (1..=parts.len().min(MOST_PARTS)).rev() {
+            for qualifiers in 0..used.min(3) {
+                let column = parts[qualifiers..used].join(".");
+                let found = outer.scope.find(&parts[..qualifiers], &column);
+                let first = found.into_iter().min_by_key(|c| c.table);
+                let Some(Expr::Column { index, data_type }) = first.and_then(|c| c.reference())
+                else {
+                    continue;
+                };
+                outer.used = true;
+                let column = Expr::column(OUTER + index, data_type);
+                return self.fields(column, &parts[used..]).map(Some);
             }
         }
         Ok(None)

@@ -6,6 +6,7 @@ use sql::ast::{Expression, JoinConstraint, Query, TableExpression, TableName, Ta
 use types::{Field, Schema, least_supertype};
 
 use super::Analyzer;
+use super::correlated::OUTER;
 use super::literal::cast_to;
 use super::scope::{Scope, TableLabel};
 use crate::{
@@ -87,7 +88,7 @@ impl Analyzer<'_> {
         let mut without = hidden[0].as_ref().clone();
         without.remove(&name.table);
         self.tables.push(std::rc::Rc::new(without));
-        let planned = self.query(&common.query);
+        let planned = self.independent(&common.query);
         self.tables.truncate(at);
         self.tables.extend(hidden);
         let mut plan = planned?;
@@ -139,7 +140,7 @@ impl Analyzer<'_> {
     fn view(&mut self, query: &Query) -> Result<Plan> {
         let tables = std::mem::take(&mut self.tables);
         let expressions = std::mem::take(&mut self.expressions);
-        let plan = self.query(query);
+        let plan = self.independent(query);
         self.tables = tables;
         self.expressions = expressions;
         plan
@@ -195,6 +196,8 @@ impl Analyzer<'_> {
             keys,
             condition,
             schema,
+            build_left: false,
+            needed: None,
         });
         Ok((plan, scope))
     }
@@ -271,8 +274,9 @@ impl Analyzer<'_> {
                 Expr::Call { function, arguments, .. } if function == "equals" => {
                     let sides: Vec<Vec<usize>> = arguments.iter().map(Expr::columns).collect();
                     let is_left = |c: &[usize]| !c.is_empty() && c.iter().all(|i| *i < left_width);
-                    let is_right =
-                        |c: &[usize]| !c.is_empty() && c.iter().all(|i| *i >= left_width);
+                    let is_right = |c: &[usize]| {
+                        !c.is_empty() && c.iter().all(|i| (left_width..OUTER).contains(i))
+                    };
                     let (a, b) = (&arguments[0], &arguments[1]);
                     if is_left(&sides[0]) && is_right(&sides[1]) {
                         keys.push(common_key(a.clone(), shifted(b.clone(), left_width))?);
@@ -313,7 +317,8 @@ fn shifted(expression: Expr, left_width: usize) -> Expr {
     expression.remap(&|index| index.saturating_sub(left_width))
 }
 
-fn common_key(left: Expr, right: Expr) -> Result<(Expr, Expr)> {
+/// Two keys cast to a common type.
+pub(crate) fn common_key(left: Expr, right: Expr) -> Result<(Expr, Expr)> {
     let types =
         [left.data_type().without_low_cardinality(), right.data_type().without_low_cardinality()];
     let Some(common) = least_supertype(&types) else {

@@ -9,23 +9,25 @@ use sql::ast::{DistinctClause, Expression, GroupBy, OrderByItem, Select, WithIte
 use types::{DataType, Field, Schema, Value};
 
 use super::aggregation::OverGroups;
+use super::correlated::Correlated;
 use super::resolve::Resolver;
 use super::scope::Scope;
 use super::{AGGREGATES, Analyzer};
 use crate::{AggregateCall, Aggregation, ArrayJoin, Plan, SortKey};
 
 /// A SELECT whose expressions are resolved.
-struct Resolved {
-    names: Vec<String>,
-    items: Vec<Expr>,
-    filter: Vec<Expr>,
-    keys: Vec<Expr>,
-    grouped: bool,
-    calls: Vec<AggregateCall>,
-    having: Option<Expr>,
-    order: Vec<(Expr, bool, bool)>,
-    limit_by: Vec<Expr>,
-    distinct_on: Option<Vec<Expr>>,
+pub(super) struct Resolved {
+    pub(super) names: Vec<String>,
+    pub(super) items: Vec<Expr>,
+    pub(super) filter: Vec<Expr>,
+    pub(super) keys: Vec<Expr>,
+    pub(super) grouped: bool,
+    pub(super) calls: Vec<AggregateCall>,
+    pub(super) having: Option<Expr>,
+    pub(super) order: Vec<(Expr, bool, bool)>,
+    pub(super) limit_by: Vec<Expr>,
+    pub(super) distinct_on: Option<Vec<Expr>>,
+    pub(super) correlated: Vec<Correlated>,
 }
 
 impl Analyzer<'_> {
@@ -62,12 +64,14 @@ impl Analyzer<'_> {
             (plan, scope) = self.array_join(plan, scope, join)?;
         }
         let items = expand_items(&scope, select)?;
-        let resolved = self.resolve_select(select, &scope, &items)?;
+        let width = plan.schema().len();
+        let resolved = self.resolve_select(select, &scope, &items, width)?;
         let column_name = |index: usize| -> String {
             let column = scope.columns.iter().find(|c| c.index == Some(index));
             column.map_or_else(|| format!("#{index}"), |c| c.name.clone())
         };
         let mut resolved = resolved;
+        plan = resolved.join_subqueries(plan, self.environment)?;
         // One node for all conditions: there may be thousands, and plans are walked by recursion.
         let conditions = std::mem::take(&mut resolved.filter);
         plan = super::filtered(plan, conditions, self.environment)?;
@@ -137,10 +141,12 @@ impl Analyzer<'_> {
         select: &Select,
         scope: &Scope,
         items: &[Expression],
+        width: usize,
     ) -> Result<Resolved> {
         check_supported(select)?;
         let sources = clauses(select, items);
         let mut resolver = self.resolver(scope, sources)?;
+        resolver.width = Some(width);
         let mut filter = Vec::new();
         for condition in select.prewhere.iter().chain(&select.filter) {
             let resolved = resolver.row_expression(condition)?;
@@ -169,6 +175,7 @@ impl Analyzer<'_> {
             _ => None,
         };
         let calls = std::mem::take(&mut resolver.calls);
+        let correlated = std::mem::take(&mut resolver.correlated);
         let keys = match keys {
             Some(keys) => keys,
             None if matches!(select.group_by, Some(GroupBy::All)) => group_by_all(&resolved_items),
@@ -187,6 +194,7 @@ impl Analyzer<'_> {
             order,
             limit_by,
             distinct_on,
+            correlated,
         })
     }
 

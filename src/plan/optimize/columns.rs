@@ -174,11 +174,13 @@ fn keep_join(join: Join, wanted: &[usize]) -> (Plan, Vec<usize>) {
         map.truncate(left_width);
     }
     let condition = join.condition.map(|c| c.remap(&|at| map[at]));
+    let needed = Some(wanted.iter().map(|c| map[*c]).collect());
     let join = Join {
         left: Box::new(left),
         right: Box::new(right),
         keys,
         condition,
+        needed,
         schema: Schema::new(fields),
         ..join
     };
