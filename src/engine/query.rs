@@ -220,6 +220,7 @@ impl<'s> Query<'s> {
                 skip_granules: self.settings.flag("use_zone_maps"),
                 max_rows_to_read: self.settings.number("max_rows_to_read"),
                 max_bytes_to_read: self.settings.number("max_bytes_to_read"),
+                runtime_filters: self.settings.flag("enable_join_runtime_filters"),
                 max_rows_in_join: self.settings.number("max_rows_in_join"),
                 max_bytes_in_join: self.settings.number("max_bytes_in_join"),
                 spill_sort: self.spill_at("max_bytes_before_external_sort"),

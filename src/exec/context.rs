@@ -66,6 +66,8 @@ pub struct ExecSettings {
     pub encoded: bool,
     /// Whether zone maps and the primary index skip granules.
     pub skip_granules: bool,
+    /// Whether what joins have built filters what they read against it.
+    pub runtime_filters: bool,
     /// Rows that may be read from tables; 0 is any number.
     pub max_rows_to_read: u64,
     /// Decoded bytes that may be read from tables; 0 is any number.
@@ -87,6 +89,7 @@ impl Default for ExecSettings {
             block_rows: 8192,
             encoded: true,
             skip_granules: true,
+            runtime_filters: true,
             max_rows_to_read: 0,
             max_bytes_to_read: 0,
             max_rows_in_join: 0,

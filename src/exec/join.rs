@@ -10,6 +10,7 @@
 mod build;
 mod keys;
 mod probe;
+mod runtime_filter;
 mod shape;
 mod table;
 
@@ -49,6 +50,10 @@ pub(crate) fn join(join: Join, codes: bool, context: &Arc<ExecContext>) -> Resul
     let source = execute_for(*built_plan, codes, context)?;
     let gathered = gather(&side, source.as_ref(), context)?;
     drop(source);
+    let mut probing_plan = *probing_plan;
+    if shape.filters_probe() && context.settings.runtime_filters {
+        runtime_filter::push(&mut probing_plan, &probing_keys, &gathered.keys)?;
+    }
     let built = build(&side, gathered, context)?;
     let idle = built.directory.is_empty() && !shape.keeps_probe;
     if idle && (shape.rest != Some(false) || built.rows == 0) {
@@ -59,7 +64,7 @@ pub(crate) fn join(join: Join, codes: bool, context: &Arc<ExecContext>) -> Resul
     let input: Box<dyn Source> = if idle {
         Box::new(Materialized::new(Vec::new()))
     } else {
-        execute_for(*probing_plan, codes, context)?
+        execute_for(probing_plan, codes, context)?
     };
     let shared = Shared {
         built,

@@ -106,6 +106,8 @@ pub struct Scan {
     pub schema: Schema,
     /// Conditions over the read columns; a row must meet all.
     pub filter: Vec<Expr>,
+    /// Conditions that joins bring while a query runs: rows that do not meet them are of no use, but do no harm.
+    pub optional: Vec<Expr>,
     /// How many of the read columns, from the first, are given out; the rest serves the filter only.
     pub visible: usize,
     /// No more rows than this are needed.

@@ -68,6 +68,7 @@ settings! {
     readonly: UInt64 = "0", "1: only reading; 2: reading and settings.";
     session_timezone: TimeZone = "", "The time zone of times without one; empty is the server's.";
     union_default_mode: String = "", "What UNION without ALL or DISTINCT means.";
+    enable_join_runtime_filters: Bool = "1", "Whether the keys of a join's smaller side filter the other side while it is read.";
     join_use_nulls: Bool = "0", "Whether columns of a missing side of a join are NULL rather than defaults.";
     transform_null_in: Bool = "0", "Whether IN takes NULL for a value like others, equal to NULL.";
     prefer_column_name_to_alias: Bool = "0", "Whether a name means a column first, then an alias.";

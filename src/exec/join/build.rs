@@ -165,11 +165,12 @@ fn together(
     context: &Arc<ExecContext>,
 ) -> Result<Block> {
     struct Lane {
+        number: usize,
         parts: Vec<Column>,
         whole: Option<Column>,
     }
-    let mut lanes: Vec<Lane> =
-        side.kept.iter().map(|_| Lane { parts: Vec::new(), whole: None }).collect();
+    let empty = |number| Lane { number, parts: Vec::new(), whole: None };
+    let mut lanes: Vec<Lane> = (0..side.kept.len()).map(empty).collect();
     for block in blocks {
         for (lane, column) in lanes.iter_mut().zip(block.into_columns()) {
             lane.parts.push(column);
@@ -187,6 +188,8 @@ fn together(
     };
     if rows > LARGE && lanes.len() > 1 {
         lanes = context.scheduler.run(lanes, step)?;
+        // They come back in the order in which they ended.
+        lanes.sort_by_key(|lane| lane.number);
     } else {
         for lane in &mut lanes {
             step(lane)?;

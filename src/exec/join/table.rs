@@ -205,11 +205,13 @@ fn hashed<K: JoinKey>(
     let bits = threads.next_power_of_two().trailing_zeros();
     let lanes = (0..1usize << bits).map(|number| Lane { number, part: None }).collect();
     let (own, keys) = (context.clone(), Arc::new(keys));
-    let lanes = context.scheduler.run(lanes, move |lane: &mut Lane<K>| {
+    let mut lanes = context.scheduler.run(lanes, move |lane: &mut Lane<K>| {
         own.cancel.check()?;
         lane.part = Some(part(&keys, lane.number, bits));
         Ok(Step::Done)
     })?;
+    // Lanes come back in the order in which they ended.
+    lanes.sort_by_key(|lane| lane.number);
     let mut parts: Vec<Part<K>> = lanes.into_iter().filter_map(|l| l.part).collect();
     let mut numbers = Vec::with_capacity(parts.iter().map(|p| p.numbers.len()).sum());
     let unique = parts.iter().all(|p| p.unique);

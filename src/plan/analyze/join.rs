@@ -131,6 +131,7 @@ impl Analyzer<'_> {
             visible: schema.len(),
             schema,
             filter: Vec::new(),
+            optional: Vec::new(),
             limit: None,
         });
         Ok((plan, relation.columns, label))

@@ -28,6 +28,8 @@ fn keep(plan: Plan, wanted: &[usize]) -> (Plan, Vec<usize>) {
             scan.visible = wanted.len();
             scan.filter = scan.filter.into_iter().map(|f| f.remap(&|c| map[c])).collect();
             scan.columns = kept.iter().map(|c| scan.columns[*c]).collect();
+            // What only the filter reads is not given out.
+            let map = places(scan.schema.len(), wanted);
             scan.schema = pick(&scan.schema, &kept);
             (Plan::Scan(scan), map)
         }
@@ -168,12 +170,12 @@ fn keep_join(join: Join, wanted: &[usize]) -> (Plan, Vec<usize>) {
             fields[new] = Field::new(field.name.clone(), field.data_type.clone());
         }
     }
+    let condition = join.condition.map(|c| c.remap(&|at| map[at]));
     // SEMI and ANTI joins of set operations show the left's columns only.
     if join.schema.len() == left_width && width > left_width {
         fields.truncate(new_left);
         map.truncate(left_width);
     }
-    let condition = join.condition.map(|c| c.remap(&|at| map[at]));
     let needed = Some(wanted.iter().map(|c| map[*c]).collect());
     let join = Join {
         left: Box::new(left),
