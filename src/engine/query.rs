@@ -224,6 +224,7 @@ impl<'s> Query<'s> {
                 max_rows_in_join: self.settings.number("max_rows_in_join"),
                 max_bytes_in_join: self.settings.number("max_bytes_in_join"),
                 spill_sort: self.spill_at("max_bytes_before_external_sort"),
+                spill_join: self.spill_at("max_bytes_before_external_join"),
                 spill_groups: self.spill_at("max_bytes_before_external_group_by"),
             },
             translations: self.engine.translations.clone(),

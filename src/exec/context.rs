@@ -78,6 +78,8 @@ pub struct ExecSettings {
     pub max_bytes_in_join: u64,
     /// Bytes that all lanes of a sort hold before they spill.
     pub spill_sort: usize,
+    /// Bytes of a join's table that all lanes gather before they spill.
+    pub spill_join: usize,
     /// Bytes that all lanes of an aggregation hold before they spill.
     pub spill_groups: usize,
 }
@@ -95,6 +97,7 @@ impl Default for ExecSettings {
             max_rows_in_join: 0,
             max_bytes_in_join: 0,
             spill_sort: usize::MAX,
+            spill_join: usize::MAX,
             spill_groups: usize::MAX,
         }
     }

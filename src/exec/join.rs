@@ -6,8 +6,11 @@
 //! 3. Where probing rows without a match are of no use, what the table holds becomes conditions on the probing
 //!    plan before that is executed (see `runtime_filter`).
 //! 4. Blocks of the probing side meet the table in any number of lanes (see `probe`).
+//!
+//! A side that does not fit into memory goes to the temporary file, and the other with it (see `grace`).
 
 mod build;
+mod grace;
 mod keys;
 mod probe;
 mod runtime_filter;
@@ -18,19 +21,94 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use base::Result;
-use expr::Expr;
-use plan::Join;
+use expr::{Evaluator, Expr};
+use plan::{Join, Plan};
 
 use crate::context::ExecContext;
 use crate::pipeline::{Materialized, Source, evaluator, execute_for};
-use build::{BuildSide, build, gather};
+use build::{BuildSide, Built, Rows, build, gather};
+use grace::Cutter;
 use probe::{Probe, Shared};
 use shape::{Columns, OutputColumn, Pairs, Shape};
+
+/// A join whose inputs are not read yet.
+struct Joining {
+    shape: Shape,
+    columns: Arc<Columns>,
+    built_keys: Vec<Expr>,
+    probing_keys: Vec<Expr>,
+    keys: Arc<Evaluator>,
+    condition: Option<Arc<Evaluator>>,
+    context: Arc<ExecContext>,
+}
+
+impl Joining {
+    /// What is built of one side.
+    fn side(&self) -> BuildSide<'_> {
+        let shown = self.columns.output.iter().any(|c| matches!(c, OutputColumn::Build(_)));
+        BuildSide {
+            keys: &self.built_keys,
+            kept: &self.columns.kept,
+            defaults: self.shape.keeps_probe && shown,
+            alone: false,
+        }
+    }
+
+    /// Reads the side that is built, then offers the other one joined to it.
+    fn run(self, built: Plan, mut probing: Plan, codes: bool) -> Result<Box<dyn Source>> {
+        let (shape, context) = (self.shape, self.context.clone());
+        let source = execute_for(built, codes, &context)?;
+        let cutter = Cutter::new(&self.built_keys);
+        let rows = gather(&self.side(), source.as_ref(), &cutter, &context)?;
+        drop(source);
+        let gathered = match rows {
+            Rows::InMemory(gathered) => gathered,
+            Rows::Spilled(partitions) => {
+                let width = probing.schema().len();
+                let input = execute_for(probing, false, &context)?;
+                return grace::join(self, partitions, &cutter, input.as_ref(), width);
+            }
+        };
+        if shape.filters_probe() && context.settings.runtime_filters {
+            runtime_filter::push(&mut probing, &self.probing_keys, &gathered.keys)?;
+        }
+        let built = build(&self.side(), gathered, &context)?;
+        let idle = built.directory.is_empty() && !shape.keeps_probe;
+        if idle && (shape.rest != Some(false) || built.rows == 0) {
+            return Ok(Box::new(Materialized::new(Vec::new())));
+        }
+        let input: Box<dyn Source> = if idle {
+            Box::new(Materialized::new(Vec::new()))
+        } else {
+            execute_for(probing, codes, &context)?
+        };
+        Ok(Box::new(Probe { input, shared: Arc::new(self.shared(built)) }))
+    }
+
+    /// What the lanes that probe share.
+    fn shared(&self, built: Built) -> Shared {
+        let shape = self.shape;
+        let marks = shape.rest.is_some() || matches!(shape.pairs, Pairs::Once | Pairs::Marks);
+        let met = (0..if marks { built.rows } else { 0 }).map(|_| AtomicBool::new(false)).collect();
+        Shared {
+            built,
+            shape,
+            columns: self.columns.clone(),
+            keys: self.keys.clone(),
+            keyless: self.probing_keys.is_empty(),
+            condition: self.condition.clone(),
+            met,
+            readers: AtomicUsize::new(0),
+            resting: AtomicBool::new(false),
+            context: self.context.clone(),
+        }
+    }
+}
 
 /// Joins two inputs; with `codes` strings of several parts are brought to one dictionary.
 pub(crate) fn join(join: Join, codes: bool, context: &Arc<ExecContext>) -> Result<Box<dyn Source>> {
     let shape = Shape::of(&join);
-    let columns = Columns::of(&join, &shape)?;
+    let columns = Arc::new(Columns::of(&join, &shape)?);
     let condition = match &join.condition {
         Some(condition) => Some(evaluator(std::slice::from_ref(condition), context)?),
         None => None,
@@ -41,42 +119,8 @@ pub(crate) fn join(join: Join, codes: bool, context: &Arc<ExecContext>) -> Resul
     } else {
         (join.right, right_keys, join.left, left_keys)
     };
-    let side = BuildSide {
-        keys: &built_keys,
-        kept: &columns.kept,
-        defaults: shape.keeps_probe
-            && columns.output.iter().any(|c| matches!(c, OutputColumn::Build(_))),
-    };
-    let source = execute_for(*built_plan, codes, context)?;
-    let gathered = gather(&side, source.as_ref(), context)?;
-    drop(source);
-    let mut probing_plan = *probing_plan;
-    if shape.filters_probe() && context.settings.runtime_filters {
-        runtime_filter::push(&mut probing_plan, &probing_keys, &gathered.keys)?;
-    }
-    let built = build(&side, gathered, context)?;
-    let idle = built.directory.is_empty() && !shape.keeps_probe;
-    if idle && (shape.rest != Some(false) || built.rows == 0) {
-        return Ok(Box::new(Materialized::new(Vec::new())));
-    }
-    let marks = shape.rest.is_some() || matches!(shape.pairs, Pairs::Once | Pairs::Marks);
-    let met = (0..if marks { built.rows } else { 0 }).map(|_| AtomicBool::new(false)).collect();
-    let input: Box<dyn Source> = if idle {
-        Box::new(Materialized::new(Vec::new()))
-    } else {
-        execute_for(probing_plan, codes, context)?
-    };
-    let shared = Shared {
-        built,
-        shape,
-        columns,
-        keys: evaluator(&probing_keys, context)?,
-        keyless: probing_keys.is_empty(),
-        condition,
-        met,
-        readers: AtomicUsize::new(0),
-        resting: AtomicBool::new(false),
-        context: context.clone(),
-    };
-    Ok(Box::new(Probe { input, shared: Arc::new(shared) }))
+    let keys = evaluator(&probing_keys, context)?;
+    let context = context.clone();
+    let joining = Joining { shape, columns, built_keys, probing_keys, keys, condition, context };
+    joining.run(*built_plan, *probing_plan, codes)
 }

@@ -47,6 +47,7 @@ settings! {
     max_insert_block_size: UInt64 = "65536", "Rows of a block that is parsed from inserted data.";
     max_memory_usage: UInt64 = "0", "Bytes that one query may hold in hash tables, sorts and results; 0 is the server's limit.";
     max_bytes_before_external_group_by: UInt64 = "0", "Bytes of groups beyond which GROUP BY goes on in a temporary file; 0 is half of what the query may hold.";
+    max_bytes_before_external_join: UInt64 = "0", "Bytes of the built side of a JOIN beyond which it goes on in a temporary file; 0 is half of what the query may hold.";
     max_bytes_before_external_sort: UInt64 = "0", "Bytes of rows beyond which ORDER BY goes on in a temporary file; 0 is half of what the query may hold.";
     max_temporary_data_on_disk_size_for_query: UInt64 = "0", "Bytes that a query's temporary file may have; 0 is as many as the disk holds.";
     max_execution_time: Seconds = "0", "Seconds after which a query is stopped; 0 is never.";

@@ -1,17 +1,22 @@
 //! The side of a join that is kept: its rows in one block, and their numbers by key.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_array::ArrayRef;
 use base::{Reservation, Result, bail};
 use expr::{Evaluator, Expr};
 use types::{Block, Column, DataType, default_array};
 
+use super::grace::{Cutter, Partitions, Writer};
 use super::keys::{KeyForm, Keys};
 use super::table::KeyDirectory;
 use crate::context::ExecContext;
 use crate::pipeline::{BlockReader, Source, evaluator, lane_count};
 use crate::scheduler::Step;
+
+/// Bytes that a row takes while the table is made: its key twice, its number, its part of the directory.
+const TABLE_ROW: usize = 48;
 
 /// Blocks with more rows than this are put together by several lanes.
 const LARGE: usize = 1 << 16;
@@ -23,15 +28,25 @@ pub(super) struct BuildSide<'k> {
     pub(super) kept: &'k [(usize, DataType)],
     /// Whether a row of defaults is needed behind the others.
     pub(super) defaults: bool,
+    /// Whether the thread that asks does all of it, because it is itself a worker.
+    pub(super) alone: bool,
 }
 
 /// Rows of the side as they come.
+#[derive(Default)]
 pub(super) struct Gathered {
     /// The kept columns.
     pub(super) blocks: Vec<Block>,
     /// The key columns of each block.
     pub(super) keys: Vec<Vec<ArrayRef>>,
     held: Vec<Reservation>,
+}
+
+/// Where the rows of the side are.
+pub(super) enum Rows {
+    InMemory(Gathered),
+    /// By partition: kept columns, then keys.
+    Spilled(Partitions),
 }
 
 /// The side in memory.
@@ -49,49 +64,105 @@ struct Lane {
     blocks: Vec<Block>,
     keys: Vec<Vec<ArrayRef>>,
     held: Reservation,
+    writer: Option<Writer>,
 }
 
-/// Reads the side.
+/// Reads the side; where it does not fit into memory it goes to the temporary file.
 pub(super) fn gather(
     side: &BuildSide<'_>,
     source: &dyn Source,
+    cutter: &Cutter,
     context: &Arc<ExecContext>,
-) -> Result<Gathered> {
+) -> Result<Rows> {
     let mut lanes = Vec::new();
     for _ in 0..lane_count(source, context) {
-        let (reader, held) = (source.reader()?, context.budget.reservation());
-        lanes.push(Lane { reader, blocks: Vec::new(), keys: Vec::new(), held });
+        let (blocks, keys, held) = (Vec::new(), Vec::new(), context.budget.reservation());
+        lanes.push(Lane { reader: source.reader()?, blocks, keys, held, writer: None });
     }
     let keys = evaluator(side.keys, context)?;
     let kept: Vec<usize> = side.kept.iter().map(|(column, _)| *column).collect();
-    let own = context.clone();
+    let spills = Arc::new(AtomicBool::new(false));
+    let (own, flag, own_cutter) = (context.clone(), spills.clone(), cutter.clone());
+    let keyless = side.keys.is_empty();
     let lanes = context.scheduler.run(lanes, move |lane: &mut Lane| {
         own.cancel.check()?;
         let Some(block) = lane.reader.next()? else { return Ok(Step::Done) };
         if block.rows() > 0 {
-            take_in(lane, &block, &keys, &kept)?;
+            let bytes = lane.take_in(&block, &keys, &kept)?;
+            let bytes = lane.held.bytes() + bytes;
+            if keyless {
+                lane.held.resize(bytes)?;
+            } else if flag.load(Ordering::Relaxed)
+                || own.must_spill(&mut lane.held, bytes, own.settings.spill_join)?
+            {
+                flag.store(true, Ordering::Relaxed);
+                lane.spill(&own_cutter, &own)?;
+            }
         }
         Ok(Step::Again)
     })?;
-    let mut gathered = Gathered { blocks: Vec::new(), keys: Vec::new(), held: Vec::new() };
-    for lane in lanes {
+    let mut gathered = Gathered::default();
+    let mut written = Partitions::default();
+    let spilled = spills.load(Ordering::Relaxed);
+    for mut lane in lanes {
+        if spilled {
+            lane.spill(cutter, context)?;
+        }
+        if let Some(writer) = lane.writer {
+            written.add(writer.finish(context)?);
+        }
         gathered.blocks.extend(lane.blocks);
         gathered.keys.extend(lane.keys);
         gathered.held.push(lane.held);
     }
-    Ok(gathered)
+    if spilled {
+        return Ok(Rows::Spilled(written));
+    }
+    // The table and a copy of the rows must fit in beside what was read.
+    let rows: usize = gathered.blocks.iter().map(Block::rows).sum();
+    let copy: usize = gathered.blocks.iter().map(Block::memory).sum();
+    let fits = context.budget.reservation().resize(rows * TABLE_ROW + copy).is_ok();
+    if fits || keyless || rows == 0 {
+        return Ok(Rows::InMemory(gathered));
+    }
+    let mut writer = cutter.writer();
+    for (block, keys) in gathered.blocks.into_iter().zip(gathered.keys) {
+        context.cancel.check()?;
+        writer.write(&with_keys(block, &keys), &keys, context)?;
+    }
+    Ok(Rows::Spilled(writer.finish(context)?))
 }
 
-fn take_in(lane: &mut Lane, block: &Block, keys: &Evaluator, kept: &[usize]) -> Result<()> {
-    let columns = keys.evaluate(block)?;
-    let arrays = columns.iter().map(Column::to_flat).collect::<Result<Vec<_>>>()?;
-    let own = kept.iter().map(|column| block.column(*column).clone()).collect();
-    let own = Block::new(own, block.rows());
-    let keys: usize = arrays.iter().map(|a| a.get_array_memory_size()).sum();
-    lane.held.resize(lane.held.bytes() + own.memory() + keys)?;
-    lane.blocks.push(own);
-    lane.keys.push(arrays);
-    Ok(())
+/// Kept columns and keys side by side.
+fn with_keys(block: Block, keys: &[ArrayRef]) -> Block {
+    let rows = block.rows();
+    let mut columns = block.into_columns();
+    columns.extend(keys.iter().cloned().map(Column::Flat));
+    Block::new(columns, rows)
+}
+
+impl Lane {
+    /// Takes a block's rows in; how many bytes they have.
+    fn take_in(&mut self, block: &Block, keys: &Evaluator, kept: &[usize]) -> Result<usize> {
+        let columns = keys.evaluate(block)?;
+        let arrays = columns.iter().map(Column::to_flat).collect::<Result<Vec<_>>>()?;
+        let own = kept.iter().map(|column| block.column(*column).clone()).collect();
+        let own = Block::new(own, block.rows());
+        let bytes: usize = arrays.iter().map(|a| Column::Flat(a.clone()).memory()).sum();
+        let bytes = bytes + own.memory();
+        self.blocks.push(own);
+        self.keys.push(arrays);
+        Ok(bytes)
+    }
+
+    /// Puts what it holds into partitions.
+    fn spill(&mut self, cutter: &Cutter, context: &ExecContext) -> Result<()> {
+        let writer = self.writer.get_or_insert_with(|| cutter.writer());
+        for (block, keys) in self.blocks.drain(..).zip(self.keys.drain(..)) {
+            writer.write(&with_keys(block, &keys), &keys, context)?;
+        }
+        self.held.resize(0)
+    }
 }
 
 /// Puts the rows together and makes the table.
@@ -117,8 +188,8 @@ pub(super) fn build(
         let counts: Vec<usize> = blocks.iter().map(Block::rows).collect();
         let keys = packed(&mut form, arrays, &counts);
         // Keys and numbers while they are put in their places.
-        held.resize(rows * 48 + form.memory())?;
-        KeyDirectory::new(keys, form.greatest(), context)?
+        held.resize(rows * TABLE_ROW + form.memory())?;
+        KeyDirectory::new(keys, form.greatest(), side.alone, context)?
     };
     held.resize(directory.memory() + form.memory())?;
     let own: usize = blocks.iter().map(Block::memory).sum();
@@ -186,7 +257,7 @@ fn together(
         lane.whole = Some(Column::concat(&std::mem::take(&mut lane.parts))?);
         Ok(Step::Done)
     };
-    if rows > LARGE && lanes.len() > 1 {
+    if rows > LARGE && lanes.len() > 1 && !side.alone {
         lanes = context.scheduler.run(lanes, step)?;
         // They come back in the order in which they ended.
         lanes.sort_by_key(|lane| lane.number);

@@ -30,7 +30,7 @@ pub(super) struct Probe {
 pub(super) struct Shared {
     pub(super) built: Built,
     pub(super) shape: Shape,
-    pub(super) columns: Columns,
+    pub(super) columns: Arc<Columns>,
     /// The keys of the probing side.
     pub(super) keys: Arc<Evaluator>,
     pub(super) keyless: bool,
@@ -42,6 +42,12 @@ pub(super) struct Shared {
     /// Whether some lane gives out the rest.
     pub(super) resting: AtomicBool,
     pub(super) context: Arc<ExecContext>,
+}
+
+/// Reads one input past a table that no other lane uses.
+pub(super) fn reader(shared: Arc<Shared>, input: Box<dyn BlockReader>) -> Box<dyn BlockReader> {
+    shared.readers.fetch_add(1, Ordering::SeqCst);
+    Box::new(ProbeReader { input, shared, current: None, state: State::Reading })
 }
 
 struct ProbeReader {
@@ -73,13 +79,7 @@ struct Current {
 
 impl Source for Probe {
     fn reader(&self) -> Result<Box<dyn BlockReader>> {
-        self.shared.readers.fetch_add(1, Ordering::SeqCst);
-        Ok(Box::new(ProbeReader {
-            input: self.input.reader()?,
-            shared: self.shared.clone(),
-            current: None,
-            state: State::Reading,
-        }))
+        Ok(reader(self.shared.clone(), self.input.reader()?))
     }
 
     fn lanes(&self) -> usize {

@@ -115,6 +115,16 @@ impl Shape {
 }
 
 impl Columns {
+    /// The columns of the probing input that are read.
+    pub(super) fn of_probe(&self) -> Vec<usize> {
+        let all = self.output.iter().chain(self.condition.iter().map(|(_, from)| from));
+        all.filter_map(|from| match from {
+            OutputColumn::Probe(column) => Some(*column),
+            _ => None,
+        })
+        .collect()
+    }
+
     pub(super) fn of(join: &Join, shape: &Shape) -> Result<Columns> {
         let left_width = join.left.schema().len();
         let width = left_width + join.right.schema().len();

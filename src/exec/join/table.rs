@@ -79,10 +79,12 @@ impl KeyDirectory {
         }
     }
 
-    /// A table of the rows of some keys, which are at most `greatest` where that is known.
+    /// A table of the rows of some keys, which are at most `greatest` where that is known; made by the thread
+    /// that asks, where that is `alone`.
     pub(super) fn new(
         keys: Keys,
         greatest: Option<u64>,
+        alone: bool,
         context: &Arc<ExecContext>,
     ) -> Result<KeyDirectory> {
         match keys {
@@ -92,10 +94,10 @@ impl KeyDirectory {
                     Some(greatest) if greatest < SMALL_RANGE.max(rows.saturating_mul(DENSE)) => {
                         Ok(dense(&keys, greatest as usize))
                     }
-                    _ => hashed(keys, context, Directory::Narrow),
+                    _ => hashed(keys, alone, context, Directory::Narrow),
                 }
             }
-            Keys::Wide(keys) => hashed(keys, context, Directory::Wide),
+            Keys::Wide(keys) => hashed(keys, alone, context, Directory::Wide),
         }
     }
 
@@ -194,6 +196,7 @@ fn part_of(hash: u64, bits: u32) -> usize {
 
 fn hashed<K: JoinKey>(
     keys: Vec<K>,
+    alone: bool,
     context: &Arc<ExecContext>,
     kind: fn(Vec<Part<K>>) -> Directory,
 ) -> Result<KeyDirectory> {
@@ -201,8 +204,14 @@ fn hashed<K: JoinKey>(
         number: usize,
         part: Option<Part<K>>,
     }
-    let threads = if keys.len() < LARGE { 1 } else { context.settings.threads.clamp(1, 16) };
-    let bits = threads.next_power_of_two().trailing_zeros();
+    let threads = if alone || keys.len() < LARGE { 1 } else { context.settings.threads };
+    let bits = threads.clamp(1, 16).next_power_of_two().trailing_zeros();
+    if bits == 0 {
+        let mut part = part(&keys, 0, 0);
+        let numbers = std::mem::take(&mut part.numbers);
+        let unique = part.unique;
+        return Ok(KeyDirectory { kind: kind(vec![part]), numbers, unique });
+    }
     let lanes = (0..1usize << bits).map(|number| Lane { number, part: None }).collect();
     let (own, keys) = (context.clone(), Arc::new(keys));
     let mut lanes = context.scheduler.run(lanes, move |lane: &mut Lane<K>| {

@@ -286,5 +286,6 @@ proptest! {
     #[test]
     fn joins_find_what_nested_loops_find(case in cases()) {
         check(&case, ExecSettings::default())?;
+        check(&case, ExecSettings { spill_join: 0, ..ExecSettings::default() })?;
     }
 }
