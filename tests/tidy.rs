@@ -22,7 +22,6 @@ const LONGER: &[(&str, &str, usize)] = &[
     ("src/functions/scalar/date_starts.rs", "with_origin", 75),
     ("src/plan/analyze/resolve.rs", "resolve_inner", 83),
     ("src/plan/analyze/select.rs", "finish", 80),
-    ("src/plan/optimize/columns.rs", "keep", 75),
     ("src/storage/examples/load_parquet.rs", "main", 101),
     ("src/storage/merge/strings.rs", "merge_dictionaries", 71),
     ("src/types/physical.rs", "array_from_values", 83),

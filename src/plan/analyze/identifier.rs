@@ -60,6 +60,13 @@ impl Resolver<'_, '_> {
                 let column = parts[qualifiers..used].join(".");
                 let found = self.scope.find(&parts[..qualifiers], &column);
                 let Some(one) = found.first().copied().cloned() else { continue };
+                // `t.c` with a column `t` here that has no fields may be a column of a table `t` around.
+                if used < parts.len()
+                    && !has_fields(&one.data_type)
+                    && let Some(outer) = self.outer_column(parts)?
+                {
+                    return Ok(Some(outer));
+                }
                 if found.len() > 1 && found.iter().any(|c| c.table != one.table) {
                     // Without qualification the left table's column counts, as in ClickHouse.
                     let left = found.iter().min_by_key(|c| c.table).copied().cloned();
@@ -144,6 +151,12 @@ impl Resolver<'_, '_> {
             )
         })
     }
+}
+
+/// Whether a name with a dot can mean a part of values of a type.
+fn has_fields(data_type: &DataType) -> bool {
+    data_type.is_nullable()
+        || matches!(data_type.inner(), DataType::Tuple(_) | DataType::Array(_) | DataType::Map(_))
 }
 
 /// The value of a parameter as it came, TabSeparated's escapes undone; a lone `\\N` stays, it means NULL.

@@ -4,7 +4,7 @@ use base::Result;
 use expr::Expr;
 use types::{Field, Schema};
 
-use crate::{Aggregation, ArrayJoin, Environment, Join, Plan, SortKey};
+use crate::{Aggregation, ArrayJoin, Environment, Join, Plan, Scan, SortKey};
 
 /// The pass.
 pub(super) fn prune(plan: Plan, _environment: &dyn Environment) -> Result<Plan> {
@@ -16,23 +16,7 @@ pub(super) fn prune(plan: Plan, _environment: &dyn Environment) -> Result<Plan> 
 /// (`usize::MAX` for dropped ones).
 fn keep(plan: Plan, wanted: &[usize]) -> (Plan, Vec<usize>) {
     match plan {
-        Plan::Scan(mut scan) => {
-            let mut kept: Vec<usize> = wanted.to_vec();
-            let for_filter: Vec<usize> = scan.filter.iter().flat_map(Expr::columns).collect();
-            for column in for_filter {
-                if !kept.contains(&column) {
-                    kept.push(column);
-                }
-            }
-            let map = places(scan.schema.len(), &kept);
-            scan.visible = wanted.len();
-            scan.filter = scan.filter.into_iter().map(|f| f.remap(&|c| map[c])).collect();
-            scan.columns = kept.iter().map(|c| scan.columns[*c]).collect();
-            // What only the filter reads is not given out.
-            let map = places(scan.schema.len(), wanted);
-            scan.schema = pick(&scan.schema, &kept);
-            (Plan::Scan(scan), map)
-        }
+        Plan::Scan(scan) => keep_scan(scan, wanted),
         Plan::Values { schema, blocks } => {
             let width = schema.len();
             (Plan::Values { schema, blocks }, (0..width).collect())
@@ -90,6 +74,24 @@ fn keep(plan: Plan, wanted: &[usize]) -> (Plan, Vec<usize>) {
             (Plan::Union { inputs, schema: pick(&schema, wanted) }, map)
         }
     }
+}
+
+fn keep_scan(mut scan: Scan, wanted: &[usize]) -> (Plan, Vec<usize>) {
+    let mut kept: Vec<usize> = wanted.to_vec();
+    let for_filter: Vec<usize> = scan.filter.iter().flat_map(Expr::columns).collect();
+    for column in for_filter {
+        if !kept.contains(&column) {
+            kept.push(column);
+        }
+    }
+    let map = places(scan.schema.len(), &kept);
+    scan.visible = wanted.len();
+    scan.filter = scan.filter.into_iter().map(|f| f.remap(&|c| map[c])).collect();
+    scan.columns = kept.iter().map(|c| scan.columns[*c]).collect();
+    // What only the filter reads is not given out.
+    let map = places(scan.schema.len(), wanted);
+    scan.schema = pick(&scan.schema, &kept);
+    (Plan::Scan(scan), map)
 }
 
 fn keep_calls(aggregation: Aggregation, wanted: &[usize]) -> (Plan, Vec<usize>) {
