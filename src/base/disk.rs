@@ -63,6 +63,10 @@ pub trait FileView: Send + Sync + fmt::Debug {
     /// # Errors
     /// CANNOT_READ_ALL_DATA when the range reaches past the end.
     fn read(&self, offset: u64, length: usize) -> Result<Bytes>;
+
+    /// A hint: a range that was read is not needed soon, so it need not stay mapped. Bytes of it that
+    /// somebody holds stay right.
+    fn release(&self, _offset: u64, _length: usize) {}
 }
 
 /// A file that is being written.

@@ -36,6 +36,8 @@ pub struct EngineOptions {
     pub threads: usize,
     /// Bytes that all queries may hold together; 0 is four fifths of the machine's memory.
     pub memory: usize,
+    /// Bytes of decoded dictionaries that are kept; 0 is 320 MiB.
+    pub dictionary_cache: usize,
     /// Queries at once.
     pub max_queries: usize,
     /// Users and their passwords; `default` without a password where there are none.
@@ -55,6 +57,7 @@ impl Default for EngineOptions {
             files: None,
             threads: 0,
             memory: 0,
+            dictionary_cache: 0,
             max_queries: 100,
             users: Vec::new(),
             settings: Settings::default(),
@@ -96,6 +99,9 @@ impl Engine {
         let mut store_options = StoreOptions::new(disk, registry.clone());
         store_options.folder = options.data.clone();
         store_options.threads = threads;
+        if options.dictionary_cache > 0 {
+            store_options.dictionary_cache_bytes = options.dictionary_cache;
+        }
         let store = Store::open(store_options)?;
         for name in ["default", "system", "INFORMATION_SCHEMA", "information_schema"] {
             if store.database(name).is_none() {

@@ -31,7 +31,7 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef, UInt32Array};
 use base::Result;
 use expr::{Evaluator, Expr};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use plan::{AggregateCall, Aggregation, SortKey};
 use types::{Block, Column, DataType, Dictionary};
 
@@ -84,6 +84,9 @@ pub(crate) struct Grouping {
     pub(crate) stage: Stage,
 }
 
+/// Once it is known: whether lanes partition their rows, and into how many partitions.
+type Decision = Option<Option<usize>>;
+
 /// What all lanes of an aggregation share.
 pub(crate) struct Shared {
     pub(crate) evaluator: Arc<Evaluator>,
@@ -100,7 +103,7 @@ pub(crate) struct Shared {
     runs: bool,
     /// How groups are numbered.
     numbering: Numbering,
-    decision: Mutex<Option<bool>>,
+    decision: Mutex<Decision>,
     source: Arc<dyn Source>,
     /// Cuts the keys of all lanes alike.
     hasher: hashbrown::DefaultHashBuilder,
@@ -140,6 +143,8 @@ impl Batch {
 
 struct Lane {
     reader: Box<dyn BlockReader>,
+    /// Rows read.
+    read: usize,
     /// The first blocks, as they were counted.
     blocks: usize,
     encoder: KeyEncoder,
@@ -179,6 +184,7 @@ pub(crate) fn group(
     for _ in 0..lane_count(source.as_ref(), context) {
         lanes.push(Lane {
             reader: source.reader()?,
+            read: 0,
             blocks: 0,
             encoder: shared.encoder(),
             waiting: Vec::new(),
@@ -302,13 +308,14 @@ impl Shared {
         self.context.cancel.check()?;
         let Some(block) = lane.reader.next()? else {
             if !lane.waiting.is_empty() {
-                self.decide(lane)?;
+                self.decide(lane, self.decision.lock())?;
             }
             return Ok(Step::Done);
         };
         if block.rows() == 0 {
             return Ok(Step::Again);
         }
+        lane.read += block.rows();
         if lane.blocks < GUIDED_BLOCKS {
             self.evaluator.expect_rows(self.source.expected_rows());
             lane.blocks += 1;
@@ -330,8 +337,11 @@ impl Shared {
         } else if self.may_partition && lane.groups.is_empty() && lane.spilled.is_none() {
             lane.waiting_rows += batch.rows;
             lane.waiting.push(batch);
-            if lane.waiting_rows >= DECIDING_ROWS {
-                self.decide(lane)?;
+            // While another lane looks at its rows, this one goes on reading.
+            if lane.waiting_rows >= DECIDING_ROWS
+                && let Some(decision) = self.decision.try_lock()
+            {
+                self.decide(lane, decision)?;
             }
         } else {
             self.add(lane, &batch)?;
@@ -416,16 +426,17 @@ impl Shared {
     }
 
     /// Looks at the first rows: mostly different keys are partitioned. All lanes go the same way.
-    fn decide(&self, lane: &mut Lane) -> Result<()> {
-        let partition = {
-            let mut decision = self.decision.lock();
-            *decision.get_or_insert_with(|| {
-                lane.waiting_rows >= DECIDING_ROWS && partitioned::is_worth(&lane.waiting)
-            })
-        };
+    fn decide(&self, lane: &mut Lane, mut decision: MutexGuard<'_, Decision>) -> Result<()> {
+        let partitions = *decision.get_or_insert_with(|| {
+            let rows = self.source.rows().unwrap_or(usize::MAX);
+            let lanes = self.context.settings.threads.max(1);
+            let enough = lane.waiting_rows >= DECIDING_ROWS;
+            enough.then(|| partitioned::partitions(&lane.waiting, lane.read, rows, lanes)).flatten()
+        });
+        drop(decision);
         let waiting = std::mem::take(&mut lane.waiting);
-        if partition {
-            let mut partitioned = Partitioned::new();
+        if let Some(partitions) = partitions {
+            let mut partitioned = Partitioned::new(partitions);
             for batch in waiting {
                 partitioned.add(batch)?;
             }
@@ -453,7 +464,7 @@ impl Shared {
     }
 
     fn finish_in_memory(self: &Arc<Self>, lanes: Vec<Lane>) -> Result<Vec<Block>> {
-        if *self.decision.lock() == Some(true) {
+        if self.decision.lock().flatten().is_some() {
             let mut partitioned = Vec::new();
             for lane in lanes {
                 partitioned.extend(lane.partitioned);

@@ -21,7 +21,6 @@ mod writer;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::builder::BinaryViewBuilder;
 use arrow_array::cast::AsArray;
@@ -48,8 +47,6 @@ pub struct PartDictionary {
     /// The file and column, for errors.
     place: String,
     cache: Arc<DictionaryCache>,
-    /// Blocks that were decoded one by one so far.
-    read_singly: AtomicU64,
 }
 
 impl fmt::Debug for PartDictionary {
@@ -64,8 +61,9 @@ impl Drop for PartDictionary {
     }
 }
 
-/// Views hold 32-bit offsets, so the blocks of a decoded dictionary share buffers of this size.
-const DECODED_BUFFER: usize = 512 << 20;
+/// The blocks of a decoded dictionary share buffers of about this size: views hold 32-bit offsets, and
+/// memory that one dictionary leaves is then of use to the next.
+const DECODED_BUFFER: usize = 16 << 20;
 
 impl PartDictionary {
     /// Reads the directory of a dictionary.
@@ -85,7 +83,6 @@ impl PartDictionary {
             file,
             place,
             cache,
-            read_singly: AtomicU64::new(0),
         })
     }
 
@@ -105,23 +102,32 @@ impl PartDictionary {
     }
 
     /// The values of one block, as part of the whole if that is decoded. Whoever comes back to the blocks
-    /// of a dictionary that were all read before finds the whole decoded, if the cache can hold it.
+    /// of a dictionary that were all read before finds the whole decoded, if the cache keeps it.
     ///
     /// # Errors
     /// CHECKSUM_DOESNT_MATCH, CORRUPTED_DATA with the file's name
     pub fn block_values(&self, block: usize) -> Result<ArrayRef> {
-        let whole = match self.cache.get(self.id) {
+        let share = self.share(1);
+        let whole = match self.cache.get(self.id, share) {
             Some(values) => values,
-            None => {
-                let read = self.read_singly.fetch_add(1, Ordering::Relaxed);
-                if read < self.blocks.len() as u64 || self.decoded_bytes() > self.cache.limit() {
-                    return self.read_block(block);
-                }
-                self.values()?
+            None if self.cache.would_keep(self.id, self.decoded_bytes(), 1.0 + share) => {
+                self.whole(0.0)?
             }
+            None => return self.read_block(block),
         };
         let entry = self.entry(block)?;
         Ok(whole.slice(entry.first_code as usize, entry.count as usize))
+    }
+
+    /// Which part of the dictionary so many blocks are.
+    fn share(&self, blocks: usize) -> f64 {
+        blocks.min(self.blocks.len()) as f64 / self.blocks.len().max(1) as f64
+    }
+
+    /// All values, of which a share is read.
+    fn whole(&self, share: f64) -> Result<ArrayRef> {
+        let decode = || self.decode().map_err(|e| e.within(&self.place));
+        self.cache.get_or_decode(self.id, self.decoded_bytes(), share, decode)
     }
 
     /// Reads and decodes one block, without the cache.
@@ -205,47 +211,59 @@ impl PartDictionary {
 
     /// Decodes everything into few large buffers.
     fn decode(&self) -> Result<ArrayRef> {
-        let mut views = Vec::with_capacity(self.entries as usize);
-        let mut buffers: Vec<Buffer> = Vec::new();
-        let mut first = 0;
-        while first < self.blocks.len() {
-            let mut size = self.blocks[first].raw as usize;
-            let mut end = first + 1;
-            while end < self.blocks.len() && size + self.blocks[end].raw as usize <= DECODED_BUFFER
-            {
-                size += self.blocks[end].raw as usize;
-                end += 1;
-            }
-            let mut bytes = vec![0u8; size];
-            let mut rest = bytes.as_mut_slice();
-            let mut pieces = Vec::with_capacity(end - first);
-            for block in &self.blocks[first..end] {
+        let mut buffers: Vec<Vec<u8>> = Vec::new();
+        for group in self.groups() {
+            buffers.push(vec![0; group.iter().map(|b| b.raw as usize).sum()]);
+        }
+        let mut pieces = Vec::with_capacity(self.blocks.len());
+        for (group, buffer) in self.groups().zip(&mut buffers) {
+            let mut rest = buffer.as_mut_slice();
+            for block in group {
                 let (piece, after) = rest.split_at_mut(block.raw as usize);
                 pieces.push((block, piece));
                 rest = after;
             }
-            let file = self.file.as_ref();
-            if pieces.len() < 8 {
-                pieces.into_iter().try_for_each(|(block, piece)| block.load_into(file, piece))?;
-            } else {
-                use rayon::iter::{IntoParallelIterator, ParallelIterator};
-                let load = || {
-                    pieces
-                        .into_par_iter()
-                        .try_for_each(|(block, piece)| block.load_into(file, piece))
-                };
-                self.cache.pool().install(load)?;
-            }
-            let buffer = Buffer::from_vec(bytes);
+        }
+        let load =
+            |(block, piece): (&BlockEntry, &mut [u8])| block.load_into(self.file.as_ref(), piece);
+        if pieces.len() < 8 {
+            pieces.into_iter().try_for_each(load)?;
+        } else {
+            use rayon::iter::{IntoParallelIterator, ParallelIterator};
+            self.cache.pool().install(|| pieces.into_par_iter().try_for_each(load))?;
+        }
+        if let (Some(first), Some(last)) = (self.blocks.first(), self.blocks.last()) {
+            let length = (last.offset + u64::from(last.stored)).saturating_sub(first.offset);
+            self.file.release(first.offset, usize::try_from(length).unwrap_or(usize::MAX));
+        }
+        let buffers: Vec<Buffer> = buffers.into_iter().map(Buffer::from_vec).collect();
+        let mut views = Vec::with_capacity(self.entries as usize);
+        for (number, (group, buffer)) in self.groups().zip(&buffers).enumerate() {
             let mut offset = 0;
-            for block in &self.blocks[first..end] {
-                block.views(&buffer, buffers.len() as u32, offset, &mut views)?;
+            for block in group {
+                block.views(buffer, number as u32, offset, &mut views)?;
                 offset += block.raw as usize;
             }
-            buffers.push(buffer);
-            first = end;
         }
         Ok(Arc::new(view_array(views, buffers)?))
+    }
+
+    /// The blocks that share a buffer: about `DECODED_BUFFER` raw bytes, or a single larger block.
+    fn groups(&self) -> impl Iterator<Item = &[BlockEntry]> {
+        let mut rest = self.blocks.as_slice();
+        std::iter::from_fn(move || {
+            let mut size = 0usize;
+            let fitting = rest
+                .iter()
+                .take_while(|block| {
+                    size += block.raw as usize;
+                    size <= DECODED_BUFFER
+                })
+                .count();
+            let (group, after) = rest.split_at_checked(fitting.max(1))?;
+            rest = after;
+            Some(group)
+        })
     }
 }
 
@@ -264,17 +282,41 @@ impl Dictionary for PartDictionary {
     }
 
     fn values(&self) -> Result<ArrayRef> {
-        self.cache.get_or_decode(self.id, || self.decode().map_err(|e| e.within(&self.place)))
+        // Who asks for all values may look at few: granules do so one after another.
+        self.whole(self.share(self.blocks.len() / 8 + 1))
+    }
+
+    fn range(&self, first: usize, length: usize) -> Result<ArrayRef> {
+        let Some(last) = (first + length).checked_sub(1).filter(|_| length > 0) else {
+            return Ok(arrow_array::new_empty_array(&arrow_schema::DataType::BinaryView));
+        };
+        let blocks = self.block_of(first as u32)?..self.block_of(last as u32)? + 1;
+        let share = self.share(blocks.len());
+        let whole = match self.cache.get(self.id, share) {
+            Some(values) => values,
+            None if self.cache.would_keep(self.id, self.decoded_bytes(), share) => {
+                self.whole(0.0)?
+            }
+            None => {
+                let skipped = first - self.blocks[blocks.start].first_code as usize;
+                let blocks = blocks.map(|b| self.read_block(b)).collect::<Result<Vec<_>>>()?;
+                let blocks: Vec<&dyn Array> = blocks.iter().map(AsRef::as_ref).collect();
+                let values = arrow_select::concat::concat(&blocks)
+                    .map_err(|e| error!(LogicalError, "values of a dictionary: {e}"))?;
+                return Ok(values.slice(skipped, length));
+            }
+        };
+        Ok(whole.slice(first, length))
     }
 
     fn lookup(&self, codes: &[u32]) -> Result<ArrayRef> {
-        if let Some(values) = self.cache.get(self.id) {
+        if let Some(values) = self.cache.get(self.id, self.share(codes.len())) {
             return take(&values, codes);
         }
         let mut order: Vec<(u32, u32)> =
             codes.iter().enumerate().map(|(row, code)| (*code, row as u32)).collect();
         order.sort_unstable();
-        let mut touched: u64 = 0;
+        let mut touched = 0usize;
         let mut next_code = 0;
         for (code, _) in &order {
             if *code >= next_code {
@@ -285,9 +327,9 @@ impl Dictionary for PartDictionary {
         }
         // As in ski rental: once single reads have cost as much as decoding the whole, the whole is decoded,
         // so that all reads together cost at most twice what was needed.
-        let read = self.read_singly.fetch_add(touched, Ordering::Relaxed) + touched;
-        if read * 2 > self.blocks.len() as u64 && self.decoded_bytes() <= self.cache.limit() {
-            return take(&self.values()?, codes);
+        let most = touched * 2 > self.blocks.len();
+        if most || self.cache.would_keep(self.id, self.decoded_bytes(), 0.5) {
+            return take(&self.whole(0.0)?, codes);
         }
         self.lookup_singly(codes.len(), &order)
     }

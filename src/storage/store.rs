@@ -81,7 +81,7 @@ impl StoreOptions {
             threads,
             merge_threads: (threads / 2).clamp(1, 8),
             verify_checksums: true,
-            dictionary_cache_bytes: 1 << 30,
+            dictionary_cache_bytes: 320 << 20,
             insert_rows: 1 << 20,
             insert_bytes: 512 << 20,
             max_merge_bytes: 150 << 30,

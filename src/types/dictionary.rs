@@ -24,6 +24,12 @@ pub trait Dictionary: Send + Sync + fmt::Debug {
     /// All values as one array (BinaryView).
     fn values(&self) -> Result<ArrayRef>;
 
+    /// The values of `length` codes from `first` on; what goes through all values in pieces need not
+    /// hold all of them.
+    fn range(&self, first: usize, length: usize) -> Result<ArrayRef> {
+        Ok(self.values()?.slice(first, length))
+    }
+
     /// The values of some codes, in their order; for few codes cheaper than [`Dictionary::values`].
     fn lookup(&self, codes: &[u32]) -> Result<ArrayRef>;
 }

@@ -74,7 +74,7 @@ pub(crate) fn spawn(data: &Path, config: Option<&Path>) -> (Child, PathBuf) {
     let log = data.with_extension("log");
     let mut command = Command::new(binary());
     // Peaks of memory are to tell what is in use, not what is kept for the next query.
-    command.env("MIMALLOC_PURGE_DECOMMITS", "1");
+    command.env("MIMALLOC_PURGE_DELAY", "1000");
     command.args(["server", "--listen", "127.0.0.1:0", "--data"]).arg(data);
     if let Some(config) = config {
         command.arg("--config").arg(config);

@@ -1,20 +1,67 @@
 //! A folder of the local file system; files are read through one persistent map each.
+//!
+//! Pages of maps count as the process's memory though the system may take them at any time. So that the
+//! figure means something, all maps give their pages back to the page cache whenever as many bytes as
+//! `MAPPED_AT_ONCE` were read: a scan finds them there again, at 2% of its time.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
-use memmap2::Mmap;
+use memmap2::{Mmap, UncheckedAdvice};
 
 use super::{Disk, FileView, FileWriter};
 use crate::{Error, ErrorCode, Result, bail};
+
+/// Bytes that are read from maps before their pages are given back.
+const MAPPED_AT_ONCE: usize = 192 << 20;
 
 /// A folder of the local file system.
 #[derive(Debug, Clone)]
 pub struct LocalDisk {
     root: PathBuf,
+    maps: Arc<Maps>,
+}
+
+/// The maps of all open files.
+#[derive(Debug, Default)]
+struct Maps {
+    open: Mutex<Vec<Weak<Mmap>>>,
+    /// Bytes read since pages were given back.
+    read: AtomicUsize,
+}
+
+impl Maps {
+    fn add(&self, map: &Arc<Mmap>) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.len() == open.capacity() {
+            open.retain(|map| map.strong_count() > 0);
+        }
+        open.push(Arc::downgrade(map));
+    }
+
+    fn note_read(&self, bytes: usize) {
+        let before = self.read.fetch_add(bytes, Ordering::Relaxed);
+        if before < MAPPED_AT_ONCE && before + bytes >= MAPPED_AT_ONCE {
+            let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+            for map in open.iter().filter_map(Weak::upgrade) {
+                release(&map, 0, map.len());
+            }
+            self.read.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Gives pages of a map back to the page cache.
+fn release(map: &Mmap, offset: usize, length: usize) {
+    // SAFETY: the map is shared, read only and of a file that never changes, so pages that are taken away
+    // come back from the file with the same bytes.
+    let released = unsafe { map.unchecked_advise_range(UncheckedAdvice::DontNeed, offset, length) };
+    // Nothing is lost where the system does not know the hint.
+    drop(released);
 }
 
 impl LocalDisk {
@@ -24,7 +71,7 @@ impl LocalDisk {
         fs::create_dir_all(&root).map_err(|e| {
             Error::io(ErrorCode::CannotCreateDirectory, "Cannot create folder", &root, &e)
         })?;
-        Ok(LocalDisk { root })
+        Ok(LocalDisk { root, maps: Arc::default() })
     }
 
     /// The folder.
@@ -65,13 +112,20 @@ impl Disk for LocalDisk {
         let failed = |e| Error::io(ErrorCode::CannotOpenFile, "Cannot open", &path, &e);
         let file = File::open(&path).map_err(failed)?;
         if file.metadata().map_err(failed)?.len() == 0 {
-            return Ok(Arc::new(MappedFile { bytes: Bytes::new() }));
+            return Ok(Arc::new(MappedFile {
+                bytes: Bytes::new(),
+                map: None,
+                maps: self.maps.clone(),
+            }));
         }
         // SAFETY: files of a disk are immutable once they can be opened; the data folder's lock
         // keeps other servers away. Reading through one map is 20% faster than pread (9.3
         // against 7.6 GB/s) and needs no copy.
         let map = unsafe { Mmap::map(&file) }.map_err(failed)?;
-        Ok(Arc::new(MappedFile { bytes: Bytes::from_owner(map) }))
+        let map = Arc::new(map);
+        self.maps.add(&map);
+        let bytes = Bytes::from_owner(Mapped(map.clone()));
+        Ok(Arc::new(MappedFile { bytes, map: Some(map), maps: self.maps.clone() }))
     }
 
     fn create(&self, path: &str) -> Result<Box<dyn FileWriter>> {
@@ -160,9 +214,22 @@ impl Disk for LocalDisk {
     }
 }
 
+/// A map that is shared.
+struct Mapped(Arc<Mmap>);
+
+impl AsRef<[u8]> for Mapped {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 #[derive(Debug)]
 struct MappedFile {
+    /// The whole file; `map` without its type.
     bytes: Bytes,
+    /// `None` of an empty file.
+    map: Option<Arc<Mmap>>,
+    maps: Arc<Maps>,
 }
 
 impl FileView for MappedFile {
@@ -173,12 +240,23 @@ impl FileView for MappedFile {
     fn read(&self, offset: u64, length: usize) -> Result<Bytes> {
         let end = usize::try_from(offset).ok().and_then(|start| start.checked_add(length));
         match end {
-            Some(end) if end <= self.bytes.len() => Ok(self.bytes.slice(end - length..end)),
+            Some(end) if end <= self.bytes.len() => {
+                self.maps.note_read(length);
+                Ok(self.bytes.slice(end - length..end))
+            }
             _ => bail!(
                 CannotReadAllData,
                 "Cannot read {length} bytes at {offset} of a file of {} bytes",
                 self.bytes.len()
             ),
+        }
+    }
+
+    fn release(&self, offset: u64, length: usize) {
+        let (Some(map), Ok(offset)) = (&self.map, usize::try_from(offset)) else { return };
+        let length = length.min(map.len().saturating_sub(offset));
+        if length > 0 {
+            release(map, offset, length);
         }
     }
 }

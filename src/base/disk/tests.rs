@@ -28,6 +28,10 @@ fn check(disk: &dyn Disk) {
     let open = disk.open("parts/1/a").unwrap();
     assert_eq!((open.size(), &open.read(2, 3).unwrap()[..]), (7, &b"ana"[..]));
     assert!(open.read(5, 3).is_err() && open.read(u64::MAX, 1).is_err());
+    open.release(2, 3);
+    open.release(5, usize::MAX);
+    open.release(u64::MAX, 1);
+    assert_eq!(&open.read(0, 7).unwrap()[..], b"granary");
     disk.remove("parts/1").unwrap();
     disk.remove("parts/1").unwrap();
     assert_eq!(disk.list("parts").unwrap(), [""; 0]);
@@ -48,4 +52,20 @@ fn memory_is_shared_not_copied() {
     write(&disk, "a", &[7; 1000]);
     let (one, other) = (disk.open("a").unwrap(), disk.open("a").unwrap());
     assert_eq!(one.read(0, 9).unwrap().as_ptr(), other.read(0, 9).unwrap().as_ptr());
+}
+
+#[test]
+fn pages_are_given_back_after_many_bytes_were_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = LocalDisk::new(folder.path()).unwrap();
+    let bytes: Vec<u8> = (0..8 << 20).map(|i: u32| (i % 251) as u8).collect();
+    write(&disk, "large", &bytes);
+    write(&disk, "other", &bytes);
+    let (large, other) = (disk.open("large").unwrap(), disk.open("other").unwrap());
+    let held = other.read(0, bytes.len()).unwrap();
+    // More than are mapped at once, several times.
+    for _ in 0..100 {
+        assert!(large.read(0, bytes.len()).unwrap() == bytes);
+    }
+    assert!(held == bytes, "bytes that are held stay right");
 }

@@ -13,20 +13,33 @@ use super::keys::{KeyEncoder, Packed};
 use super::{Batch, Shared, output};
 use crate::scheduler::Step;
 
-/// Partitions: with 10 million groups each takes about 20,000, whose table fits the second cache.
-const PARTITIONS: usize = 512;
+/// Groups of a partition: their table and states fit the second cache.
+const PARTITION_GROUPS: usize = 16_384;
+
+/// More partitions would get too few of the rows that are cut together.
+const MOST_PARTITIONS: usize = 512;
 
 /// Rows gathered before they are cut, so that each partition gets runs of some length.
 const CUT_ROWS: usize = 65_536;
 
-/// Whether the first rows speak for partitioning.
-pub(super) fn is_worth(batches: &[Batch]) -> bool {
-    let rows: usize = batches.iter().map(|b| b.rows).sum();
-    count_distinct(batches) * 8 > rows
+/// Into how many partitions a lane's rows are to be cut, if its first ones speak for it: `first` is what
+/// is left of `read` rows of `all` once runs of equal keys have collapsed.
+pub(super) fn partitions(first: &[Batch], read: usize, all: usize, lanes: usize) -> Option<usize> {
+    let rows: usize = first.iter().map(|b| b.rows).sum();
+    let distinct = count_distinct(first);
+    if distinct * 8 <= rows {
+        return None;
+    }
+    let groups = (all as f64 * distinct as f64 / read.max(1) as f64) as usize;
+    let least = (lanes * 8).next_power_of_two();
+    let wanted = groups.div_ceil(PARTITION_GROUPS).next_power_of_two();
+    Some(wanted.max(least).min(MOST_PARTITIONS))
 }
 
 /// Rows of one lane, cut by the hash of their keys.
 pub(super) struct Partitioned {
+    /// A power of two.
+    partitions: usize,
     waiting: Vec<Batch>,
     waiting_rows: usize,
     cuts: Vec<Cut>,
@@ -42,8 +55,9 @@ struct Cut {
 }
 
 impl Partitioned {
-    pub(super) fn new() -> Partitioned {
-        Partitioned { waiting: Vec::new(), waiting_rows: 0, cuts: Vec::new(), bytes: 0 }
+    /// No rows yet; `partitions` is a power of two, and the same for all lanes.
+    pub(super) fn new(partitions: usize) -> Partitioned {
+        Partitioned { partitions, waiting: Vec::new(), waiting_rows: 0, cuts: Vec::new(), bytes: 0 }
     }
 
     pub(super) fn memory(&self) -> usize {
@@ -59,7 +73,7 @@ impl Partitioned {
     /// The rows, in no order.
     pub(super) fn into_batches(self) -> impl Iterator<Item = Batch> {
         let cuts = self.cuts.into_iter().map(|cut| {
-            let rows = cut.offsets[PARTITIONS] as usize;
+            let rows = cut.offsets.last().map_or(0, |end| *end as usize);
             Batch { keys: cut.keys, arguments: cut.arguments, rows }
         });
         self.waiting.into_iter().chain(cuts)
@@ -86,11 +100,11 @@ impl Partitioned {
             }
         }
         let cut = if wide.is_empty() {
-            let (order, offsets) = order(&narrow);
+            let (order, offsets) = order(&narrow, self.partitions);
             let keys = order.iter().map(|row| narrow[*row as usize]).collect();
             Cut { keys: Packed::Narrow(keys), arguments: taken(&arguments, order)?, offsets }
         } else {
-            let (order, offsets) = order(&wide);
+            let (order, offsets) = order(&wide, self.partitions);
             let keys = order.iter().map(|row| wide[*row as usize]).collect();
             Cut { keys: Packed::Wide(keys), arguments: taken(&arguments, order)?, offsets }
         };
@@ -110,14 +124,16 @@ fn taken(arguments: &[Column], order: Vec<u32>) -> Result<Vec<Column>> {
 }
 
 /// Row numbers sorted by partition (a counting sort), and where each partition begins.
-fn order<K: TableKey>(keys: &[K]) -> (Vec<u32>, Vec<u32>) {
-    let shift = u64::BITS - PARTITIONS.ilog2();
-    let partitions: Vec<u16> = keys.iter().map(|k| (k.hash() >> shift) as u16).collect();
-    let mut offsets = vec![0u32; PARTITIONS + 1];
+fn order<K: TableKey>(keys: &[K], count: usize) -> (Vec<u32>, Vec<u32>) {
+    let bits = count.ilog2();
+    // The top bits; where there is one partition, nothing is left of them.
+    let partition_of = |key: &K| key.hash().checked_shr(u64::BITS - bits).unwrap_or(0) as u16;
+    let partitions: Vec<u16> = keys.iter().map(partition_of).collect();
+    let mut offsets = vec![0u32; count + 1];
     for partition in &partitions {
         offsets[usize::from(*partition) + 1] += 1;
     }
-    for at in 0..PARTITIONS {
+    for at in 0..count {
         offsets[at + 1] += offsets[at];
     }
     let mut next = offsets.clone();
@@ -138,6 +154,7 @@ pub(super) fn finish_partitions(
     for lane in &mut lanes {
         lane.cut()?;
     }
+    let partitions = lanes.first().map_or(0, |lane| lane.partitions);
     struct Worker {
         encoder: KeyEncoder,
         blocks: Vec<Block>,
@@ -157,7 +174,7 @@ pub(super) fn finish_partitions(
     let workers = shared.context.scheduler.run(workers, move |worker: &mut Worker| {
         own.context.cancel.check()?;
         let partition = next.fetch_add(1, Ordering::Relaxed);
-        if partition >= PARTITIONS {
+        if partition >= partitions {
             return Ok(Step::Done);
         }
         let mut groups = group(&own, &cuts, partition, &expected)?;

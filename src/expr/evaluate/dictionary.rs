@@ -57,7 +57,7 @@ impl DictionaryMemo {
                 _ if !worth => None,
                 Some(work) => Some(work.clone()),
                 None => {
-                    let work = Arc::new(Work::new(column.dictionary.as_ref())?);
+                    let work = Arc::new(Work::new(column.dictionary.clone()));
                     entry.work = Some(work.clone());
                     Some(work)
                 }

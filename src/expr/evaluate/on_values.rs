@@ -31,7 +31,7 @@ pub(super) enum OnValues {
 
 /// Computing them.
 pub(super) struct Work {
-    values: ArrayRef,
+    dictionary: Arc<dyn Dictionary>,
     chunks: usize,
     next: AtomicUsize,
     state: Mutex<State>,
@@ -72,18 +72,17 @@ impl Drop for Watch<'_> {
 }
 
 impl Work {
-    pub(super) fn new(dictionary: &dyn Dictionary) -> Result<Work> {
-        let values = dictionary.values()?;
-        let chunks = values.len().div_ceil(CHUNK).max(1);
+    pub(super) fn new(dictionary: Arc<dyn Dictionary>) -> Work {
+        let chunks = dictionary.len().div_ceil(CHUNK).max(1);
         let parts = (0..chunks).map(|_| None).collect();
-        Ok(Work {
-            values,
+        Work {
+            dictionary,
             chunks,
             next: AtomicUsize::new(0),
             state: Mutex::new(State { parts, missing: chunks, result: None }),
             changed: Condvar::new(),
             hasher: DefaultHashBuilder::default(),
-        })
+        }
     }
 
     /// Takes part in the work and gives the result when it is there.
@@ -114,8 +113,9 @@ impl Work {
 
     fn part(&self, chunk: usize, compute: OnColumn<'_>) -> Result<Part> {
         let start = chunk * CHUNK;
-        let length = CHUNK.min(self.values.len() - start);
-        let results = compute(Column::Flat(self.values.slice(start, length)), length)?.to_flat()?;
+        let length = CHUNK.min(self.dictionary.len() - start);
+        let values = self.dictionary.range(start, length)?;
+        let results = compute(Column::Flat(values), length)?.to_flat()?;
         if results.data_type() != &arrow_schema::DataType::BinaryView {
             return Ok(Part::Flat(results));
         }
@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn all_lanes_get_one_sorted_dictionary() {
         for (count, length) in [(3 * CHUNK + 17, 4), (2 * CHUNK, 15), (5, 7), (1, 1)] {
-            let work = Work::new(dictionary(count).as_ref()).unwrap();
+            let work = Work::new(dictionary(count));
             let compute = |column: Column, _: usize| prefix(column, length);
             let results: Vec<Arc<OnValues>> = std::thread::scope(|scope| {
                 let lanes: Vec<_> =
@@ -315,7 +315,7 @@ mod tests {
 
     #[test]
     fn an_error_reaches_all_lanes() {
-        let work = Work::new(dictionary(CHUNK * 2).as_ref()).unwrap();
+        let work = Work::new(dictionary(CHUNK * 2));
         let fail = |_: Column, _: usize| base::bail!(IllegalDivision, "by zero");
         for _ in 0..2 {
             let error = work.result(&fail).err().unwrap();

@@ -1,4 +1,9 @@
-//! Decoded dictionaries, up to a number of bytes; the one that was not used for longest goes first.
+//! Decoded dictionaries, up to a number of bytes.
+//!
+//! Each dictionary has a worth: how many times over it was read of late, decoded or not, so how much
+//! decoding it saves by the byte. One is kept only if those of less worth can make room for it; otherwise a
+//! few large ones that are used in turn would drive each other out. When all together were read `MEMORY`
+//! times, what was known counts half.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,6 +12,9 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef};
 use base::Result;
 use parking_lot::Mutex;
+
+/// After so many dictionaries were read in whole, worths are halved.
+const MEMORY: f64 = 8.0;
 
 /// A bounded cache that all dictionaries of a store share.
 pub(crate) struct DictionaryCache {
@@ -20,14 +28,62 @@ struct State {
     entries: HashMap<u64, Entry>,
     /// Dictionaries that a thread is decoding.
     decoding: HashMap<u64, Arc<Mutex<()>>>,
+    /// By dictionary, those that are not kept included, until their parts go.
+    worth: HashMap<u64, f64>,
     bytes: usize,
-    clock: u64,
+    /// Reads since worths were halved.
+    reads: f64,
 }
 
 struct Entry {
     values: ArrayRef,
     bytes: usize,
-    used: u64,
+}
+
+impl State {
+    /// Notes that a share of a dictionary was read; its worth now.
+    fn note(&mut self, id: u64, share: f64) -> f64 {
+        self.reads += share;
+        if self.reads > MEMORY {
+            self.reads /= 2.0;
+            self.worth.values_mut().for_each(|worth| *worth /= 2.0);
+        }
+        let worth = self.worth.entry(id).or_default();
+        *worth += share;
+        *worth
+    }
+
+    /// What has to go so that `bytes` more can be held; `None` where it is worth more than that.
+    fn victims(&self, id: u64, bytes: usize, limit: usize) -> Option<Vec<u64>> {
+        let worth = |id: &u64| self.worth.get(id).copied().unwrap_or_default();
+        let mut excess = (self.bytes + bytes).saturating_sub(limit);
+        let mut others: Vec<&u64> = self.entries.keys().collect();
+        others.sort_by(|a, b| worth(a).total_cmp(&worth(b)));
+        let mut victims = Vec::new();
+        for other in others {
+            if excess == 0 || worth(other) >= worth(&id) {
+                break;
+            }
+            excess = excess.saturating_sub(self.entries[other].bytes);
+            victims.push(*other);
+        }
+        (excess == 0).then_some(victims)
+    }
+
+    /// Makes room for a dictionary where it is worth more than what has to go; whether there is room.
+    fn make_room(&mut self, id: u64, bytes: usize, limit: usize) -> bool {
+        let Some(victims) = self.victims(id, bytes, limit) else { return false };
+        for victim in victims {
+            self.remove(victim);
+        }
+        true
+    }
+
+    fn remove(&mut self, id: u64) {
+        if let Some(entry) = self.entries.remove(&id) {
+            self.bytes -= entry.bytes;
+        }
+    }
 }
 
 impl fmt::Debug for DictionaryCache {
@@ -46,66 +102,115 @@ impl DictionaryCache {
         &self.pool
     }
 
-    /// Bytes that may be held.
-    pub(crate) fn limit(&self) -> usize {
-        self.limit
-    }
-
     /// Bytes that are held.
     pub(crate) fn bytes(&self) -> usize {
         self.state.lock().bytes
     }
 
-    pub(crate) fn get(&self, id: u64) -> Option<ArrayRef> {
+    /// The decoded form of a dictionary if it is kept; `share` of it is read.
+    pub(crate) fn get(&self, id: u64, share: f64) -> Option<ArrayRef> {
         let mut state = self.state.lock();
-        state.clock += 1;
-        let now = state.clock;
-        let entry = state.entries.get_mut(&id)?;
-        entry.used = now;
-        Some(entry.values.clone())
+        state.note(id, share);
+        state.entries.get(&id).map(|entry| entry.values.clone())
     }
 
-    /// The decoded form of a dictionary. Who comes while another thread decodes it waits for that.
+    /// Whether a dictionary of about so many bytes that was read `times` of late would be kept.
+    pub(crate) fn would_keep(&self, id: u64, bytes: usize, times: f64) -> bool {
+        let state = self.state.lock();
+        state.worth.get(&id).is_some_and(|worth| *worth >= times)
+            && state.victims(id, bytes, self.limit).is_some()
+    }
+
+    /// The decoded form of a dictionary, which takes about `bytes`. Who comes while another thread decodes
+    /// it waits for that. Others make room before it is decoded, so that no more than the limit is held.
     pub(crate) fn get_or_decode(
         &self,
         id: u64,
+        bytes: usize,
+        share: f64,
         decode: impl FnOnce() -> Result<ArrayRef>,
     ) -> Result<ArrayRef> {
-        if let Some(values) = self.get(id) {
+        if let Some(values) = self.get(id, share) {
             return Ok(values);
         }
         let turn = self.state.lock().decoding.entry(id).or_default().clone();
         let turn = turn.lock();
-        if let Some(values) = self.get(id) {
+        if let Some(values) = self.get(id, 0.0) {
             self.state.lock().decoding.remove(&id);
             return Ok(values);
         }
+        let kept = self.state.lock().make_room(id, bytes, self.limit);
         let values = decode();
         let mut state = self.state.lock();
         state.decoding.remove(&id);
         drop(turn);
         let values = values?;
         let bytes = values.get_array_memory_size();
-        if bytes > self.limit {
-            return Ok(values);
+        if kept && state.make_room(id, bytes, self.limit) {
+            state.bytes += bytes;
+            state.entries.insert(id, Entry { values: values.clone(), bytes });
         }
-        while state.bytes + bytes > self.limit {
-            let oldest = state.entries.iter().min_by_key(|(_, e)| e.used).map(|(id, _)| *id);
-            let Some(entry) = oldest.and_then(|id| state.entries.remove(&id)) else { break };
-            state.bytes -= entry.bytes;
-        }
-        state.clock += 1;
-        let used = state.clock;
-        state.bytes += bytes;
-        state.entries.insert(id, Entry { values: values.clone(), bytes, used });
         Ok(values)
     }
 
     /// Drops a dictionary whose part is gone.
     pub(crate) fn forget(&self, id: u64) {
         let mut state = self.state.lock();
-        if let Some(entry) = state.entries.remove(&id) {
-            state.bytes -= entry.bytes;
+        state.remove(id);
+        state.worth.remove(&id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{Array, ArrayRef, UInt64Array};
+
+    use super::DictionaryCache;
+
+    fn values(count: u64) -> ArrayRef {
+        Arc::new(UInt64Array::from_iter_values(0..count))
+    }
+
+    #[test]
+    fn what_is_worth_less_goes_before_another_is_decoded() {
+        let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
+        let bytes = values(1000).get_array_memory_size();
+        let cache = DictionaryCache::new(bytes * 2, pool);
+        for (id, share) in [(1, 1.0), (2, 0.5)] {
+            cache.get_or_decode(id, bytes, share, || Ok(values(1000))).unwrap();
         }
+        assert_eq!(cache.bytes(), bytes * 2);
+        // As long as it is worth no more than the others, it is decoded and not kept.
+        assert!(!cache.would_keep(3, bytes, 0.0));
+        cache.get_or_decode(3, bytes, 0.5, || Ok(values(1000))).unwrap();
+        assert!(cache.get(3, 0.1).is_none() && cache.would_keep(3, bytes, 0.5));
+        let decode = || {
+            assert_eq!(cache.bytes(), bytes, "one has gone already");
+            Ok(values(1000))
+        };
+        cache.get_or_decode(3, bytes, 0.0, decode).unwrap();
+        let kept = [1, 2, 3].map(|id| cache.get(id, 0.0).is_some());
+        assert_eq!((kept, cache.bytes()), ([true, false, true], bytes * 2));
+        // One that is too large drives nobody out.
+        cache.get_or_decode(4, bytes * 3, 5.0, || Ok(values(3000))).unwrap();
+        assert!(cache.get(4, 0.0).is_none() && cache.get(1, 0.0).is_some());
+        cache.forget(1);
+        assert_eq!(cache.bytes(), bytes);
+    }
+
+    #[test]
+    fn what_was_read_long_ago_counts_less() {
+        let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
+        let bytes = values(1000).get_array_memory_size();
+        let cache = DictionaryCache::new(bytes, pool);
+        cache.get_or_decode(1, bytes, 8.0, || Ok(values(1000))).unwrap();
+        let mut runs = 0;
+        while cache.get(2, 0.0).is_none() {
+            runs += 1;
+            cache.get_or_decode(2, bytes, 1.0, || Ok(values(1000))).unwrap();
+        }
+        assert!((2..8).contains(&runs), "{runs}");
     }
 }
