@@ -307,3 +307,91 @@ fn look_up<K: JoinKey>(parts: &[Part<K>], keys: &[K], found: &mut Matches) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::hash::Hash;
+    use std::sync::Arc;
+
+    use base::{CancelToken, MemoryBudget};
+    use proptest::prelude::Strategy;
+    use proptest::{prop_oneof, proptest};
+
+    use super::{JoinKey, KeyDirectory, Keys, Matches};
+    use crate::{ExecContext, ExecSettings, Scheduler, Spill};
+
+    fn context() -> Arc<ExecContext> {
+        Arc::new(ExecContext {
+            registry: Arc::new(functions::registry()),
+            functions: expr::FunctionContext::default(),
+            scheduler: Arc::new(Scheduler::new(2).unwrap()),
+            cancel: CancelToken::new(),
+            budget: MemoryBudget::unlimited(),
+            counters: Arc::default(),
+            settings: ExecSettings::default(),
+            translations: Arc::default(),
+            spill: Spill::new(std::env::temp_dir(), 0),
+        })
+    }
+
+    /// Looks all keys and some others up, and compares with a map of the standard library.
+    fn check<K: JoinKey + Hash + std::fmt::Debug>(
+        rows: &[K],
+        others: &[K],
+        greatest: Option<u64>,
+        alone: bool,
+        wrap: fn(Vec<K>) -> Keys,
+    ) {
+        let mut model: HashMap<K, Vec<u32>> = HashMap::new();
+        for (row, key) in rows.iter().enumerate().filter(|(_, k)| **k != K::NONE) {
+            model.entry(*key).or_default().push(row as u32);
+        }
+        let table = KeyDirectory::new(wrap(rows.to_vec()), greatest, alone, &context()).unwrap();
+        assert_eq!(table.is_unique(), model.values().all(|rows| rows.len() == 1));
+        assert_eq!(table.is_empty(), model.is_empty());
+        let wanted: Vec<K> = rows.iter().chain(others).copied().collect();
+        let mut found = Matches::with_capacity(wanted.len());
+        table.find(&wrap(wanted.clone()), &mut found);
+        assert_eq!((found.starts.len(), found.ends.len()), (wanted.len(), wanted.len()));
+        for (at, key) in wanted.iter().enumerate() {
+            let own = found.starts[at] as usize..found.ends[at] as usize;
+            let expected = model.get(key).map_or(&[] as &[u32], Vec::as_slice);
+            assert_eq!(&table.numbers()[own], expected, "key {key:?}");
+        }
+    }
+
+    fn numbers() -> impl Strategy<Value = Vec<u64>> {
+        let of = |most: u64, count: usize| proptest::collection::vec(0..most, 0..count);
+        prop_oneof![of(3, 40), of(500, 2000), of(1 << 40, 2000), of(u64::MAX, 300)]
+    }
+
+    proptest! {
+        #[test]
+        fn keys_find_their_rows(mut rows in numbers(), others in numbers(), holes in numbers()) {
+            for hole in holes {
+                if let Some(row) = rows.get_mut(hole as usize % 4096) {
+                    *row = u64::NONE;
+                }
+            }
+            let greatest = rows.iter().copied().filter(|k| *k != u64::NONE).max();
+            check(&rows, &others, None, true, Keys::Narrow);
+            check(&rows, &others, greatest, true, Keys::Narrow);
+            let wide = |keys: &[u64]| -> Vec<u128> {
+                keys.iter()
+                    .map(|k| if *k == u64::NONE { u128::NONE } else { u128::from(*k) << 50 })
+                    .collect()
+            };
+            check(&wide(&rows), &wide(&others), None, true, Keys::Wide);
+        }
+    }
+
+    #[test]
+    fn several_lanes_build_one_table() {
+        let spread = |n: u64| n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 1;
+        let rows: Vec<u64> = (0..200_000).map(|n| spread(n % 150_000)).collect();
+        let others: Vec<u64> = (150_000..160_000).map(spread).collect();
+        check(&rows, &others, None, false, Keys::Narrow);
+        check(&rows, &others, None, true, Keys::Narrow);
+    }
+}

@@ -8,7 +8,8 @@ use types::{Field, Schema, least_supertype};
 use super::Analyzer;
 use super::correlated::OUTER;
 use super::literal::cast_to;
-use super::scope::{Scope, TableLabel};
+use super::resolve::build_call;
+use super::scope::{Scope, ScopeColumn, TableLabel};
 use crate::{
     ColumnKind, Join, JoinKind, JoinStrictness, Plan, Relation, RelationColumn, RelationSource,
     Scan, Source,
@@ -200,7 +201,12 @@ impl Analyzer<'_> {
             build_left: false,
             needed: None,
         });
-        Ok((plan, scope))
+        match &join.constraint {
+            JoinConstraint::Using(names) if matches!(kind, JoinKind::Right | JoinKind::Full) => {
+                self.either_side(names, plan, scope, tables, kind)
+            }
+            _ => Ok((plan, scope)),
+        }
     }
 
     /// With `join_use_nulls` the columns of a side that can be missing become nullable.
@@ -226,6 +232,58 @@ impl Analyzer<'_> {
                 column.data_type = column.data_type.clone().nullable();
             }
         }
+    }
+
+    /// Of a join that keeps rows of the right side, a column of USING is the right side's where the left one is
+    /// missing: it is computed beside the columns of both.
+    fn either_side(
+        &mut self,
+        names: &[String],
+        plan: Plan,
+        mut scope: Scope,
+        right_tables: usize,
+        kind: JoinKind,
+    ) -> Result<(Plan, Scope)> {
+        let schema = plan.schema();
+        let mut fields = schema.fields().to_vec();
+        let mut expressions = crate::logical::columns_of(&schema);
+        // It is of no table: only its bare name means it.
+        let table = scope.tables.len();
+        scope.tables.push(TableLabel::default());
+        for name in names {
+            let of_side = |right: bool| {
+                let side =
+                    |c: &ScopeColumn| (c.table >= right_tables) == right && c.merged == right;
+                scope.columns.iter().position(|c| c.name == *name && side(c))
+            };
+            let (Some(left), Some(right)) = (of_side(false), of_side(true)) else { continue };
+            let sides = (scope.columns[left].reference(), scope.columns[right].reference());
+            let (Some(l), Some(r)) = sides else { continue };
+            let (l, r) = common_key(l, r)?;
+            let value = if kind == JoinKind::Right {
+                r
+            } else {
+                // A missing side holds NULL or the default; where that is its value, both are the same.
+                let data_type = l.data_type();
+                let missing = if data_type.is_nullable() {
+                    build_call(self.environment, "isNull", vec![l.clone()])?
+                } else {
+                    let default = Expr::literal(data_type.default_value(), data_type);
+                    build_call(self.environment, "equals", vec![l.clone(), default])?
+                };
+                build_call(self.environment, "if", vec![missing, r, l])?
+            };
+            let mut either = scope.columns[left].clone();
+            either.index = Some(fields.len());
+            either.table = table;
+            either.data_type = value.data_type();
+            fields.push(Field::new(name.clone(), value.data_type()));
+            expressions.push(value);
+            scope.columns[left].merged = true;
+            scope.columns.insert(left + 1, either);
+        }
+        let schema = Schema::new(fields);
+        Ok((Plan::Project { input: Box::new(plan), expressions, schema }, scope))
     }
 
     fn using(
@@ -294,7 +352,7 @@ impl Analyzer<'_> {
         let condition = match rest.len() {
             0 => None,
             1 => rest.pop(),
-            _ => Some(super::resolve::build_call(self.environment, "and", rest)?),
+            _ => Some(build_call(self.environment, "and", rest)?),
         };
         Ok((keys, condition))
     }
