@@ -35,7 +35,7 @@ impl JoinKey for u64 {
     const NONE: u64 = u64::MAX;
 
     fn part(code: u64, shift: u32) -> u64 {
-        code << shift
+        code.unbounded_shl(shift)
     }
 
     fn add(&mut self, part: u64) {
@@ -47,7 +47,7 @@ impl JoinKey for u128 {
     const NONE: u128 = u128::MAX;
 
     fn part(code: u64, shift: u32) -> u128 {
-        u128::from(code) << shift
+        u128::from(code).unbounded_shl(shift)
     }
 
     fn add(&mut self, part: u128) {
