@@ -73,7 +73,7 @@ impl CodecChoice {
     }
 
     /// The general compression that was asked for by name.
-    pub(crate) fn general(&self) -> Option<Compression> {
+    pub fn general(&self) -> Option<Compression> {
         self.compression.filter(|compression| *compression != Compression::None)
     }
 

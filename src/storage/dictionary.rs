@@ -1,11 +1,11 @@
 //! The dictionary of a string column within one part: its sorted distinct values.
 //!
 //! ```text
-//! block      := stored bytes as the directory says; ZSTD where that is shorter
+//! block      := stored bytes as the directory says; LZ4 or ZSTD where that is shorter
 //!   raw      := count lengths of 1, 2 or 4 bytes each (little-endian), then the values
 //! directory  := number of blocks, block...
 //!   block    := offset - end of the block before (signed), stored length, raw length, count,
-//!               width of a length (u8), crc32c of what is stored (u32),
+//!               width of a length, + 128 for LZ4 (u8), crc32c of what is stored (u32),
 //!               separator (length, bytes)
 //! ```
 //!

@@ -35,9 +35,6 @@ pub(crate) use background::MergeState;
 pub use background::{MergeInfo, MergeTotals};
 use order::MergeOrder;
 
-/// ZSTD level of the dictionaries of merged parts.
-const MERGED_LEVEL: i32 = 3;
-
 /// How far a merge is.
 #[derive(Debug)]
 pub(crate) struct Progress {

@@ -16,6 +16,9 @@ thread_local! {
     static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
+/// Beside the width of a length: the block is compressed by LZ4 if it is.
+const LZ4: u8 = 0x80;
+
 /// No block has more raw bytes; a single value may be as long as that.
 const MAX_BLOCK: u32 = 1 << 31;
 
@@ -27,6 +30,8 @@ pub(super) struct BlockEntry {
     pub(super) first_code: u32,
     pub(super) count: u32,
     pub(super) width: u8,
+    /// Compressed, if it is, by LZ4 rather than ZSTD.
+    pub(super) lz4: bool,
     pub(super) checksum: u32,
     pub(super) separator: Box<[u8]>,
 }
@@ -53,15 +58,21 @@ impl BlockEntry {
             raw.copy_from_slice(&stored);
             return Ok(());
         }
-        let length = DECOMPRESSOR
-            .with_borrow_mut(|slot| {
+        let damaged = |e: &dyn std::fmt::Display| {
+            error!(CorruptedData, "dictionary block at {}: {e}", self.offset)
+        };
+        let length = if self.lz4 {
+            lz4_flex::block::decompress_into(&stored, raw).map_err(|e| damaged(&e))?
+        } else {
+            let unpack = |slot: &mut Option<Decompressor<'static>>| {
                 let decompressor = match slot {
                     Some(decompressor) => decompressor,
                     None => slot.insert(Decompressor::new()?),
                 };
                 decompressor.decompress_to_buffer(&stored, raw)
-            })
-            .map_err(|e| error!(CorruptedData, "dictionary block at {}: {e}", self.offset))?;
+            };
+            DECOMPRESSOR.with_borrow_mut(unpack).map_err(|e| damaged(&e))?
+        };
         if length != raw.len() {
             bail!(CorruptedData, "dictionary block at {} has a wrong length", self.offset);
         }
@@ -108,7 +119,7 @@ pub(super) fn encode_directory(blocks: &[BlockEntry]) -> Vec<u8> {
         put(&mut out, u128::from(block.stored));
         put(&mut out, u128::from(block.raw));
         put(&mut out, u128::from(block.count));
-        out.push(block.width);
+        out.push(block.width | if block.lz4 { LZ4 } else { 0 });
         out.extend_from_slice(&block.checksum.to_le_bytes());
         put_bytes(&mut out, &block.separator);
         end = block.offset + u64::from(block.stored);
@@ -123,14 +134,18 @@ pub(super) fn decode_directory(bytes: &[u8], entries: u32) -> Result<Vec<BlockEn
     let (mut end, mut code) = (0i128, 0u32);
     for _ in 0..count {
         let offset = end.saturating_add(reader.signed()?);
+        let offset = u64::try_from(offset)
+            .map_err(|_| error!(CorruptedData, "a dictionary block lies before the start"))?;
+        let (stored, raw, count) = (reader.u32()?, reader.u32()?, reader.u32()?);
+        let width = reader.byte()?;
         let block = BlockEntry {
-            offset: u64::try_from(offset)
-                .map_err(|_| error!(CorruptedData, "a dictionary block lies before the start"))?,
-            stored: reader.u32()?,
-            raw: reader.u32()?,
+            offset,
+            stored,
+            raw,
             first_code: code,
-            count: reader.u32()?,
-            width: reader.byte()?,
+            count,
+            width: width & !LZ4,
+            lz4: width & LZ4 != 0,
             checksum: u32::from_le_bytes(reader.array()?),
             separator: reader.length_and_bytes()?.into(),
         };

@@ -25,8 +25,8 @@ const FREE: u64 = u64::MAX;
 /// Long values are copied into chunks of this size.
 const CHUNK: usize = 1 << 20;
 const BATCH: usize = 256;
-/// After so many rows it is first asked whether most values are distinct.
-const FIRST_LOOK: usize = 32_768;
+/// After so many rows it is first asked whether nearly all values are distinct.
+const FIRST_LOOK: usize = 65_536;
 
 /// The values of a string column, distinct where that pays.
 pub(crate) struct ValueTable {
@@ -157,7 +157,7 @@ impl ValueTable {
             start += rows;
             if self.distinct && self.ids.len() >= self.next_look {
                 self.next_look *= 2;
-                if self.views.len() * 10 > self.ids.len() * 8 {
+                if self.views.len() * 10 > self.ids.len() * 9 {
                     self.give_up()?;
                 }
             }

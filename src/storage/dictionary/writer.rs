@@ -1,6 +1,7 @@
 //! Writing a dictionary: values come sorted and distinct, blocks go out as they are full.
 
 use base::{Result, bail, error};
+use codec::Compression;
 
 use super::blocks::{BlockEntry, encode_directory};
 use crate::part::layout::DictionaryEntry;
@@ -13,7 +14,8 @@ const EXTENT: usize = 4 << 20;
 
 pub(crate) struct DictionaryWriter<'a> {
     segment: &'a SegmentWriter,
-    compressor: zstd::bulk::Compressor<'static>,
+    /// ZSTD, or LZ4 without it.
+    zstd: Option<zstd::bulk::Compressor<'static>>,
     lengths: Vec<u32>,
     values: Vec<u8>,
     /// The last value of the block before the open one.
@@ -29,12 +31,21 @@ pub(crate) struct DictionaryWriter<'a> {
 }
 
 impl<'a> DictionaryWriter<'a> {
-    /// A writer that compresses with a ZSTD level.
-    pub(crate) fn new(segment: &'a SegmentWriter, level: i32) -> Result<DictionaryWriter<'a>> {
+    /// A writer that compresses as a column's codec says, with LZ4 where it says nothing.
+    pub(crate) fn new(
+        segment: &'a SegmentWriter,
+        compression: Option<Compression>,
+    ) -> Result<DictionaryWriter<'a>> {
+        let zstd = match compression {
+            Some(Compression::Zstd(level)) => Some(
+                zstd::bulk::Compressor::new(level)
+                    .map_err(|e| error!(CannotCompress, "Cannot compress: {e}"))?,
+            ),
+            _ => None,
+        };
         Ok(DictionaryWriter {
             segment,
-            compressor: zstd::bulk::Compressor::new(level)
-                .map_err(|e| error!(CannotCompress, "Cannot compress: {e}"))?,
+            zstd,
             lengths: Vec::new(),
             values: Vec::new(),
             before: Vec::new(),
@@ -81,10 +92,12 @@ impl<'a> DictionaryWriter<'a> {
             raw.extend_from_slice(&length.to_le_bytes()[..width]);
         }
         raw.extend_from_slice(&self.values);
-        let packed = self
-            .compressor
-            .compress(&raw)
-            .map_err(|e| error!(CannotCompress, "Cannot compress: {e}"))?;
+        let packed = match &mut self.zstd {
+            Some(zstd) => {
+                zstd.compress(&raw).map_err(|e| error!(CannotCompress, "Cannot compress: {e}"))?
+            }
+            None => lz4_flex::block::compress(&raw),
+        };
         let stored = if packed.len() < raw.len() { &packed } else { &raw };
         // The shortest prefix of the first value that is greater than the last one before.
         let common = self.first.iter().zip(&self.before).take_while(|(a, b)| a == b).count();
@@ -99,6 +112,7 @@ impl<'a> DictionaryWriter<'a> {
             first_code: self.entries - self.lengths.len() as u32,
             count: self.lengths.len() as u32,
             width: width as u8,
+            lz4: self.zstd.is_none(),
             checksum: crc32c::crc32c(stored),
             separator: separator.into(),
         });

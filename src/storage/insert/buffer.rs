@@ -20,9 +20,10 @@ pub(crate) fn can_have_dictionary(data_type: &DataType) -> bool {
     matches!(data_type.inner(), DataType::String)
 }
 
-/// Whether a dictionary of so many values is worth its while for so many rows.
+/// Whether a dictionary of so many values is worth its while for so many rows: also where most are distinct, as
+/// sorted values compress better, and merging many such parts leaves a dictionary of few.
 pub(crate) fn dictionary_pays(distinct: u64, rows: u64) -> bool {
-    rows >= MIN_DICTIONARY_ROWS && distinct * 10 <= rows * 7
+    rows >= MIN_DICTIONARY_ROWS && distinct * 10 <= rows * 8
 }
 
 /// A column that is growing.

@@ -21,9 +21,6 @@ use crate::part::segment::ChunkWriter;
 use crate::part::{PartContext, encode_primary_index};
 use crate::size::values_bytes;
 
-/// ZSTD level of the dictionaries of freshly inserted parts.
-const FRESH_LEVEL: i32 = 1;
-
 /// Sorts, encodes and writes the rows of a buffer as one part.
 pub(crate) fn write_part(
     context: &PartContext,
@@ -133,7 +130,7 @@ fn write_column(
     let mut chunk = ChunkWriter::new(&writer.segment, plan.types[at].clone(), codec.clone());
     let granules = (0..rows).step_by(granularity).map(|start| start..rows.min(start + granularity));
     if let FullColumn::Codes { codes, values, order: sorted, uncompressed, nulls } = column {
-        let mut dictionary = DictionaryWriter::new(&writer.segment, FRESH_LEVEL)?;
+        let mut dictionary = DictionaryWriter::new(&writer.segment, codec.general())?;
         for id in &sorted {
             dictionary.push(values.value(*id as usize))?;
         }

@@ -61,6 +61,7 @@ impl<'a> MergeColumn<'a> {
                 self.parts,
                 &self.chunks,
                 &self.data_type,
+                self.codec.general(),
                 self.progress,
             )?;
             if let Some((sources, dictionary)) = merged {

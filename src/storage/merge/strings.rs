@@ -13,10 +13,11 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BinaryViewArray};
 use base::{Result, bail};
+use codec::Compression;
 use types::{DataType, Dictionary};
 
+use super::Progress;
 use super::heap::SourceHeap;
-use super::{MERGED_LEVEL, Progress};
 use crate::dictionary::order::sort_ids;
 use crate::dictionary::table::{NULL, ValueTable};
 use crate::dictionary::{DictionaryWriter, PartDictionary};
@@ -61,6 +62,7 @@ pub(super) fn merge_dictionaries(
     parts: &[Arc<Part>],
     chunks: &[Option<Arc<ColumnChunk>>],
     data_type: &DataType,
+    compression: Option<Compression>,
     progress: &Progress,
 ) -> Result<Option<(Vec<CodeSource>, DictionaryEntry)>> {
     let rows: u64 = parts.iter().map(|p| p.rows()).sum();
@@ -111,8 +113,9 @@ pub(super) fn merge_dictionaries(
     }
     // A nullable column's default is NULL, which has no code.
     let nullable = data_type.is_nullable();
+    let writer = DictionaryWriter::new(segment, compression)?;
     let entry =
-        write_merged(segment, &mut streams, |source| !(nullable && chunks[source].is_none()))?;
+        write_merged(writer, &mut streams, |source| !(nullable && chunks[source].is_none()))?;
     let sources = streams
         .into_iter()
         .zip(rows_of)
@@ -130,11 +133,10 @@ pub(super) fn merge_dictionaries(
 
 /// Merges sorted streams into one dictionary and fills in the new codes.
 fn write_merged(
-    segment: &SegmentWriter,
+    mut writer: DictionaryWriter<'_>,
     streams: &mut [Stream],
     takes_part: impl Fn(usize) -> bool,
 ) -> Result<DictionaryEntry> {
-    let mut writer = DictionaryWriter::new(segment, MERGED_LEVEL)?;
     let mut live = Vec::new();
     for (source, stream) in streams.iter_mut().enumerate() {
         if takes_part(source) && stream.start()? {

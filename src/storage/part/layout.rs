@@ -1,4 +1,4 @@
-//! The layout of a segment file, format version 1.
+//! The layout of a segment file, format version 2. Version 1 is read as well: its dictionaries have no blocks of LZ4.
 //!
 //! ```text
 //! 0        "GRAN", format version (u32), 56 zero bytes
@@ -36,7 +36,9 @@ use crate::wire::{Reader, put, put_bytes};
 use crate::zone::ZoneMap;
 
 pub(crate) const MAGIC: &[u8; 4] = b"GRAN";
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
+/// The first version that can be read.
+const OLDEST_VERSION: u32 = 1;
 pub(crate) const ALIGNMENT: usize = 64;
 const TRAILER: usize = 64;
 /// No blob is larger; more in a file means damage.
@@ -196,10 +198,11 @@ impl Directory {
         reader.take(12)?;
         let checksum = u32::from_le_bytes(reader.array()?);
         let version = u32::from_le_bytes(reader.array()?);
-        if version != VERSION || header[4..] != VERSION.to_le_bytes() {
+        let readable = (OLDEST_VERSION..=VERSION).contains(&version);
+        if !readable || header[4..] != version.to_le_bytes() {
             bail!(
                 CorruptedData,
-                "format version {version} is unknown; this program reads {VERSION}"
+                "format version {version} is unknown; this program reads {OLDEST_VERSION} to {VERSION}"
             );
         }
         if crc32c::crc32c(&trailer[..52]) != checksum {

@@ -1,8 +1,8 @@
-//! A data folder as this program wrote it when part format 1 was fixed: it must open, and every value must be
-//! what was put in, for as long as format 1 is read.
+//! Data folders as this program wrote them when a version of the part format was fixed: they must open, and
+//! every value must be what was put in, for as long as that version is read.
 //!
-//! `golden/v1` is that folder, its catalog packed with ZSTD. A folder for a new version of the format is written,
-//! as `golden/new`, by
+//! `golden/v1` and so on are these folders, their catalogs packed with ZSTD. A folder for a new version of the
+//! format is written, as `golden/new`, by
 //!
 //! ```text
 //! cargo test -p granary-storage --test golden -- --ignored
@@ -235,17 +235,24 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// The golden folder as a data folder of its own, without the catalog.
-fn unpacked() -> tempfile::TempDir {
+/// Versions of the part format that are read.
+const VERSIONS: [&str; 2] = ["v1", "v2"];
+
+/// A golden folder as a data folder of its own, without the catalog.
+fn unpacked(version: &str) -> tempfile::TempDir {
     let own = tempfile::tempdir().unwrap();
-    copy(&folder().join("v1/tables"), &own.path().join("tables"));
+    copy(&folder().join(version).join("tables"), &own.path().join("tables"));
     own
 }
 
 #[test]
-fn a_folder_of_format_1_opens_and_has_every_value() {
-    let own = unpacked();
-    let catalog = fs::read(folder().join("v1/catalog.redb.zst")).unwrap();
+fn a_folder_of_each_format_opens_and_has_every_value() {
+    VERSIONS.iter().for_each(|version| check_folder(version));
+}
+
+fn check_folder(version: &str) {
+    let own = unpacked(version);
+    let catalog = fs::read(folder().join(version).join("catalog.redb.zst")).unwrap();
     let catalog = zstd::decode_all(catalog.as_slice()).unwrap();
     fs::write(own.path().join("catalog.redb"), catalog).unwrap();
     let store = open(own.path());
@@ -269,8 +276,12 @@ fn a_folder_of_format_1_opens_and_has_every_value() {
 }
 
 #[test]
-fn its_parts_are_read_without_a_catalog() {
-    let own = unpacked();
+fn their_parts_are_read_without_a_catalog() {
+    VERSIONS.iter().for_each(|version| check_parts(version));
+}
+
+fn check_parts(version: &str) {
+    let own = unpacked(version);
     let disk = Arc::new(LocalDisk::new(own.path()).unwrap());
     let reader = PartReader::new(disk.clone(), 1, 1 << 20).unwrap();
     let options = StoreOptions { folder: Some(own.path().to_owned()), ..options(disk) };
