@@ -15,9 +15,11 @@ const VARIANTS: &[&[(&str, &str)]] = &[
     &[("encoded_execution", "0")],
     &[("use_zone_maps", "0")],
     &[("max_threads", "1")],
+    &[("optimizer_disabled_passes", "order_joins,build_sides,outer_to_inner,prune_columns")],
     &[
         ("max_bytes_before_external_sort", "100000"),
         ("max_bytes_before_external_group_by", "100000"),
+        ("max_bytes_before_external_join", "1000"),
     ],
 ];
 

@@ -14,7 +14,6 @@
 //! second takes such states in instead of rows (see [`Stage`]); both go the same ways.
 
 mod batch;
-mod bits;
 mod calls;
 mod code_set;
 mod distinct;

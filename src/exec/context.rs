@@ -67,6 +67,8 @@ pub struct ExecSettings {
     pub encoded: bool,
     /// Whether zone maps and the primary index skip granules.
     pub skip_granules: bool,
+    /// Whether what joins have built filters what they read against it.
+    pub runtime_filters: bool,
     /// Rows that may be read from tables; 0 is any number.
     pub max_rows_to_read: u64,
     /// Decoded bytes that may be read from tables; 0 is any number.
@@ -77,6 +79,8 @@ pub struct ExecSettings {
     pub max_bytes_in_join: u64,
     /// Bytes that all lanes of a sort hold before they spill.
     pub spill_sort: usize,
+    /// Bytes of a join's table that all lanes gather before they spill.
+    pub spill_join: usize,
     /// Bytes that all lanes of an aggregation hold before they spill.
     pub spill_groups: usize,
     /// Limits of groups, sorts and distinct rows.
@@ -90,11 +94,13 @@ impl Default for ExecSettings {
             block_rows: 8192,
             encoded: true,
             skip_granules: true,
+            runtime_filters: true,
             max_rows_to_read: 0,
             max_bytes_to_read: 0,
             max_rows_in_join: 0,
             max_bytes_in_join: 0,
             spill_sort: usize::MAX,
+            spill_join: usize::MAX,
             spill_groups: usize::MAX,
             limits: RowLimits::default(),
         }

@@ -99,7 +99,7 @@ pub(crate) fn execute_for(
         Plan::LimitBy { input, offset, limit, by } => {
             limit::limit_by(*input, offset, limit, &by, context)?
         }
-        Plan::Join(join) => join::join(join, context)?,
+        Plan::Join(join) => join::join(join, codes, context)?,
         Plan::Union { inputs, .. } => {
             let inputs = inputs.into_iter().map(|i| execute(i, context)).collect::<Result<_>>()?;
             Box::new(Chained { inputs: Arc::new(inputs) })

@@ -9,7 +9,7 @@ use arrow_array::types::{
     UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, BooleanArray};
-use arrow_buffer::{BooleanBuffer, NullBuffer};
+use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder, NullBuffer};
 use base::Result;
 use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,13 @@ struct PlainSet {
     has_null: bool,
 }
 
+/// Ranges up to so many times the number of values are looked up in a bitmap, and any up to the second number.
+const DENSE: u64 = 64;
+const SMALL_RANGE: u64 = 1 << 24;
+
 enum Lookup {
+    /// Integers from a base on, a bit each.
+    Range(u64, BooleanBuffer),
     Bits(HashSet<u64>),
     Wide(HashSet<i128>),
     Bytes(HashSet<Box<[u8]>>),
@@ -97,6 +103,13 @@ impl Set {
     pub fn contains(&self, array: &ArrayRef) -> BooleanBuffer {
         let lookup = self.lookup.get_or_init(|| self.build());
         let found = match lookup {
+            Lookup::Range(base, set) => {
+                let keys = bits(array, self.data_type.physical());
+                BooleanBuffer::collect_bool(keys.len(), |row| {
+                    let at = keys[row].wrapping_sub(*base);
+                    at < set.len() as u64 && set.value(at as usize)
+                })
+            }
             Lookup::Bits(set) => {
                 let keys = bits(array, self.data_type.physical());
                 BooleanBuffer::collect_bool(keys.len(), |row| set.contains(&keys[row]))
@@ -125,6 +138,41 @@ impl Set {
         }
     }
 
+    /// The least and the greatest element, of integers of at most 64 bits.
+    pub fn bounds(&self) -> Option<(i128, i128)> {
+        let physical = self.data_type.physical();
+        let signed = matches!(
+            physical,
+            Physical::Int8 | Physical::Int16 | Physical::Int32 | Physical::Int64
+        );
+        let unsigned = matches!(
+            physical,
+            Physical::UInt8 | Physical::UInt16 | Physical::UInt32 | Physical::UInt64
+        );
+        let values = bits(&self.values, physical);
+        if signed {
+            let least = values.iter().map(|v| *v as i64).min()?;
+            return Some((least.into(), values.iter().map(|v| *v as i64).max()?.into()));
+        }
+        let bounds = values.iter().min().zip(values.iter().max()).filter(|_| unsigned);
+        bounds.map(|(least, most)| (i128::from(*least), i128::from(*most)))
+    }
+
+    /// Whether it is looked up in a bitmap.
+    pub fn is_range(&self) -> bool {
+        self.range().is_some()
+    }
+
+    /// The bits of the least element and the length of the range, where a bitmap of it is not too large.
+    fn range(&self) -> Option<(u64, usize)> {
+        let (least, most) = self.bounds()?;
+        let length = u64::try_from(most - least + 1).ok()?;
+        let most = SMALL_RANGE.max(DENSE.saturating_mul(self.values.len() as u64));
+        // A few values are found as fast in a hash set, without clearing a bitmap for them.
+        let few = self.values.len() as u64 * 1024 < length && length > 1 << 16;
+        (length <= most && !few).then_some((least as u64, length as usize))
+    }
+
     fn build(&self) -> Lookup {
         match self.data_type.physical() {
             Physical::Int128 => {
@@ -144,7 +192,17 @@ impl Set {
                     .map(|row| value_at(&self.values, &self.data_type, row))
                     .collect(),
             ),
-            physical => Lookup::Bits(bits(&self.values, physical).into_iter().collect()),
+            physical => match self.range() {
+                Some((base, length)) => {
+                    let mut set = BooleanBufferBuilder::new(length);
+                    set.append_n(length, false);
+                    for value in bits(&self.values, physical) {
+                        set.set_bit(value.wrapping_sub(base) as usize, true);
+                    }
+                    Lookup::Range(base, set.finish())
+                }
+                None => Lookup::Bits(bits(&self.values, physical).into_iter().collect()),
+            },
         }
     }
 }

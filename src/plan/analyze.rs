@@ -8,11 +8,13 @@
 //! 4. After aggregation, sub-expressions equal to a key become references to the key's column; a column that
 //!    is left then is NOT_AN_AGGREGATE.
 //! 5. Functions over windows become calls and references from [`WINDOWS`] on; their nodes stand above HAVING.
-//! 6. ORDER BY may use what is not selected: it is computed beside and dropped at the end.
+//! 6. Subqueries that mention columns of the query around them are joined to FROM's rows.
+//! 7. ORDER BY may use what is not selected: it is computed beside and dropped at the end.
 
 mod aggregation;
 mod array_join;
 mod asterisk;
+mod correlated;
 mod fill;
 mod function;
 mod grouping;
@@ -25,6 +27,7 @@ mod recursive;
 mod resolve;
 mod scope;
 mod select;
+mod subqueries;
 mod window;
 
 use std::collections::HashMap;
@@ -35,7 +38,7 @@ use expr::Expr;
 use sql::ast::{CommonTable, Expression, Query, SetOperator};
 use types::{Field, Schema, require_supertype};
 
-pub(crate) use join::conjuncts;
+pub(crate) use join::{common_key, conjuncts};
 pub(crate) use literal::cast_to;
 pub use literal::literal_value;
 pub(crate) use resolve::build_call;
@@ -52,6 +55,11 @@ const WINDOWS: usize = 1 << 25;
 
 /// Pseudo-columns from here on are elements of `arrayJoin(...)`.
 const ARRAY_JOINS: usize = 1 << 26;
+
+/// The number of a column among the pseudo-columns from `first`, a power of two, on.
+fn pseudo(column: usize, first: usize) -> Option<usize> {
+    (first..first * 2).contains(&column).then(|| column - first)
+}
 
 /// Subqueries within subqueries beyond this are refused.
 const DEPTH_LIMIT: usize = 100;
@@ -109,9 +117,19 @@ pub(crate) struct Analyzer<'a> {
     /// Tables of WITH RECURSIVE with the rows that they have now, innermost last.
     working: Vec<(String, Plan)>,
     depth: usize,
+    /// What names of subqueries can mean beyond their own tables, innermost last; none where nothing around
+    /// is seen.
+    outer: Vec<Option<Outer>>,
     /// Expressions resolved so far, those that aliases stand for each time anew.
     expanded: usize,
     next_parameter: u32,
+}
+
+/// The SELECT around a subquery.
+struct Outer {
+    scope: Rc<Scope>,
+    /// Whether the subquery has mentioned one of its columns.
+    used: bool,
 }
 
 impl<'a> Analyzer<'a> {
@@ -122,6 +140,7 @@ impl<'a> Analyzer<'a> {
             expressions: Vec::new(),
             working: Vec::new(),
             depth: 0,
+            outer: Vec::new(),
             expanded: 0,
             next_parameter: 0,
         }
@@ -144,6 +163,22 @@ impl<'a> Analyzer<'a> {
         };
         self.depth -= 1;
         plan
+    }
+
+    /// Plans a query that sees no columns of the queries around it.
+    fn independent(&mut self, query: &Query) -> Result<Plan> {
+        self.outer.push(None);
+        let plan = self.query(query);
+        self.outer.pop();
+        plan
+    }
+
+    /// Plans a subquery of an expression over a scope; whether it mentions columns of that.
+    fn subquery(&mut self, query: &Query, scope: &Scope) -> Result<(Plan, bool)> {
+        self.outer.push(Some(Outer { scope: Rc::new(scope.clone()), used: false }));
+        let plan = self.query(query);
+        let used = self.outer.pop().flatten().is_some_and(|outer| outer.used);
+        Ok((plan?, used))
     }
 
     /// UNION: a chain of the same kind becomes one node.
@@ -216,6 +251,8 @@ impl<'a> Analyzer<'a> {
             keys,
             condition: None,
             schema,
+            build_left: false,
+            needed: None,
         });
         let plan = joined.renamed(&names);
         Ok(if distinct { distinct_of(plan) } else { plan })

@@ -64,7 +64,15 @@ fn headline(plan: &Plan) -> String {
         Plan::Join(join) => {
             let keys: Vec<String> =
                 join.keys.iter().map(|(l, r)| format!("{} = {}", text(l), text(r))).collect();
-            format!("Join {:?} {:?} on {}", join.kind, join.strictness, keys.join(" and "))
+            let keys = keys.join(" and ");
+            let mut line = format!("Join {:?} {:?} on {keys}", join.kind, join.strictness);
+            if let Some(condition) = &join.condition {
+                line.push_str(&format!(" where {}", text(condition)));
+            }
+            if join.build_left {
+                line.push_str(" (built of the left)");
+            }
+            line
         }
         Plan::Union { inputs, .. } => format!("Union of {}", inputs.len()),
         Plan::ArrayJoin(join) => format!("ArrayJoin {}", list(&join.arrays)),

@@ -32,6 +32,9 @@ pub struct PartScan {
     pub columns: Vec<ReadColumn>,
     /// Conditions over the read columns; a row must meet all.
     pub filter: Vec<Expr>,
+    /// Conditions that rows may fail to meet without harm; they never leave this process.
+    #[serde(skip)]
+    pub optional: Vec<Expr>,
     /// How many of the read columns, from the first, are given out; the rest serves the filter only.
     pub visible: usize,
     /// No more rows than this are needed, whichever they are.
@@ -100,8 +103,14 @@ impl Scan {
                 default: field.data_type.default_value(),
             });
         }
-        let (filter, visible, limit) = (self.filter.clone(), self.visible, self.limit);
-        Ok(Some((PartScan { columns, filter, visible, limit }, snapshot)))
+        let scan = PartScan {
+            columns,
+            filter: self.filter.clone(),
+            optional: self.optional.clone(),
+            visible: self.visible,
+            limit: self.limit,
+        };
+        Ok(Some((scan, snapshot)))
     }
 }
 

@@ -113,6 +113,8 @@ pub struct Scan {
     pub schema: Schema,
     /// Conditions over the read columns; a row must meet all.
     pub filter: Vec<Expr>,
+    /// Conditions that joins bring while a query runs: rows that do not meet them are of no use, but do no harm.
+    pub optional: Vec<Expr>,
     /// How many of the read columns, from the first, are given out; the rest serves the filter only.
     pub visible: usize,
     /// No more rows than this are needed.
@@ -172,9 +174,9 @@ pub struct SortKey {
 /// A join of two inputs by equal keys.
 #[derive(Debug, Clone)]
 pub struct Join {
-    /// The left input, streamed.
+    /// The left input.
     pub left: Box<Plan>,
-    /// The right input, kept in a hash table.
+    /// The right input.
     pub right: Box<Plan>,
     /// Which rows without a match are kept.
     pub kind: JoinKind,
@@ -186,6 +188,10 @@ pub struct Join {
     pub condition: Option<Expr>,
     /// The left's columns, then the right's (nullable where `join_use_nulls` says so).
     pub schema: Schema,
+    /// Whether the left input is the smaller one, by estimate, so that the table is built of it.
+    pub build_left: bool,
+    /// The columns that somebody reads; all for `None`. The others hold anything.
+    pub needed: Option<Vec<usize>>,
 }
 
 /// Which rows without a match a join keeps.

@@ -1,9 +1,14 @@
 //! Named passes over the plan. Each can be switched off by `optimizer_disabled_passes`, and the
 //! schema of the plan is checked after each.
 
+mod build_sides;
 mod columns;
+mod disjunctions;
+mod estimate;
 mod filters;
+mod join_order;
 mod limits;
+mod outer_joins;
 mod sums;
 
 use base::{Result, bail};
@@ -22,9 +27,24 @@ pub struct Pass {
 /// All passes in the order in which they run.
 pub const PASSES: &[Pass] = &[
     Pass {
+        name: "factor_disjunctions",
+        description: "takes out of OR what all of its branches ask",
+        run: disjunctions::factor,
+    },
+    Pass {
+        name: "outer_to_inner",
+        description: "makes an outer join inner where a condition drops the rows without a match",
+        run: outer_joins::simplify,
+    },
+    Pass {
         name: "push_filters",
         description: "moves conditions towards the tables, through projections and joins, into scans",
         run: filters::push,
+    },
+    Pass {
+        name: "order_joins",
+        description: "joins tables in the order that costs least, by what is known of their rows",
+        run: join_order::order,
     },
     Pass {
         name: "factor_sums",
@@ -45,6 +65,11 @@ pub const PASSES: &[Pass] = &[
         name: "push_limits",
         description: "tells sorts, groups and scans how many rows are needed",
         run: limits::push,
+    },
+    Pass {
+        name: "build_sides",
+        description: "builds the tables of joins from the side with fewer rows",
+        run: build_sides::choose,
     },
     Pass {
         name: "prune_columns",

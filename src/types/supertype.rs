@@ -112,18 +112,20 @@ fn common_tuple(types: &[DataType]) -> Option<DataType> {
 }
 
 fn common_time(types: &[DataType]) -> Option<DataType> {
-    let zone = types.iter().find_map(|t| match t {
-        DataType::DateTime(zone) | DataType::DateTime64(_, zone) => Some(*zone),
+    // The zone is that of the finest type, of the first where there are several.
+    let finest = types.iter().filter_map(|t| match t {
+        DataType::DateTime64(precision, zone) => Some((*precision, *zone)),
         _ => None,
     });
-    let precision = types.iter().filter_map(|t| match t {
-        DataType::DateTime64(precision, _) => Some(*precision),
+    let finest = finest.reduce(|best, other| if other.0 > best.0 { other } else { best });
+    let seconds = types.iter().find_map(|t| match t {
+        DataType::DateTime(zone) => Some(*zone),
         _ => None,
     });
     let wide = types.contains(&DataType::Date32);
-    Some(match (precision.max(), zone) {
-        (Some(precision), zone) => DataType::DateTime64(precision, zone.flatten()),
-        (None, Some(zone)) if wide => DataType::DateTime64(0, zone),
+    Some(match (finest, seconds) {
+        (Some((precision, zone)), _) => DataType::DateTime64(precision, zone),
+        (None, Some(_)) if wide => DataType::DateTime64(0, None),
         (None, Some(zone)) => DataType::DateTime(zone),
         (None, None) => DataType::Date32,
     })

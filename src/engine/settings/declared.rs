@@ -47,6 +47,7 @@ settings! {
     max_insert_block_size: UInt64 = "65536", "Rows of a block that is parsed from inserted data.";
     max_memory_usage: UInt64 = "0", "Bytes that one query may hold in hash tables, sorts and results; 0 is the server's limit.";
     max_bytes_before_external_group_by: UInt64 = "0", "Bytes of groups beyond which GROUP BY goes on in a temporary file; 0 is half of what the query may hold.";
+    max_bytes_before_external_join: UInt64 = "0", "Bytes of the built side of a JOIN beyond which it goes on in a temporary file; 0 is half of what the query may hold.";
     max_bytes_before_external_sort: UInt64 = "0", "Bytes of rows beyond which ORDER BY goes on in a temporary file; 0 is half of what the query may hold.";
     max_temporary_data_on_disk_size_for_query: UInt64 = "0", "Bytes that a query's temporary file may have; 0 is as many as the disk holds.";
     max_execution_time: Seconds = "0", "Seconds after which a query is stopped; 0 is never.";
@@ -75,6 +76,7 @@ settings! {
     readonly: UInt64 = "0", "1: only reading; 2: reading and settings.";
     session_timezone: TimeZone = "", "The time zone of times without one; empty is the server's.";
     union_default_mode: String = "", "What UNION without ALL or DISTINCT means.";
+    enable_join_runtime_filters: Bool = "1", "Whether the keys of a join's smaller side filter the other side while it is read.";
     join_use_nulls: Bool = "0", "Whether columns of a missing side of a join are NULL rather than defaults.";
     transform_null_in: Bool = "0", "Whether IN takes NULL for a value like others, equal to NULL.";
     prefer_column_name_to_alias: Bool = "0", "Whether a name means a column first, then an alias.";

@@ -8,9 +8,9 @@ use expr::Expr;
 use plan::AggregateCall;
 use types::DataType;
 
-use super::bits::fixed_width;
 use super::keys::KeyEncoder;
 use super::{Grouping, Stage};
+use crate::key_bits::fixed_width;
 use crate::pipeline::Source;
 
 /// Inputs smaller than this are counted in one step.

@@ -30,17 +30,15 @@ pub(crate) fn stream_source(
     consume: &mut dyn FnMut(Block) -> Result<()>,
 ) -> Result<()> {
     let count = lane_count(source, context);
-    if count == 1 {
+    if count == 1 && source.rows().is_some_and(|rows| rows <= 4 * context.settings.block_rows) {
         let mut reader = source.reader()?;
-        if source.rows().is_some_and(|rows| rows <= 4 * context.settings.block_rows) {
-            while let Some(block) = reader.next()? {
-                context.cancel.check()?;
-                if block.rows() > 0 {
-                    consume(block)?;
-                }
+        while let Some(block) = reader.next()? {
+            context.cancel.check()?;
+            if block.rows() > 0 {
+                consume(block)?;
             }
-            return Ok(());
         }
+        return Ok(());
     }
     let capacity = count * 4;
     let waiting: Arc<Mutex<VecDeque<Block>>> = Arc::new(Mutex::new(VecDeque::new()));

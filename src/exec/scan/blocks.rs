@@ -16,7 +16,7 @@ pub(super) fn source(scan: Scan, context: &Arc<ExecContext>) -> Result<Box<dyn S
     let plan::Source::Blocks(source) = scan.source.clone() else {
         return Err(base::Error::logical("no block source"));
     };
-    let filter = scan.filter.clone();
+    let filter = [scan.filter.as_slice(), &scan.optional].concat();
     Ok(Box::new(BlocksScan {
         filters: filters(&filter, context)?,
         predicates: filter,
@@ -35,7 +35,7 @@ pub(super) fn memory(scan: Scan, context: &Arc<ExecContext>) -> Result<Box<dyn S
     let plan::Source::Table(snapshot) = &scan.source else {
         return Err(base::Error::logical("no table"));
     };
-    let filters = filters(&scan.filter, context)?;
+    let filters = filters(&[scan.filter.as_slice(), &scan.optional].concat(), context)?;
     let mut blocks = Vec::new();
     for block in &snapshot.memory {
         context.cancel.check()?;

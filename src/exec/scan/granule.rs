@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use arrow_array::BooleanArray;
+use arrow_buffer::BooleanBuffer;
 use base::Result;
 use storage::Extremes;
 use types::{Block, Column, DataType, DictionaryColumn, Value};
@@ -88,6 +89,10 @@ impl GranuleReader {
                     }
                     codes(set, part, granule, column, &mut selection, cached)?;
                 }
+                Test::Member(conjunct) => {
+                    let conjunct = &self.scan.conjuncts[*conjunct];
+                    self.member(conjunct, part, granule, &mut selection, cached)?;
+                }
                 Test::Expression(conjunct) => {
                     let conjunct = &self.scan.conjuncts[*conjunct];
                     self.expression(conjunct, part, granule, &mut selection, cached)?;
@@ -151,6 +156,34 @@ impl GranuleReader {
         Ok(done.then_some(found))
     }
 
+    /// Keeps the rows whose value is in a join's set.
+    fn member(
+        &self,
+        conjunct: &super::prepare::Conjunct,
+        part: &PreparedPart,
+        granule: usize,
+        selection: &mut Selection,
+        cached: &mut Vec<(usize, Column)>,
+    ) -> Result<()> {
+        let (Some(member), [column]) = (&conjunct.member, conjunct.columns.as_slice()) else {
+            return Ok(());
+        };
+        if !member.pays() {
+            return Ok(());
+        }
+        let values = match cached.iter().find(|(c, _)| c == column) {
+            Some((_, values)) => values.clone(),
+            None => {
+                let values = self.column(part, granule, *column, selection)?;
+                cached.push((*column, values.clone()));
+                values
+            }
+        };
+        let mask = member.set.contains(&values.to_flat()?);
+        member.count(mask.len(), mask.count_set_bits());
+        narrow(mask, selection, cached)
+    }
+
     fn expression(
         &self,
         conjunct: &super::prepare::Conjunct,
@@ -175,20 +208,7 @@ impl GranuleReader {
             }
         }
         let condition = conjunct.evaluator.evaluate_one(&columns, rows)?;
-        let mask = truth(&condition.to_flat()?)?;
-        if mask.count_set_bits() == rows {
-            return Ok(());
-        }
-        let kept: Vec<u16> = match selection {
-            None => mask.set_indices().map(|row| row as u16).collect(),
-            Some(selection) => mask.set_indices().map(|at| selection[at]).collect(),
-        };
-        let mask = BooleanArray::new(mask, None);
-        for (_, column) in cached.iter_mut() {
-            *column = column.filter(&mask)?;
-        }
-        *selection = Some(kept);
-        Ok(())
+        narrow(truth(&condition.to_flat()?)?, selection, cached)
     }
 
     /// Columns of the selected rows as a block.
@@ -239,6 +259,27 @@ impl GranuleReader {
         };
         Ok(if self.scan.encoded { values } else { Column::Flat(values.to_flat()?) })
     }
+}
+
+/// Keeps the selected rows whose bit is set.
+fn narrow(
+    mask: BooleanBuffer,
+    selection: &mut Selection,
+    cached: &mut [(usize, Column)],
+) -> Result<()> {
+    if mask.count_set_bits() == mask.len() {
+        return Ok(());
+    }
+    let kept: Vec<u16> = match selection {
+        None => mask.set_indices().map(|row| row as u16).collect(),
+        Some(selection) => mask.set_indices().map(|at| selection[at]).collect(),
+    };
+    let mask = BooleanArray::new(mask, None);
+    for (_, column) in cached.iter_mut() {
+        *column = column.filter(&mask)?;
+    }
+    *selection = Some(kept);
+    Ok(())
 }
 
 /// A dictionary column with its codes brought to the dictionary that all parts share.

@@ -17,6 +17,8 @@ pub(crate) enum Shape {
     NotEqual { column: usize, value: i128 },
     /// An integer column among values, sorted; used to drop granules, the rows are tested by the expression.
     Among { column: usize, values: Vec<i128> },
+    /// An integer column among many values within bounds (both included); drops granules like `Among`.
+    Within { column: usize, low: i128, high: i128 },
     /// A column of strings: worth trying on the distinct values.
     Strings { column: usize },
     /// Anything else.
@@ -62,8 +64,14 @@ impl Shape {
             Expr::In { argument, set, negated: false }
                 if matches!(**argument, Expr::Column { .. }) =>
             {
-                if set.data_type().physical() != data_type.physical() || set.values().len() > 1000 {
+                if set.data_type().physical() != data_type.physical() {
                     return Shape::Other;
+                }
+                if set.values().len() > 1000 {
+                    return match set.bounds() {
+                        Some((low, high)) => Shape::Within { column, low, high },
+                        None => Shape::Other,
+                    };
                 }
                 let mut values: Vec<i128> = (0..set.values().len())
                     .filter_map(|row| types::value_at(set.values(), set.data_type(), row).as_int())
@@ -89,6 +97,13 @@ impl Shape {
                     Verdict::None
                 } else if min >= *low && max <= *high {
                     Verdict::All
+                } else {
+                    Verdict::Some
+                }
+            }
+            Shape::Within { low, high, .. } => {
+                if max < *low || min > *high {
+                    Verdict::None
                 } else {
                     Verdict::Some
                 }
@@ -124,6 +139,7 @@ impl Shape {
             Shape::Range { column, .. }
             | Shape::NotEqual { column, .. }
             | Shape::Among { column, .. }
+            | Shape::Within { column, .. }
             | Shape::Strings { column } => Some(*column),
             Shape::Other => None,
         }

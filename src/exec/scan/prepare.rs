@@ -2,14 +2,14 @@
 
 use std::slice;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
 use base::{Result, bail};
-use expr::{Evaluator, Expr};
+use expr::{Evaluator, Expr, Set};
 use parking_lot::{Mutex, RwLock};
 use plan::{PartScan, ReadColumn};
-use storage::{ColumnChunk, Extremes, Part};
+use storage::{ColumnChunk, Extremes, Part, PartDictionary};
 use types::{Column, Dictionary, array_from_values};
 
 use super::global::GlobalDictionary;
@@ -27,6 +27,32 @@ pub(crate) struct Conjunct {
     pub(crate) columns: Vec<usize>,
     pub(crate) shape: Shape,
     pub(crate) evaluator: Arc<Evaluator>,
+    /// Of a set that a join brought: how well it filters.
+    pub(crate) member: Option<Member>,
+}
+
+/// A set of a join that rows are tested by for as long as that pays.
+pub(crate) struct Member {
+    pub(crate) set: Arc<Set>,
+    tested: AtomicU64,
+    kept: AtomicU64,
+}
+
+/// Rows after which a set that keeps most of them is given up.
+const TRIED_ROWS: u64 = 65_536;
+
+impl Member {
+    /// Whether rows are worth testing.
+    pub(crate) fn pays(&self) -> bool {
+        let tested = self.tested.load(Ordering::Relaxed);
+        tested < TRIED_ROWS || self.kept.load(Ordering::Relaxed) < tested / 4 * 3
+    }
+
+    /// Takes down what came of a test.
+    pub(crate) fn count(&self, tested: usize, kept: usize) {
+        self.tested.fetch_add(tested as u64, Ordering::Relaxed);
+        self.kept.fetch_add(kept as u64, Ordering::Relaxed);
+    }
 }
 
 /// A test of one part's rows.
@@ -36,6 +62,8 @@ pub(crate) enum Test {
     Range(usize),
     /// A set of codes.
     Codes(usize, Arc<CodeSet>),
+    /// The conjunct's set, which a join brought.
+    Member(usize),
     /// The conjunct's expression.
     Expression(usize),
 }
@@ -80,8 +108,19 @@ impl PreparedScan {
     ) -> Result<PreparedScan> {
         let types = scan.types();
         let mut conjuncts = Vec::with_capacity(scan.filter.len());
-        for expression in &scan.filter {
+        for (at, expression) in scan.filter.iter().chain(&scan.optional).enumerate() {
+            let member = match expression {
+                Expr::In { argument, set, negated: false }
+                    if at >= scan.filter.len()
+                        && matches!(argument.as_ref(), Expr::Column { .. }) =>
+                {
+                    let (tested, kept) = (AtomicU64::new(0), AtomicU64::new(0));
+                    Some(Member { set: set.clone(), tested, kept })
+                }
+                _ => None,
+            };
             conjuncts.push(Conjunct {
+                member,
                 columns: expression.columns(),
                 shape: Shape::of(expression, &types, context),
                 evaluator: evaluator(slice::from_ref(expression), context)?,
@@ -130,6 +169,7 @@ impl PreparedScan {
             }
         }
         let (mut tests, mut codes, mut rest) = (Vec::new(), Vec::new(), Vec::new());
+        let mut members = Vec::new();
         for (at, conjunct) in self.conjuncts.iter().enumerate() {
             match &conjunct.shape {
                 Shape::Range { column, .. } | Shape::NotEqual { column, .. }
@@ -157,11 +197,13 @@ impl PreparedScan {
                         codes.push((set.count(), Test::Codes(at, Arc::new(set))));
                     }
                 }
+                _ if conjunct.member.is_some() => members.push(Test::Member(at)),
                 _ => rest.push(Test::Expression(at)),
             }
         }
         codes.sort_by_key(|(count, _)| *count);
         tests.extend(codes.into_iter().map(|(_, test)| test));
+        tests.extend(members);
         tests.extend(rest);
         if granules.is_empty() {
             return Ok(None);
@@ -204,44 +246,7 @@ impl PreparedScan {
         if dictionary.len() > rows {
             return Ok(None);
         }
-        // All values of the dictionary are tested, by all lanes.
-        let chunks = dictionary.len().div_ceil(TESTED_AT_ONCE);
-        let next = Arc::new(AtomicUsize::new(0));
-        let lanes = context.settings.threads.clamp(1, chunks.max(1));
-        let results: Arc<Mutex<Vec<Option<BooleanBuffer>>>> =
-            Arc::new(Mutex::new(vec![None; chunks]));
-        let (evaluator, out, own) = (conjunct.evaluator.clone(), results.clone(), context.clone());
-        let tested = dictionary.clone();
-        let step = move |_: &mut ()| {
-            own.cancel.check()?;
-            let chunk = next.fetch_add(1, Ordering::Relaxed);
-            if chunk >= chunks {
-                return Ok(Step::Done);
-            }
-            let first = chunk * TESTED_AT_ONCE;
-            let values = tested.range(first, TESTED_AT_ONCE.min(tested.len() - first))?;
-            let set = test_values(&evaluator, column, Column::Flat(values))?;
-            out.lock()[chunk] = Some(set);
-            Ok(Step::Again)
-        };
-        if chunks <= 2 {
-            while step(&mut ())? == Step::Again {}
-        } else {
-            context.scheduler.run(vec![(); lanes], step)?;
-        }
-        let mut set = BooleanBufferBuilder::new(dictionary.len());
-        for result in results.lock().iter().flatten() {
-            set.append_buffer(result);
-        }
-        if set.len() != dictionary.len() {
-            bail!(
-                LogicalError,
-                "a predicate was tested on {} of {} values",
-                set.len(),
-                dictionary.len()
-            );
-        }
-        Ok(Some(CodeSet::new(set.finish())))
+        tested_codes(&dictionary, conjunct, column, context).map(Some)
     }
 
     /// Brings the dictionaries of several parts together for the columns that are given out, where that
@@ -322,6 +327,51 @@ impl PreparedScan {
     }
 }
 
+/// The codes for whose values a conjunct holds: all values are tested, by all lanes.
+fn tested_codes(
+    dictionary: &Arc<PartDictionary>,
+    conjunct: &Conjunct,
+    column: usize,
+    context: &Arc<ExecContext>,
+) -> Result<CodeSet> {
+    let chunks = dictionary.len().div_ceil(TESTED_AT_ONCE);
+    let next = Arc::new(AtomicUsize::new(0));
+    let lanes = context.settings.threads.clamp(1, chunks.max(1));
+    let results: Arc<Mutex<Vec<Option<BooleanBuffer>>>> = Arc::new(Mutex::new(vec![None; chunks]));
+    let (evaluator, out, own) = (conjunct.evaluator.clone(), results.clone(), context.clone());
+    let tested = dictionary.clone();
+    let step = move |_: &mut ()| {
+        own.cancel.check()?;
+        let chunk = next.fetch_add(1, Ordering::Relaxed);
+        if chunk >= chunks {
+            return Ok(Step::Done);
+        }
+        let first = chunk * TESTED_AT_ONCE;
+        let values = tested.range(first, TESTED_AT_ONCE.min(tested.len() - first))?;
+        let set = test_values(&evaluator, column, Column::Flat(values))?;
+        out.lock()[chunk] = Some(set);
+        Ok(Step::Again)
+    };
+    if chunks <= 2 {
+        while step(&mut ())? == Step::Again {}
+    } else {
+        context.scheduler.run(vec![(); lanes], step)?;
+    }
+    let mut set = BooleanBufferBuilder::new(dictionary.len());
+    for result in results.lock().iter().flatten() {
+        set.append_buffer(result);
+    }
+    if set.len() != dictionary.len() {
+        bail!(
+            LogicalError,
+            "a predicate was tested on {} of {} values",
+            set.len(),
+            dictionary.len()
+        );
+    }
+    Ok(CodeSet::new(set.finish()))
+}
+
 /// A column of a part, whose values must lie in memory as the scan expects.
 fn chunk_of(part: &Part, column: &ReadColumn) -> Result<Option<Arc<ColumnChunk>>> {
     let chunk = part.column(column.id)?;
@@ -349,6 +399,7 @@ fn describe(shape: &Shape) -> String {
         }
         Shape::NotEqual { value, .. } => format!("not in [{value}, {value}]"),
         Shape::Among { values, .. } => format!("in {}-element set", values.len()),
+        Shape::Within { low, high, .. } => format!("in a set within [{low}, {high}]"),
         Shape::Strings { .. } => "by dictionary codes".to_owned(),
         Shape::Other => "unknown".to_owned(),
     }
@@ -368,7 +419,7 @@ impl PreparedScan {
                     _ => false,
                 }
             }
-            Test::Expression(at) => {
+            Test::Expression(at) | Test::Member(at) => {
                 matches!(self.conjuncts[*at].shape, Shape::Among { .. })
                     && self.zone_verdict(part, *at, granule) == Verdict::All
             }

@@ -1,8 +1,6 @@
 //! Arguments of `if`, `multiIf`, `and`, `or`, `coalesce` that are computed only where needed.
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::UInt8Type;
-use arrow_array::{Array, BooleanArray, UInt32Array};
+use arrow_array::{Array, BooleanArray, UInt32Array, downcast_primitive_array};
 use arrow_buffer::BooleanBuffer;
 use base::{Error, Result};
 use types::{Column, DataType, default_array};
@@ -138,12 +136,16 @@ impl Program {
 /// Which rows are true; NULL is not.
 fn truth(column: &Column) -> Result<BooleanBuffer> {
     let array = column.to_flat()?;
-    let Some(flags) = array.as_primitive_opt::<UInt8Type>() else {
-        return Err(Error::logical("a condition that is no UInt8"));
-    };
-    let values = flags.values();
-    let set = BooleanBuffer::collect_bool(values.len(), |row| values[row] != 0);
-    Ok(match flags.nulls() {
+    let plain = array.as_ref();
+    let set = downcast_primitive_array!(
+        plain => {
+            let values = plain.values();
+            let zero = Default::default();
+            BooleanBuffer::collect_bool(values.len(), |row| values[row] != zero)
+        },
+        _ => return Err(Error::logical("a condition that is no number"))
+    );
+    Ok(match array.nulls() {
         Some(nulls) => &set & nulls.inner(),
         None => set,
     })

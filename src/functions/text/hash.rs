@@ -170,12 +170,13 @@ fn of_integer<T: ArrowPrimitiveType>(
     let Some(bits) = value_bits(data_type).filter(|_| width) else {
         return Err(illegal(function, &arguments[0]));
     };
+    let signed = data_type.inner().is_signed_integer();
     Ok(Bound::new(return_type, move |columns, rows| {
         let values = bits(&columns[0].to_flat()?)?;
-        let Bits::Words { values, .. } = values else {
+        if !matches!(values, Bits::Words { .. }) {
             bail!(NotImplemented, "An integer hash of 128 bits is not supported");
-        };
-        Ok(numbers::<T>((0..rows).map(|row| f(values[row])).collect()))
+        }
+        Ok(numbers::<T>((0..rows).map(|row| f(values.integer(row, signed) as u64)).collect()))
     }))
 }
 

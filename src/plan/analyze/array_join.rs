@@ -13,7 +13,7 @@ use super::resolve::Resolver;
 use super::scope::Scope;
 use super::select::Resolved;
 use super::window::refers_aside;
-use super::{ARRAY_JOINS, Analyzer};
+use super::{ARRAY_JOINS, Analyzer, pseudo};
 use crate::{ArrayJoin, Plan};
 
 impl Analyzer<'_> {
@@ -112,7 +112,7 @@ fn needed_by_groups(pending: &[Option<Expr>], resolved: &Resolved) -> Vec<bool> 
         resolved.filter.iter().chain(&resolved.keys).chain(sets).chain(of_calls).collect();
     while let Some(expression) = waiting.pop() {
         for column in expression.columns() {
-            if let Some(at) = column.checked_sub(ARRAY_JOINS)
+            if let Some(at) = pseudo(column, ARRAY_JOINS)
                 && !std::mem::replace(&mut needed[at], true)
             {
                 waiting.extend(&pending[at]);
@@ -128,7 +128,7 @@ pub(super) fn add_array_joins(mut plan: Plan, resolved: &mut Resolved, grouped: 
     let needed = needed_by_groups(&pending, resolved);
     let mut places: Vec<Option<usize>> = vec![None; pending.len()];
     let place_of = |places: &[Option<usize>], e: Expr| {
-        e.remap(&|c| match c.checked_sub(ARRAY_JOINS).and_then(|at| places[at]) {
+        e.remap(&|c| match pseudo(c, ARRAY_JOINS).and_then(|at| places[at]) {
             Some(place) => place,
             None => c,
         })
@@ -136,7 +136,7 @@ pub(super) fn add_array_joins(mut plan: Plan, resolved: &mut Resolved, grouped: 
     for (at, array) in pending.iter().enumerate() {
         let Some(array) = array else { continue };
         let array = place_of(&places, array.clone());
-        let waits = array.columns().iter().any(|c| *c >= ARRAY_JOINS);
+        let waits = array.columns().iter().any(|c| pseudo(*c, ARRAY_JOINS).is_some());
         if waits || !grouped && (refers_aside(&array) || resolved.grouped && !needed[at]) {
             continue;
         }

@@ -5,6 +5,7 @@ use expr::Expr;
 use sql::ast::Name;
 use types::{DataType, Value};
 
+use super::correlated::OUTER;
 use super::resolve::Resolver;
 
 /// Parts of a name that are looked up together: more than columns and their tables have.
@@ -37,6 +38,9 @@ impl Resolver<'_, '_> {
         if expanding && self.aliases.contains_key(first) {
             bail!(CyclicAliases, "Cyclic aliases: {first} is defined by itself");
         }
+        if let Some(column) = self.outer_column(parts)? {
+            return Ok(column);
+        }
         let hint = match self.scope.similar(name.last()) {
             Some(similar) => format!(". Maybe you meant: ['{similar}']"),
             None => String::new(),
@@ -56,6 +60,13 @@ impl Resolver<'_, '_> {
                 let column = parts[qualifiers..used].join(".");
                 let found = self.scope.find(&parts[..qualifiers], &column);
                 let Some(one) = found.first().copied().cloned() else { continue };
+                // `t.c` with a column `t` here that has no fields may be a column of a table `t` around.
+                if used < parts.len()
+                    && !has_fields(&one.data_type)
+                    && let Some(outer) = self.outer_column(parts)?
+                {
+                    return Ok(Some(outer));
+                }
                 if found.len() > 1 && found.iter().any(|c| c.table != one.table) {
                     // Without qualification the left table's column counts, as in ClickHouse.
                     let left = found.iter().min_by_key(|c| c.table).copied().cloned();
@@ -72,6 +83,26 @@ impl Resolver<'_, '_> {
                     (None, None) => bail!(LogicalError, "column {column} is nowhere"),
                 };
                 return self.fields(value, &parts[used..]).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// A column of the query around, as a pseudo-column.
+    fn outer_column(&mut self, parts: &[String]) -> Result<Option<Expr>> {
+        let Some(Some(outer)) = self.analyzer.outer.last_mut() else { return Ok(None) };
+        for used in (1..=parts.len().min(MOST_PARTS)).rev() {
+            for qualifiers in 0..used.min(3) {
+                let column = parts[qualifiers..used].join(".");
+                let found = outer.scope.find(&parts[..qualifiers], &column);
+                let first = found.into_iter().min_by_key(|c| c.table);
+                let Some(Expr::Column { index, data_type }) = first.and_then(|c| c.reference())
+                else {
+                    continue;
+                };
+                outer.used = true;
+                let column = Expr::column(OUTER + index, data_type);
+                return self.fields(column, &parts[used..]).map(Some);
             }
         }
         Ok(None)
@@ -120,6 +151,12 @@ impl Resolver<'_, '_> {
             )
         })
     }
+}
+
+/// Whether a name with a dot can mean a part of values of a type.
+fn has_fields(data_type: &DataType) -> bool {
+    data_type.is_nullable()
+        || matches!(data_type.inner(), DataType::Tuple(_) | DataType::Array(_) | DataType::Map(_))
 }
 
 /// The value of a parameter as it came, TabSeparated's escapes undone; a lone `\\N` stays, it means NULL.

@@ -108,7 +108,7 @@ impl Resolver<'_, '_> {
     }
 
     fn in_query(&mut self, operand: Expr, query: &Query, negated: bool) -> Result<Expr> {
-        let plan = self.analyzer.query(query)?;
+        let (plan, correlated) = self.analyzer.subquery(query, self.scope)?;
         let schema = plan.schema();
         let wanted = match operand.data_type().inner() {
             DataType::Tuple(fields) if schema.len() > 1 => fields.len(),
@@ -120,6 +120,9 @@ impl Resolver<'_, '_> {
                 "Number of columns in section IN doesn't match: {wanted} at left, {} at right",
                 schema.len()
             );
+        }
+        if correlated {
+            return self.in_correlated(operand, plan, negated);
         }
         let plan = if wanted == 1 {
             plan
@@ -243,7 +246,10 @@ impl Resolver<'_, '_> {
 
     /// `(SELECT ...)` as a value: of one column that column's value, of several a tuple.
     pub(crate) fn scalar_subquery(&mut self, query: &Query) -> Result<Expr> {
-        let plan = self.analyzer.query(query)?;
+        let (plan, correlated) = self.analyzer.subquery(query, self.scope)?;
+        if correlated {
+            return self.correlated_scalar(plan);
+        }
         let schema = plan.schema();
         let limited =
             Plan::Limit { input: Box::new(plan), offset: 0, limit: Some(2), ties: Vec::new() };
@@ -272,7 +278,10 @@ impl Resolver<'_, '_> {
 
     /// `EXISTS (SELECT ...)`
     pub(crate) fn exists(&mut self, query: &Query) -> Result<Expr> {
-        let plan = self.analyzer.query(query)?;
+        let (plan, correlated) = self.analyzer.subquery(query, self.scope)?;
+        if correlated {
+            return self.correlated_exists(plan);
+        }
         let limited =
             Plan::Limit { input: Box::new(plan), offset: 0, limit: Some(1), ties: Vec::new() };
         let rows: usize = self.run(limited)?.iter().map(Block::rows).sum();

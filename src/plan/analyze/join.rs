@@ -6,8 +6,10 @@ use sql::ast::{Expression, JoinConstraint, Query, TableExpression, TableName, Ta
 use types::{Field, Schema, least_supertype};
 
 use super::Analyzer;
+use super::correlated::OUTER;
 use super::literal::cast_to;
-use super::scope::{Scope, TableLabel};
+use super::resolve::build_call;
+use super::scope::{Scope, ScopeColumn, TableLabel};
 use crate::{
     ColumnKind, Join, JoinKind, JoinStrictness, Plan, Relation, RelationColumn, RelationSource,
     Scan, Source,
@@ -95,7 +97,7 @@ impl Analyzer<'_> {
         let mut without = hidden[0].as_ref().clone();
         without.remove(&name.table);
         self.tables.push(std::rc::Rc::new(without));
-        let planned = self.query(&common.query);
+        let planned = self.independent(&common.query);
         self.tables.truncate(at);
         self.tables.extend(hidden);
         let mut plan = planned?;
@@ -138,6 +140,7 @@ impl Analyzer<'_> {
             visible: schema.len(),
             schema,
             filter: Vec::new(),
+            optional: Vec::new(),
             limit: None,
         });
         Ok((plan, relation.columns, label))
@@ -147,7 +150,7 @@ impl Analyzer<'_> {
     fn view(&mut self, query: &Query) -> Result<Plan> {
         let tables = std::mem::take(&mut self.tables);
         let expressions = std::mem::take(&mut self.expressions);
-        let plan = self.query(query);
+        let plan = self.independent(query);
         self.tables = tables;
         self.expressions = expressions;
         plan
@@ -203,8 +206,15 @@ impl Analyzer<'_> {
             keys,
             condition,
             schema,
+            build_left: false,
+            needed: None,
         });
-        Ok((plan, scope))
+        match &join.constraint {
+            JoinConstraint::Using(names) if matches!(kind, JoinKind::Right | JoinKind::Full) => {
+                self.either_side(names, plan, scope, tables, kind)
+            }
+            _ => Ok((plan, scope)),
+        }
     }
 
     /// With `join_use_nulls` the columns of a side that can be missing become nullable.
@@ -230,6 +240,58 @@ impl Analyzer<'_> {
                 column.data_type = column.data_type.clone().nullable();
             }
         }
+    }
+
+    /// Of a join that keeps rows of the right side, a column of USING is the right side's where the left one is
+    /// missing: it is computed beside the columns of both.
+    fn either_side(
+        &mut self,
+        names: &[String],
+        plan: Plan,
+        mut scope: Scope,
+        right_tables: usize,
+        kind: JoinKind,
+    ) -> Result<(Plan, Scope)> {
+        let schema = plan.schema();
+        let mut fields = schema.fields().to_vec();
+        let mut expressions = crate::logical::columns_of(&schema);
+        // It is of no table: only its bare name means it.
+        let table = scope.tables.len();
+        scope.tables.push(TableLabel::default());
+        for name in names {
+            let of_side = |right: bool| {
+                let side =
+                    |c: &ScopeColumn| (c.table >= right_tables) == right && c.merged == right;
+                scope.columns.iter().position(|c| c.name == *name && side(c))
+            };
+            let (Some(left), Some(right)) = (of_side(false), of_side(true)) else { continue };
+            let sides = (scope.columns[left].reference(), scope.columns[right].reference());
+            let (Some(l), Some(r)) = sides else { continue };
+            let (l, r) = common_key(l, r)?;
+            let value = if kind == JoinKind::Right {
+                r
+            } else {
+                // A missing side holds NULL or the default; where that is its value, both are the same.
+                let data_type = l.data_type();
+                let missing = if data_type.is_nullable() {
+                    build_call(self.environment, "isNull", vec![l.clone()])?
+                } else {
+                    let default = Expr::literal(data_type.default_value(), data_type);
+                    build_call(self.environment, "equals", vec![l.clone(), default])?
+                };
+                build_call(self.environment, "if", vec![missing, r, l])?
+            };
+            let mut either = scope.columns[left].clone();
+            either.index = Some(fields.len());
+            either.table = table;
+            either.data_type = value.data_type();
+            fields.push(Field::new(name.clone(), value.data_type()));
+            expressions.push(value);
+            scope.columns[left].merged = true;
+            scope.columns.insert(left + 1, either);
+        }
+        let schema = Schema::new(fields);
+        Ok((Plan::Project { input: Box::new(plan), expressions, schema }, scope))
     }
 
     fn using(
@@ -279,8 +341,9 @@ impl Analyzer<'_> {
                 Expr::Call { function, arguments, .. } if function == "equals" => {
                     let sides: Vec<Vec<usize>> = arguments.iter().map(Expr::columns).collect();
                     let is_left = |c: &[usize]| !c.is_empty() && c.iter().all(|i| *i < left_width);
-                    let is_right =
-                        |c: &[usize]| !c.is_empty() && c.iter().all(|i| *i >= left_width);
+                    let is_right = |c: &[usize]| {
+                        !c.is_empty() && c.iter().all(|i| (left_width..OUTER).contains(i))
+                    };
                     let (a, b) = (&arguments[0], &arguments[1]);
                     if is_left(&sides[0]) && is_right(&sides[1]) {
                         keys.push(common_key(a.clone(), shifted(b.clone(), left_width))?);
@@ -297,7 +360,7 @@ impl Analyzer<'_> {
         let condition = match rest.len() {
             0 => None,
             1 => rest.pop(),
-            _ => Some(super::resolve::build_call(self.environment, "and", rest)?),
+            _ => Some(build_call(self.environment, "and", rest)?),
         };
         Ok((keys, condition))
     }
@@ -321,7 +384,8 @@ fn shifted(expression: Expr, left_width: usize) -> Expr {
     expression.remap(&|index| index.saturating_sub(left_width))
 }
 
-fn common_key(left: Expr, right: Expr) -> Result<(Expr, Expr)> {
+/// Two keys cast to a common type.
+pub(crate) fn common_key(left: Expr, right: Expr) -> Result<(Expr, Expr)> {
     let types =
         [left.data_type().without_low_cardinality(), right.data_type().without_low_cardinality()];
     let Some(common) = least_supertype(&types) else {

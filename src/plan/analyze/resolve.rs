@@ -8,6 +8,7 @@ use expr::{Argument, Expr};
 use sql::ast::{BinaryOperator, Expression, FunctionCall, UnaryOperator, WindowSpecification};
 use types::{Block, Column, DataType, Value};
 
+use super::correlated::Correlated;
 use super::literal::literal_value;
 use super::scope::{Aliases, Scope, collect_aliases};
 use super::window::PendingWindow;
@@ -51,6 +52,10 @@ pub(crate) struct Resolver<'r, 'a> {
     pub(crate) depth: usize,
     /// What aliases stand for, once resolved (outside of lambdas).
     pub(crate) resolved: HashMap<String, Expr>,
+    /// Columns of FROM's rows, where subqueries that mention them can be joined to these.
+    pub(super) width: Option<usize>,
+    /// Subqueries that mention columns of the scope; their values stand behind FROM's columns.
+    pub(super) correlated: Vec<Correlated>,
 }
 
 impl<'a> Analyzer<'a> {
@@ -90,6 +95,8 @@ impl<'a> Analyzer<'a> {
             named_windows: HashMap::new(),
             depth: 0,
             resolved: HashMap::new(),
+            width: None,
+            correlated: Vec::new(),
         })
     }
 }

@@ -10,12 +10,13 @@ use types::DataType;
 
 use super::aggregation::GROUPING;
 use super::array_join::add_array_joins;
+use super::correlated::Correlated;
 use super::grouping::{GroupKeys, aggregate, group_by_all};
 use super::ordering::OrderItems;
 use super::resolve::Resolver;
 use super::scope::Scope;
 use super::window::{PendingWindow, add_windows, named_windows};
-use super::{ARRAY_JOINS, Analyzer};
+use super::{ARRAY_JOINS, Analyzer, pseudo};
 use crate::{AggregateCall, Plan};
 
 /// A SELECT whose expressions are resolved.
@@ -38,6 +39,7 @@ pub(super) struct Resolved {
     pub(super) fills: Vec<Option<FillClause>>,
     pub(super) limit_by: Vec<Expr>,
     pub(super) distinct_on: Option<Vec<Expr>>,
+    pub(super) correlated: Vec<Correlated>,
 }
 
 impl Resolved {
@@ -54,27 +56,12 @@ impl Resolved {
         self.order = order.into_iter().map(|(e, d, n)| (change(e), d, n)).collect();
     }
 
-    /// Replaces every expression.
+    /// Replaces every expression but the arrays that are still to be joined.
     pub(super) fn map_all(&mut self, change: impl Fn(Expr) -> Expr) {
-        let all = |list: &mut Vec<Expr>| {
-            *list = std::mem::take(list).into_iter().map(&change).collect();
-        };
-        all(&mut self.filter);
-        all(&mut self.keys);
-        if let Some((sets, _)) = &mut self.sets {
-            sets.iter_mut().for_each(all);
-        }
-        self.calls.iter_mut().for_each(|call| all(&mut call.arguments));
-        self.having = self.having.take().map(&change);
-        for window in &mut self.windows {
-            all(&mut window.partition);
-            all(&mut window.call.arguments);
-            for key in &mut window.order {
-                let placeholder = Expr::literal(types::Value::Null, DataType::null());
-                key.expression = change(std::mem::replace(&mut key.expression, placeholder));
-            }
-        }
-        self.map(change);
+        self.each(&mut |e| {
+            let placeholder = Expr::literal(types::Value::Null, DataType::null());
+            *e = change(std::mem::replace(e, placeholder));
+        });
     }
 }
 
@@ -126,12 +113,14 @@ impl Analyzer<'_> {
             (plan, scope) = self.array_join(plan, scope, join)?;
         }
         let items = self.expand_items(&scope, select)?;
-        let resolved = self.resolve_select(select, &scope, &items)?;
+        let width = plan.schema().len();
+        let resolved = self.resolve_select(select, &scope, &items, width)?;
         let column_name = |index: usize| -> String {
             let column = scope.columns.iter().find(|c| c.index == Some(index));
             column.map_or_else(|| format!("#{index}"), |c| c.name.clone())
         };
         let mut resolved = resolved;
+        plan = resolved.join_subqueries(plan, self.environment)?;
         plan = self.filtered_and_joined(plan, &mut resolved)?;
         if resolved.grouped {
             plan = aggregate(plan, &mut resolved, select, self.environment, &column_name)?;
@@ -198,7 +187,7 @@ impl Analyzer<'_> {
     fn filtered_and_joined(&mut self, plan: Plan, resolved: &mut Resolved) -> Result<Plan> {
         // One node for all conditions: there may be thousands, and plans are walked by recursion.
         let conditions = std::mem::take(&mut resolved.filter);
-        let of_elements = |e: &Expr| e.columns().iter().any(|c| *c >= ARRAY_JOINS);
+        let of_elements = |e: &Expr| e.columns().iter().any(|c| pseudo(*c, ARRAY_JOINS).is_some());
         let (later, first): (Vec<_>, Vec<_>) = conditions.into_iter().partition(of_elements);
         let plan = super::filtered(plan, first, self.environment)?;
         if resolved.array_joins.is_empty() {
@@ -214,12 +203,14 @@ impl Analyzer<'_> {
         select: &Select,
         scope: &Scope,
         items: &[Expression],
+        width: usize,
     ) -> Result<Resolved> {
         check_supported(select)?;
         let sources = clauses(select, items);
         let mut resolver = self.resolver(scope, sources)?;
         resolver.named_windows = named_windows(&select.windows)?;
         resolver.array_joins_allowed = true;
+        resolver.width = Some(width);
         let filter = resolver.conditions(select)?;
         let keys = resolver.group_keys(select, items)?;
         resolver.aggregates_allowed = true;
@@ -235,12 +226,8 @@ impl Analyzer<'_> {
             check_condition(qualify, "QUALIFY")?;
         }
         let OrderItems { order, fills } = resolver.order(select, items)?;
-        let limit_by = match &select.limit_by {
-            Some(limit_by) => {
-                limit_by.by.iter().map(|e| resolver.positional(e, items)).collect::<Result<_>>()?
-            }
-            None => Vec::new(),
-        };
+        let by = select.limit_by.iter().flat_map(|limit_by| &limit_by.by);
+        let limit_by = by.map(|e| resolver.positional(e, items)).collect::<Result<_>>()?;
         let distinct_on = match &select.distinct {
             Some(DistinctClause::On(on)) => {
                 Some(on.iter().map(|e| resolver.positional(e, items)).collect::<Result<_>>()?)
@@ -255,6 +242,7 @@ impl Analyzer<'_> {
             GroupKeys::All => (group_by_all(&resolved_items), None),
             GroupKeys::Sets { sets, written } => (sets.concat(), Some((sets, written))),
         };
+        let correlated = std::mem::take(&mut resolver.correlated);
         let grouped =
             select.group_by.is_some() || select.totals || !calls.is_empty() || having.is_some();
         if !grouped {
@@ -277,6 +265,7 @@ impl Analyzer<'_> {
             fills,
             limit_by,
             distinct_on,
+            correlated,
         })
     }
 }

@@ -15,7 +15,7 @@ use types::{DataType, Field, Schema, Value};
 
 use super::resolve::Resolver;
 use super::select::Resolved;
-use super::{AGGREGATES, ARRAY_JOINS, WINDOWS};
+use super::{AGGREGATES, ARRAY_JOINS, WINDOWS, pseudo};
 use crate::logical::columns_of;
 use crate::{Frame, FrameBound, FrameUnits, Plan, SortKey, Window, WindowCall};
 
@@ -332,7 +332,7 @@ pub(super) fn add_windows(plan: Plan, resolved: &mut Resolved) -> Result<Plan> {
             input: Box::new(plan),
         });
     }
-    let placed = |e: Expr| e.remap(&|c| if c >= WINDOWS { places[c - WINDOWS] } else { c });
+    let placed = |e: Expr| e.remap(&|c| pseudo(c, WINDOWS).map_or(c, |at| places[at]));
     resolved.map(placed);
     Ok(plan)
 }

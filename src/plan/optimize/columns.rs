@@ -72,6 +72,18 @@ fn keep(plan: Plan, wanted: &[usize]) -> (Plan, Vec<usize>) {
     }
 }
 
+fn keep_union(inputs: Vec<Plan>, schema: &Schema, wanted: &[usize]) -> (Plan, Vec<usize>) {
+    let inputs = inputs
+        .into_iter()
+        .map(|input| {
+            let (plan, map) = keep(input, wanted);
+            exactly(plan, &map, wanted)
+        })
+        .collect();
+    let map = places(schema.len(), wanted);
+    (Plan::Union { inputs, schema: pick(schema, wanted) }, map)
+}
+
 fn keep_scan(mut scan: Scan, wanted: &[usize]) -> (Plan, Vec<usize>) {
     let mut kept: Vec<usize> = wanted.to_vec();
     let for_filter: Vec<usize> = scan.filter.iter().flat_map(Expr::columns).collect();
@@ -84,20 +96,10 @@ fn keep_scan(mut scan: Scan, wanted: &[usize]) -> (Plan, Vec<usize>) {
     scan.visible = wanted.len();
     scan.filter = scan.filter.into_iter().map(|f| f.remap(&|c| map[c])).collect();
     scan.columns = kept.iter().map(|c| scan.columns[*c]).collect();
+    // What only the filter reads is not given out.
+    let map = places(scan.schema.len(), wanted);
     scan.schema = pick(&scan.schema, &kept);
     (Plan::Scan(scan), map)
-}
-
-fn keep_union(inputs: Vec<Plan>, schema: &Schema, wanted: &[usize]) -> (Plan, Vec<usize>) {
-    let inputs = inputs
-        .into_iter()
-        .map(|input| {
-            let (plan, map) = keep(input, wanted);
-            exactly(plan, &map, wanted)
-        })
-        .collect();
-    let map = places(schema.len(), wanted);
-    (Plan::Union { inputs, schema: pick(schema, wanted) }, map)
 }
 
 fn keep_calls(aggregation: Aggregation, wanted: &[usize]) -> (Plan, Vec<usize>) {
@@ -264,17 +266,19 @@ fn keep_join(join: Join, wanted: &[usize]) -> (Plan, Vec<usize>) {
             fields[new] = Field::new(field.name.clone(), field.data_type.clone());
         }
     }
+    let condition = join.condition.map(|c| c.remap(&|at| map[at]));
     // SEMI and ANTI joins of set operations show the left's columns only.
     if join.schema.len() == left_width && width > left_width {
         fields.truncate(new_left);
         map.truncate(left_width);
     }
-    let condition = join.condition.map(|c| c.remap(&|at| map[at]));
+    let needed = Some(wanted.iter().map(|c| map[*c]).collect());
     let join = Join {
         left: Box::new(left),
         right: Box::new(right),
         keys,
         condition,
+        needed,
         schema: Schema::new(fields),
         ..join
     };

@@ -33,7 +33,6 @@ fn place_and_expectation() {
     );
     check_part("SELECT /* x", "multiline comment is not closed");
     check_part("SELECT 1; SELECT 2", "Multi-statements are not allowed");
-    check_part("SELECT 12abc", "('12abc')");
     check_part("SELECT 0xZZ", "number");
     check_part("SELECT é", "('é')");
     check_part("SELECT f(1 2)", "('2')");

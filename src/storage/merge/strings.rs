@@ -19,7 +19,7 @@ use types::{DataType, Dictionary};
 use super::Progress;
 use super::heap::SourceHeap;
 use crate::dictionary::order::sort_ids;
-use crate::dictionary::table::{NULL, ValueTable};
+use crate::dictionary::table::{NULL, ValueTable, ValueTableParts};
 use crate::dictionary::{DictionaryWriter, PartDictionary};
 use crate::insert::buffer::dictionary_pays;
 use crate::part::layout::DictionaryEntry;
@@ -88,12 +88,7 @@ pub(super) fn merge_dictionaries(
                     (Values::Dictionary { dictionary, block: 0, array }, old, None)
                 }
                 None => {
-                    let mut table = ValueTable::new();
-                    for granule in 0..part.granules() {
-                        table.add(&chunk.column(granule)?)?;
-                        progress.advance(0)?;
-                    }
-                    let parts = table.finish()?;
+                    let parts = gather(part, chunk, progress)?;
                     if !parts.distinct {
                         return Ok(None);
                     }
@@ -129,6 +124,16 @@ pub(super) fn merge_dictionaries(
         })
         .collect();
     Ok(Some((sources, entry)))
+}
+
+/// The values of a source without a dictionary.
+fn gather(part: &Part, chunk: &ColumnChunk, progress: &Progress) -> Result<ValueTableParts> {
+    let mut table = ValueTable::new();
+    for granule in 0..part.granules() {
+        table.add(&chunk.column(granule)?)?;
+        progress.advance(0)?;
+    }
+    table.finish()
 }
 
 /// Merges sorted streams into one dictionary and fills in the new codes.

@@ -19,6 +19,11 @@ pub(crate) fn bind(
     call: &AggregateArguments<'_>,
     null: bool,
 ) -> Result<BoundAggregate> {
+    // `-IfOrNull` is `-OrNullIf`: the rows that count are those that meet the condition.
+    if let Some(inner) = name.strip_suffix("If").filter(|_| registry.aggregate(name).is_none()) {
+        let swapped = format!("{inner}{}", if null { "OrNull" } else { "OrDefault" });
+        return super::condition::bind(registry, context, &swapped, call);
+    }
     let bound = super::inner(registry, context, name, call, call.types)?;
     let result =
         if null { bound.return_type.clone().nullable() } else { bound.return_type.clone() };

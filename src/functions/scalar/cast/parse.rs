@@ -63,7 +63,11 @@ fn push(
     to: &DataType,
     settings: &FormatSettings,
 ) -> Result<()> {
-    if text.is_empty() && !matches!(to, DataType::String | DataType::FixedString(_)) {
+    let holds_empty = matches!(
+        to,
+        DataType::String | DataType::FixedString(_) | DataType::Enum8(_) | DataType::Enum16(_)
+    );
+    if text.is_empty() && !holds_empty {
         bail!(
             AttemptToReadAfterEof,
             "Attempt to read after eof: Cannot parse {to} from String, because value is too short"

@@ -275,9 +275,19 @@ impl State {
             _ => {
                 let Some(read) = value_bits(data_type) else { return Ok(()) };
                 let bits = read(array)?;
-                // Decimals are hashed as their bytes, also where integers are not.
-                let decimal = matches!(data_type.inner(), DataType::Decimal { .. });
-                let of_word = if decimal { None } else { hash.of_word };
+                // Decimals and ticks are hashed as their bytes, also where integers are not.
+                let by_bytes = matches!(
+                    data_type.inner(),
+                    DataType::Decimal { .. } | DataType::DateTime64(..)
+                );
+                let of_word = if by_bytes { None } else { hash.of_word };
+                // Addresses are hashed as they are written, the highest byte first.
+                let bits = match bits {
+                    Bits::Wide(values) if *data_type.inner() == DataType::Ipv6 => {
+                        Bits::Wide(values.into_iter().map(u128::swap_bytes).collect())
+                    }
+                    bits => bits,
+                };
                 for row in 0..rows {
                     self.push(hash, array, row, hash_bits(hash, of_word, &bits, row));
                 }

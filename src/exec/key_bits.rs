@@ -15,16 +15,16 @@ use types::{DataType, Physical};
 use crate::rows;
 
 /// So many low bits set.
-pub(super) fn mask64(width: u32) -> u64 {
+pub(crate) fn mask64(width: u32) -> u64 {
     if width >= 64 { u64::MAX } else { (1 << width) - 1 }
 }
 
-pub(super) fn is_float(data_type: &DataType) -> bool {
+pub(crate) fn is_float(data_type: &DataType) -> bool {
     matches!(data_type.physical(), Physical::Float32 | Physical::Float64)
 }
 
 /// Bits of a value that is compared by its bits.
-pub(super) fn fixed_width(data_type: &DataType) -> Option<u32> {
+pub(crate) fn fixed_width(data_type: &DataType) -> Option<u32> {
     Some(match data_type.physical() {
         Physical::UInt8 | Physical::Int8 => 8,
         Physical::UInt16 | Physical::Int16 => 16,
@@ -35,7 +35,7 @@ pub(super) fn fixed_width(data_type: &DataType) -> Option<u32> {
 }
 
 /// Calls `put` with the values of a primitive as bits; equal values give equal bits.
-pub(super) fn each_bits(
+pub(crate) fn each_bits(
     array: &ArrayRef,
     physical: Physical,
     put: &mut impl FnMut(usize, u64),
@@ -67,7 +67,7 @@ pub(super) fn each_bits(
 }
 
 /// The values that some bits are.
-pub(super) fn from_bits(
+pub(crate) fn from_bits(
     bits: &[u64],
     nulls: Option<NullBuffer>,
     physical: Physical,
