@@ -80,7 +80,7 @@ def compare(granary, clickhouse, in_order=False):
 
     Kinds: "bug" (a panic, a lost server), "refused:CODE" (only Granary refuses), "accepted:CODE" (only
     ClickHouse refuses), "codes:A/B" (both refuse, for different reasons), "types", "rows", "values",
-    "skipped" (ClickHouse crashed, or one of them ran out of time or memory).
+    "low cardinality" (types differ in LowCardinality only), "skipped" (ClickHouse crashed, or one of them ran out of time or memory).
     """
     if granary.bug:
         return "bug"
@@ -96,8 +96,23 @@ def compare(granary, clickhouse, in_order=False):
         return None
     _, kinds, left = parse(granary.body)
     _, other_kinds, right = parse(clickhouse.body)
-    if kinds != other_kinds:
+    plain = [plain_type(k) for k in kinds]
+    if plain != [plain_type(k) for k in other_kinds]:
         return "types"
     if len(left) != len(right):
         return "rows"
-    return None if same_rows(left, right, kinds, in_order) else "values"
+    if not same_rows(left, right, kinds, in_order):
+        return "values"
+    return None if kinds == other_kinds else "low cardinality"
+
+
+def plain_type(kind):
+    """A type without LowCardinality, which does not change what values mean."""
+    while b"LowCardinality(" in kind:
+        before, after = kind.split(b"LowCardinality(", 1)
+        depth, end = 1, 0
+        while depth:
+            depth += {40: 1, 41: -1}.get(after[end], 0)
+            end += 1
+        kind = before + after[:end - 1] + after[end:]
+    return kind

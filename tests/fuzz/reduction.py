@@ -36,6 +36,8 @@ def holders(tree):
     """Every place of a tree that holds an expression, as (container, key)."""
     items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
     for key, value in list(items):
+        if key == "on":
+            continue  # conditions of joins stay as they are: with others they would not be joins
         if isinstance(value, dict) and value.get("k") in ("call", "leaf", "sub", "lambda"):
             yield tree, key
         yield from holders(value)
@@ -153,7 +155,8 @@ class Reducer:
         """The smallest expression of the query that shows it alone, over the same source."""
         if query["union"] or query["with"]:
             return query
-        found = [c[k] for c, k in holders({"q": query}) if c[k]["k"] == "call"]
+        inside = {name: clause for name, clause in query.items() if name != "from"}
+        found = [c[k] for c, k in holders(inside) if c[k]["k"] == "call"]
         for node in sorted(found, key=lambda n: len(expressions.render(n, queries.sql)))[:30]:
             made = queries.empty_query()
             made["from"], made["array_join"] = copy.deepcopy(query["from"]), copy.deepcopy(query["array_join"])

@@ -203,7 +203,7 @@ parseDateTime64BestEffortOrNull | DateStr scale | DT64
 toDateOrNull toDateOrZero toDate32OrNull toDateTimeOrNull toDateTimeOrZero | DateStr | When
 parseDateTimeOrNull | DateStr '%Y-%m-%d' | DT
 toDayOfWeek | When mode | Int
-timeSlots | DT pos | [DT]
+timeSlots | DT UInt32 | [DT]
 toHour toMinute toDate | DT tz | Int
 """,
     "arrays": """
@@ -214,7 +214,10 @@ arrayElement arrayElementOrNull | [T] neg | T
 $1[$2] | [T] neg | T
 has indexOf countEqual | [T] T | Int
 hasAll hasAny hasSubstr | [T] [T] | Bool
-arrayConcat arrayIntersect arrayUnion arraySymmetricDifference arrayExcept | [T] [T] | [T]
+arrayConcat arrayExcept | [T] [T] | [T]
+arraySort(arrayIntersect($1,$2)) | [T] [T] | [T]
+arraySort(arrayUnion($1,$2)) | [T] [T] | [T]
+arraySort(arraySymmetricDifference($1,$2)) | [T] [T] | [T]
 arrayReverse arrayDistinct arrayCompact arraySort arrayReverseSort arrayPopBack arrayPopFront | [T] | [T]
 arrayPartialSort arrayPartialReverseSort | 9 [T] | [T]
 arrayPushBack arrayPushFront arrayRemove | [T] T | [T]

@@ -167,6 +167,8 @@ def literal(rng, category):
         return "[" + ", ".join(literal(rng, inner) for _ in range(rng.choice((1, 2, 3)))) + "]"
     if category.startswith("{"):
         inner = category[1:-1].split(":", 1)[1]
+        if inner == "Enum":
+            inner = "Str"
         return f"map('a', {literal(rng, inner)}, 'k', {literal(rng, inner)})"
     if category == "Tup":
         return f"({literal(rng, 'SInt')}, {literal(rng, 'Str')})"
@@ -178,6 +180,8 @@ def literal(rng, category):
         return value
     if category == "Bool":
         return value
+    if category == "Enum":
+        kind, value = ENUM8, rng.choice(("'a'", "'b'", "'Ab'"))
     return f"CAST({value} AS {kind})" if category != "Dec" else f"CAST('{value}' AS {kind})"
 
 
