@@ -57,7 +57,7 @@ class Queries:
         left, left_scope = self.table() if self.chance(0.8) else self.source(depth - 1)
         right, right_scope = self.table() if self.chance(0.8) else self.source(depth - 1)
         pairs = [(a, b) for a in left_scope for b in right_scope if a[1] == b[1] and a[1] in JOINABLE]
-        kind = rng.choice(JOINS)
+        kind = rng.choice([j for j in JOINS if j not in self.banned] or ["INNER"])
         if not pairs:
             kind = "CROSS"
         source = {"k": "join", "kind": kind, "l": left, "r": right, "on": []}
@@ -132,7 +132,7 @@ class Queries:
         query = empty_query()
         query["from"] = source
         element = {"k": "leaf", "t": rng.choice(same)[0], "c": kind, "column": True} if same else make.leaf(kind, inner)
-        query["select"] = [{"alias": "c0", "e": element}]
+        query["select"] = [{"alias": "e0", "e": element}]
         query["where"] = make.make("Bool", 1, inner) if self.chance(0.5) else None
         words = rng.choice(("IN", "IN", "NOT IN"))
         return {"k": "call", "f": f"($1 {words} $2)", "c": "Bool",
@@ -150,7 +150,7 @@ class Queries:
         query = empty_query()
         query["from"] = source
         column = {"k": "leaf", "t": text, "c": kind, "column": True}
-        query["select"] = [{"alias": "c0", "e": {"k": "call", "f": rng.choice(("min", "max")), "a": [column], "c": kind}}]
+        query["select"] = [{"alias": "e0", "e": {"k": "call", "f": rng.choice(("min", "max")), "a": [column], "c": kind}}]
         query["where"] = make.make("Bool", 1, inner) if self.chance(0.3) else None
         return {"k": "sub", "q": query, "c": kind}
 

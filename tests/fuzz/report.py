@@ -15,7 +15,7 @@ def known_differences():
 
 
 def accepted(finding, known):
-    text = f"{finding.kind} | {' '.join(finding.functions)} | {finding.query}"
+    text = f"{finding.kind} | {' '.join(finding.functions)} | {finding.query} | {finding.granary} | {finding.clickhouse}"
     return next((reason for pattern, reason in known if pattern.search(text)), None)
 
 
@@ -45,8 +45,8 @@ def page(findings, summary, codes):
     return "\n".join(lines) + "\n"
 
 
-def write(path, findings, summary, codes):
+def write(path, findings, summary, codes, repeated):
     with open(path, "w", encoding="utf-8") as out:
         out.write(page(findings, summary, codes))
     with open(path + ".json", "w", encoding="utf-8") as out:
-        json.dump({"summary": summary, "findings": [vars(f) for f in findings], "codes": codes}, out, indent=1)
+        json.dump({"summary": summary, "findings": [vars(f) for f in findings], "codes": codes, "repeated": repeated}, out, indent=1)

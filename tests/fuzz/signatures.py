@@ -265,7 +265,7 @@ length | {Str:T} | Int
 mapContainsKey mapContainsValue | {Str:Str} Str | Bool
 mapContainsKeyLike mapContainsValueLike | {Str:Str} like | Bool
 $1[$2] | {Str:T} Str | T
-mapAdd mapSubtract | {Str:Int64} {Str:Int64} | {Str:Int}
+mapAdd mapSubtract | {Str:UInt64} {Str:UInt64} | {Str:Int}
 mapUpdate mapConcat | {Str:T} {Str:T} | {Str:T}
 mapFromArrays | lit:[Str] lit:[Str] | {Str:Str}
 map | needle T | {Str:T}
