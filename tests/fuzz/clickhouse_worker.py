@@ -24,7 +24,9 @@ def answers(folder):
             body = engine.query(json.loads(line), "TabSeparatedWithNamesAndTypes").bytes()
             said = {"body": base64.b64encode(bytes(body)).decode()}
         except Exception as error:  # whatever the library raises is the answer
-            said = {"error": base64.b64encode(str(error).encode("utf-8", "replace")).decode()}
+            # A message that is no UTF-8 comes as the error of its decoding, which holds the bytes.
+            text = error.object if isinstance(error, UnicodeDecodeError) else str(error).encode("utf-8", "replace")
+            said = {"error": base64.b64encode(text).decode()}
             # What a failed query had written already would stand before the next answer.
             engine.query("SELECT 1", "TabSeparatedWithNamesAndTypes")
         out.write(json.dumps(said).encode() + b"\n")

@@ -139,7 +139,7 @@ class Expressions:
         call = self.call(entry, {}, depth, scope)
         if "$" in entry[0] or rng.random() > 0.3 or "id" in entry[1] or "key:T" in entry[1]:
             return call
-        combinator = rng.choice(signatures.COMBINATORS)
+        combinator = rng.choice([c for c in signatures.COMBINATORS if c not in self.banned] or ["If"])
         name, _, parameters = entry[0].partition("(")
         call["f"] = name + combinator + ("(" + parameters if parameters else "")
         if "Array" in combinator or combinator == "ForEach":

@@ -192,7 +192,7 @@ makeDate makeDate32 | year SInt SInt | Date
 makeDateTime | year pos pos small small small | DT
 makeDateTime64 | year pos pos small small small | DT64
 YYYYMMDDToDate YYYYMMDDToDate32 | ymd | Date
-fromDaysSinceYearZero | SInt | Date
+fromDaysSinceYearZero | daynumber | Date
 fromModifiedJulianDay | SInt | Str
 toDate toDate32 toDateTime | When | When
 toDate | DT tz? | Date

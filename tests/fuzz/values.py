@@ -142,7 +142,7 @@ def column(rng, category):
 
         def pairs():
             keys = rng.sample(("'a'", "'b'", "'abc'", "''", "'k'"), rng.choice((0, 1, 2, 3)))
-            return "map(" + ", ".join(f"{k}, {make()}" for k in keys) + ")"
+            return "map(" + ", ".join(f"{k}, CAST({make()} AS {inner})" for k in keys) + ")"
         return f"Map({key}, {inner})", pairs
     if category == "Tup":
         (one, first), (two, second) = column(rng, "SInt"), column(rng, "Str")
@@ -214,7 +214,7 @@ CONSTANTS = {
     "numtype": [f"'{t}'" for t in ("Int8", "UInt8", "Int16", "UInt32", "Int64", "UInt64", "Int128", "Float32", "Float64", "Decimal(18, 3)", "Nullable(Int32)", "Bool")],
     "strtype": ["'String'", "'Nullable(String)'", "'LowCardinality(String)'"],
     "anytype": [f"'{t}'" for t in ("Int32", "Float64", "Date", "DateTime", "UUID", "IPv4", "Decimal(9, 2)", "Bool", "Date32")],
-    "ymd": ["20240229", "19700101", "20231231", "20240230", "0", "18991231"], "uuidlit": quoted(UUIDS), "iplit": quoted(IPV4 + IPV6), "cidr": ["'127.0.0.0/8'", "'::/64'", "'10.0.0.1/32'"],
+    "daynumber": ["719528", "738000", "739000", "785063"], "ymd": ["20240229", "19700101", "20231231", "20240230", "0", "18991231"], "uuidlit": quoted(UUIDS), "iplit": quoted(IPV4 + IPV6), "cidr": ["'127.0.0.0/8'", "'::/64'", "'10.0.0.1/32'"],
     "enumlit": ["'a'", "'b'", "''"], "datelit": ["'2024-01-01'", "'2024-02-29'", "'1970-01-01'", "'2023-12-31'"], "int64lit": ["toInt64(0)", "toInt64(5)"],
 }
 CATEGORIES = set(COLUMNS) | set(SUBCATEGORIES) | {"Any", "Tup", "Tuples"}
