@@ -59,7 +59,7 @@ not | Bool | Bool
 ($1 AND $2) | Bool Bool | Bool
 ($1 OR $2) | Bool Bool | Bool
 (NOT $1) | Bool | Bool
-and or xor not | Num Num | Bool
+and or xor | Num Num | Bool
 """,
     "conditional": """
 if | Bool T T | T
