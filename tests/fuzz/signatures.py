@@ -434,7 +434,6 @@ avgWeighted | SInt UInt8 | Float
 entropy | SInt | Float
 simpleLinearRegression | Small Small | Tup
 sumCount | SInt | Tup
-boundingRatio | UInt8 UInt8 | Float
 maxIntersections | SInt SInt | Int
 arraySort(topK(100)($1)) | T | [T]
 intervalLengthSum | SInt SInt | Num
