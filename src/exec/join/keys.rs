@@ -89,13 +89,13 @@ impl KeyForm {
         let mut shift = 0;
         let mut largest = Some(0u128);
         for (at, data_type) in types.iter().enumerate() {
-            let bounds = blocks.iter().fold(Some(None), |all: Option<Option<_>>, block| {
-                let all = all?;
+            let together = |all: Option<(i128, i128)>, block: &Vec<ArrayRef>| {
                 Some(match (all, bounds(&block[at], data_type)?) {
-                    (Some((a, b)), Some((c, d))) => Some((i128::min(a, c), i128::max(b, d))),
+                    (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
                     (a, b) => a.or(b),
                 })
-            });
+            };
+            let bounds = blocks.iter().try_fold(None, together);
             let (base, span) = match bounds {
                 Some(Some((least, most))) => (least, u64::try_from(most.wrapping_sub(least)).ok()),
                 Some(None) => (0, Some(0)),
