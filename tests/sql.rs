@@ -1,5 +1,6 @@
 //! SQL tests: every `.slt` file under `tests/sql/` is run in process and over HTTP, with encoded execution
-//! and zone maps switched on and off, and with sorts and groups that spill at once.
+//! and zone maps switched on and off, with sorts, groups and joins that spill at once, and without each of the
+//! planner's passes.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
 
@@ -111,20 +112,31 @@ impl DB for OverHttp {
     }
 }
 
+/// Runs all files in process.
+fn run_all(settings: &[(&str, &str)]) {
+    let settings: Vec<(String, String)> =
+        settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    for file in files() {
+        let (_folder, engine) = open();
+        let mut runner = Runner::new(|| async {
+            Ok(InProcess { engine: engine.clone(), settings: settings.clone() })
+        });
+        if let Err(error) = runner.run_file(&file) {
+            panic!("{settings:?}: {}", error.display(false));
+        }
+    }
+}
+
 #[test]
 fn in_process_in_all_variants() {
-    for settings in VARIANTS {
-        for file in files() {
-            let (_folder, engine) = open();
-            let settings: Vec<(String, String)> =
-                settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-            let mut runner = Runner::new(|| async {
-                Ok(InProcess { engine: engine.clone(), settings: settings.clone() })
-            });
-            if let Err(error) = runner.run_file(&file) {
-                panic!("{settings:?}: {}", error.display(false));
-            }
-        }
+    VARIANTS.iter().for_each(|settings| run_all(settings));
+}
+
+#[test]
+fn in_process_without_each_pass_of_the_planner() {
+    assert!(plan::PASSES.len() > 5);
+    for pass in plan::PASSES {
+        run_all(&[("optimizer_disabled_passes", pass.name)]);
     }
 }
 
