@@ -160,6 +160,7 @@ impl Work<'_> {
         }
         let row = Block::concat(&self.merged(&[], &counted)?)?;
         let row = self.widened(row, &[], 0)?;
+        // Set already where an inner plan runs again (WITH RECURSIVE); only the outermost plan's row is read.
         totals.row.set(row).ok();
         self.hold(&out)?;
         Ok(out)

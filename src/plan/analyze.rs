@@ -56,6 +56,14 @@ const WINDOWS: usize = 1 << 25;
 /// Pseudo-columns from here on are elements of `arrayJoin(...)`.
 const ARRAY_JOINS: usize = 1 << 26;
 
+/// Where an item stands in a list, at whose end it is put if it is not there yet.
+fn place_of<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {
+    list.iter().position(|known| *known == item).unwrap_or_else(|| {
+        list.push(item);
+        list.len() - 1
+    })
+}
+
 /// The number of a column among the pseudo-columns from `first`, a power of two, on.
 fn pseudo(column: usize, first: usize) -> Option<usize> {
     (first..first * 2).contains(&column).then(|| column - first)

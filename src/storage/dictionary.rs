@@ -321,7 +321,7 @@ impl Dictionary for PartDictionary {
         }
         // As in ski rental: once single reads have cost as much as decoding the whole, the whole is decoded,
         // so that all reads together cost at most twice what was needed.
-        let most = touched * 2 > self.blocks.len();
+        let most = touched * 2 > self.blocks.len() && self.decoded_bytes() <= self.cache.limit();
         if most || self.cache.would_keep(self.id, self.decoded_bytes(), 0.5) {
             return take(&self.whole(0.0)?, codes);
         }

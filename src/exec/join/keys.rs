@@ -291,10 +291,8 @@ fn of_codes(interner: &Interner, coded: &types::DictionaryColumn) -> Result<Vec<
     let number = |code: &u32| distinct.binary_search(code).map_or(u64::NONE, |at| numbers[at]);
     let mut keys: Vec<u64> = coded.codes.iter().map(number).collect();
     if let Some(nulls) = &coded.nulls {
-        for (row, key) in keys.iter_mut().enumerate().filter(|(row, _)| nulls.is_null(*row)) {
-            let _ = row;
-            *key = u64::NONE;
-        }
+        let missing = keys.iter_mut().zip(nulls.iter()).filter(|(_, valid)| !valid);
+        missing.for_each(|(key, _)| *key = u64::NONE);
     }
     Ok(keys)
 }

@@ -171,17 +171,27 @@ impl GranuleReader {
         if !member.pays() {
             return Ok(());
         }
-        let values = match cached.iter().find(|(c, _)| c == column) {
-            Some((_, values)) => values.clone(),
-            None => {
-                let values = self.column(part, granule, *column, selection)?;
-                cached.push((*column, values.clone()));
-                values
-            }
-        };
+        let values = self.kept_column(part, granule, *column, selection, cached)?;
         let mask = member.set.contains(&values.to_flat()?);
         member.count(mask.len(), mask.count_set_bits());
         narrow(mask, selection, cached)
+    }
+
+    /// A column's selected rows, which are kept for the next test.
+    fn kept_column(
+        &self,
+        part: &PreparedPart,
+        granule: usize,
+        column: usize,
+        selection: &Selection,
+        cached: &mut Vec<(usize, Column)>,
+    ) -> Result<Column> {
+        if let Some((_, values)) = cached.iter().find(|(known, _)| *known == column) {
+            return Ok(values.clone());
+        }
+        let values = self.column(part, granule, column, selection)?;
+        cached.push((column, values.clone()));
+        Ok(values)
     }
 
     fn expression(
@@ -193,10 +203,7 @@ impl GranuleReader {
         cached: &mut Vec<(usize, Column)>,
     ) -> Result<()> {
         for column in &conjunct.columns {
-            if !cached.iter().any(|(c, _)| c == column) {
-                let values = self.column(part, granule, *column, selection)?;
-                cached.push((*column, values));
-            }
+            self.kept_column(part, granule, *column, selection, cached)?;
         }
         let rows = selection.as_ref().map_or(part.part.granule_rows(granule), Vec::len);
         let width = conjunct.columns.last().map_or(0, |last| last + 1);

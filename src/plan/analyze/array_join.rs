@@ -13,7 +13,7 @@ use super::resolve::Resolver;
 use super::scope::Scope;
 use super::select::Resolved;
 use super::window::refers_aside;
-use super::{ARRAY_JOINS, Analyzer, pseudo};
+use super::{ARRAY_JOINS, Analyzer, place_of, pseudo};
 use crate::{ArrayJoin, Plan};
 
 impl Analyzer<'_> {
@@ -91,13 +91,7 @@ impl Resolver<'_, '_> {
                 "Argument for function arrayJoin must be Array, not {data_type}"
             );
         };
-        let at = match self.array_joins.iter().position(|known| *known == array) {
-            Some(at) => at,
-            None => {
-                self.array_joins.push(array);
-                self.array_joins.len() - 1
-            }
-        };
+        let at = place_of(&mut self.array_joins, array);
         Ok(Expr::column(ARRAY_JOINS + at, item))
     }
 }

@@ -5,8 +5,8 @@ use expr::{AggregateArguments, Argument, Expr};
 use sql::ast::{Expression, FunctionCall};
 use types::{DataType, Value};
 
-use super::AGGREGATES;
 use super::resolve::Resolver;
+use super::{AGGREGATES, place_of};
 use crate::AggregateCall;
 
 impl Resolver<'_, '_> {
@@ -146,13 +146,7 @@ impl Resolver<'_, '_> {
         }
         let found = self.bound_aggregate(call, false)?;
         let data_type = found.data_type.clone();
-        let at = match self.calls.iter().position(|c| *c == found) {
-            Some(at) => at,
-            None => {
-                self.calls.push(found);
-                self.calls.len() - 1
-            }
-        };
+        let at = place_of(&mut self.calls, found);
         Ok(Expr::column(AGGREGATES + at, data_type))
     }
 

@@ -15,7 +15,7 @@ use types::{DataType, Field, Schema, Value};
 
 use super::resolve::Resolver;
 use super::select::Resolved;
-use super::{AGGREGATES, ARRAY_JOINS, WINDOWS, pseudo};
+use super::{AGGREGATES, ARRAY_JOINS, WINDOWS, place_of, pseudo};
 use crate::logical::columns_of;
 use crate::{Frame, FrameBound, FrameUnits, Plan, SortKey, Window, WindowCall};
 
@@ -78,13 +78,7 @@ impl Resolver<'_, '_> {
         self.windows_allowed = true;
         let pending = pending?;
         let data_type = pending.call.data_type.clone();
-        let at = match self.windows.iter().position(|w| *w == pending) {
-            Some(at) => at,
-            None => {
-                self.windows.push(pending);
-                self.windows.len() - 1
-            }
-        };
+        let at = place_of(&mut self.windows, pending);
         Ok(Expr::column(WINDOWS + at, data_type))
     }
 

@@ -5,8 +5,8 @@ use expr::Expr;
 use types::{Field, Schema};
 
 use crate::{
-    Aggregation, ArrayJoin, Environment, Fill, FillColumn, GroupingSets, Join, Plan, Scan, SortKey,
-    Totals, Window, WindowCall,
+    AggregateCall, Aggregation, ArrayJoin, Environment, Fill, FillColumn, GroupingSets, Join, Plan,
+    Scan, SortKey, Totals, Window, WindowCall,
 };
 
 /// The pass.
@@ -115,16 +115,18 @@ fn keep_calls(aggregation: Aggregation, wanted: &[usize]) -> (Plan, Vec<usize>) 
     let needed = used(keys.iter().chain(calls.iter().flat_map(|c| &c.arguments)));
     let (input, below) = keep(*input, &needed);
     let keys = keys.into_iter().map(|k| k.remap(&|c| below[c])).collect();
-    let calls = calls
-        .into_iter()
-        .map(|mut call| {
-            call.arguments = call.arguments.into_iter().map(|a| a.remap(&|c| below[c])).collect();
-            call
-        })
-        .collect();
+    let calls = moved_calls(calls, &below);
     let top = top.map(|(keys, rows)| (moved(keys, &map), rows));
     let schema = pick(&schema, &kept);
     (Plan::Aggregate(Aggregation { input: Box::new(input), keys, calls, schema, limit, top }), map)
+}
+
+/// Calls whose arguments stand elsewhere in the input.
+fn moved_calls(mut calls: Vec<AggregateCall>, below: &[usize]) -> Vec<AggregateCall> {
+    for argument in calls.iter_mut().flat_map(|call| &mut call.arguments) {
+        *argument = argument.clone().remap(&|c| below[c]);
+    }
+    calls
 }
 
 /// Keys stay, and the number of the set, which is last.
@@ -141,13 +143,7 @@ fn keep_sets(groups: GroupingSets, wanted: &[usize]) -> (Plan, Vec<usize>) {
     let needed = used(groups.keys.iter().chain(calls.iter().flat_map(|c| &c.arguments)));
     let (input, below) = keep(*groups.input, &needed);
     let keys = groups.keys.into_iter().map(|k| k.remap(&|c| below[c])).collect();
-    let calls = calls
-        .into_iter()
-        .map(|mut call| {
-            call.arguments = call.arguments.into_iter().map(|a| a.remap(&|c| below[c])).collect();
-            call
-        })
-        .collect();
+    let calls = moved_calls(calls, &below);
     let totals = groups
         .totals
         .map(|totals| Totals { having: totals.having.map(|h| h.remap(&|c| map[c])), ..totals });

@@ -102,6 +102,11 @@ impl DictionaryCache {
         &self.pool
     }
 
+    /// Bytes that may be held.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// Bytes that are held.
     pub(crate) fn bytes(&self) -> usize {
         self.state.lock().bytes
