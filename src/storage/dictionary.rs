@@ -83,7 +83,7 @@ impl PartDictionary {
     ) -> Result<PartDictionary> {
         let bytes = entry.directory.read(file.as_ref())?;
         let blocks = blocks::decode_directory(&bytes, entry.entries, numbers.map(Numbers::width))?;
-        Ok(PartDictionary {
+        let dictionary = PartDictionary {
             id: MemoryDictionary::new_id(),
             entries: entry.entries,
             has_empty: entry.has_empty,
@@ -93,7 +93,9 @@ impl PartDictionary {
             file,
             place,
             cache,
-        })
+        };
+        dictionary.cache.opened(dictionary.id, dictionary.decoded_bytes());
+        Ok(dictionary)
     }
 
     /// The number of blocks.
