@@ -47,7 +47,9 @@ impl Order {
                     Values::Words(coded.codes.iter().map(|c| u64::from(*c)).collect()),
                     coded.nulls.clone(),
                 ),
-                Column::Flat(array) => values_of(array, data_type),
+                Column::Flat(array) => {
+                    values_of(array, data_type, key.nulls_first == key.descending)
+                }
             };
             all.push(OrderKey {
                 values,
@@ -163,14 +165,21 @@ impl OrderKey {
             Values::Bytes(array) => array.value(a).cmp(array.value(b)),
             Values::Fixed(array) => array.value(a).cmp(array.value(b)),
             Values::Any(array, data_type) => {
-                compare_values(&value_at(array, data_type, a), &value_at(array, data_type, b))
+                let (a, b) = (value_at(array, data_type, a), value_at(array, data_type, b));
+                compare_values(&a, &b, self.placed_first == self.descending)
             }
         };
         if self.descending { ordering.reverse() } else { ordering }
     }
 }
 
-fn values_of(array: &ArrayRef, data_type: &DataType) -> (Values, Option<NullBuffer>) {
+/// The values to compare and where they are NULL. With `nan_greater` NaN is the greatest value, else the least, so
+/// that it stands where NULLs do, on their inner side.
+fn values_of(
+    array: &ArrayRef,
+    data_type: &DataType,
+    nan_greater: bool,
+) -> (Values, Option<NullBuffer>) {
     fn words<T: ArrowPrimitiveType>(
         array: &ArrayRef,
         convert: impl Fn(T::Native) -> u64,
@@ -189,15 +198,9 @@ fn values_of(array: &ArrayRef, data_type: &DataType) -> (Values, Option<NullBuff
         Physical::Int32 => words::<Int32Type>(array, |v| signed(i64::from(v))),
         Physical::Int64 => words::<Int64Type>(array, signed),
         Physical::Float32 => {
-            let floats = array.as_primitive::<Float32Type>().values();
-            let placed = with_nan(nulls, floats.iter().map(|v| v.is_nan()));
-            return (words::<Float32Type>(array, |v| float_order(f64::from(v))), placed);
+            words::<Float32Type>(array, |v| float_order(f64::from(v), nan_greater))
         }
-        Physical::Float64 => {
-            let floats = array.as_primitive::<Float64Type>().values();
-            let placed = with_nan(nulls, floats.iter().map(|v| v.is_nan()));
-            return (words::<Float64Type>(array, float_order), placed);
-        }
+        Physical::Float64 => words::<Float64Type>(array, |v| float_order(v, nan_greater)),
         Physical::Int128 => {
             let flip = if data_type.is_unsigned_128() { 0 } else { 1u128 << 127 };
             let values = array.as_primitive::<Decimal128Type>().values();
@@ -211,30 +214,33 @@ fn values_of(array: &ArrayRef, data_type: &DataType) -> (Values, Option<NullBuff
 }
 
 /// Bits of a float whose order as integers is the float's; both zeros are equal.
-fn float_order(value: f64) -> u64 {
+fn float_order(value: f64, nan_greater: bool) -> u64 {
+    if value.is_nan() {
+        return if nan_greater { u64::MAX } else { 0 };
+    }
     let bits = (value + 0.0).to_bits();
     if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
 }
 
-/// NULLs, and NaN as if it were one.
-fn with_nan(nulls: Option<NullBuffer>, nan: impl Iterator<Item = bool>) -> Option<NullBuffer> {
-    let valid: NullBuffer = nan.map(|nan| !nan).collect();
-    let valid = (valid.null_count() > 0).then_some(valid);
-    NullBuffer::union(nulls.as_ref(), valid.as_ref())
-}
-
-/// The order of arrays and tuples: element by element, NULL last.
-fn compare_values(a: &Value, b: &Value) -> Ordering {
+/// The order of arrays and tuples: element by element; NaN and, beyond it, NULL are the greatest or the least.
+fn compare_values(a: &Value, b: &Value, null_greater: bool) -> Ordering {
+    let beyond = |value: &Value| match value {
+        Value::Null => 2,
+        Value::Float(value) if value.is_nan() => 1,
+        _ => 0,
+    };
+    match (beyond(a), beyond(b)) {
+        (0, 0) => {}
+        (a, b) if null_greater => return a.cmp(&b),
+        (a, b) => return b.cmp(&a),
+    }
     match (a, b) {
-        (Value::Null, Value::Null) => Ordering::Equal,
-        (Value::Null, _) => Ordering::Greater,
-        (_, Value::Null) => Ordering::Less,
         (Value::Int(a), Value::Int(b)) => a.cmp(b),
-        (Value::Float(a), Value::Float(b)) => a.total_cmp(b),
+        (Value::Float(a), Value::Float(b)) => (a + 0.0).total_cmp(&(b + 0.0)),
         (Value::Bytes(a), Value::Bytes(b)) => a.cmp(b),
         (Value::Array(a), Value::Array(b)) | (Value::Tuple(a), Value::Tuple(b)) => {
             for (a, b) in a.iter().zip(b.iter()) {
-                let ordering = compare_values(a, b);
+                let ordering = compare_values(a, b, null_greater);
                 if ordering != Ordering::Equal {
                     return ordering;
                 }

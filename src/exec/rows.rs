@@ -67,9 +67,9 @@ pub(crate) fn write(array: &ArrayRef, data_type: &DataType, row: usize, out: &mu
     }
 }
 
-/// One zero and one NaN, so that equal values are equal bytes.
+/// One NaN, so that equal keys are equal bytes; 0 and -0 are different keys, as in ClickHouse.
 pub(crate) fn canonical(value: f64) -> f64 {
-    if value.is_nan() { f64::NAN } else { value + 0.0 }
+    if value.is_nan() { f64::NAN } else { value }
 }
 
 fn write_bytes(bytes: &[u8], out: &mut Vec<u8>) {

@@ -22,10 +22,12 @@ use crate::registry::{BoundFunction, has_nulls};
 use crate::{Expr, FunctionContext, Registry, Set};
 
 mod dictionary;
+mod nulls;
 mod on_values;
 mod short_circuit;
 
 use dictionary::DictionaryMemo;
+use nulls::{put_nulls, strip_nulls, with_defaults};
 
 /// Expressions compiled for evaluation; can be shared by threads.
 pub struct Evaluator {
@@ -295,8 +297,7 @@ impl Program {
                         _ => columns.push(self.value(*argument, environment, done)?),
                     }
                 }
-                let nulls =
-                    if call.function.strips_nulls { strip_nulls(&mut columns)? } else { None };
+                let nulls = call.take_nulls(&mut columns)?;
                 for column in &mut columns {
                     if let Column::Dictionary(_) = column {
                         *column = Column::Flat(column.to_flat()?);
@@ -354,7 +355,7 @@ impl Call {
                 *argument = Column::Flat(argument.to_flat()?);
             }
         }
-        let nulls = if self.function.strips_nulls { strip_nulls(&mut arguments)? } else { None };
+        let nulls = self.take_nulls(&mut arguments)?;
         match (kernel(&arguments, rows), nulls) {
             (Ok(result), nulls) => put_nulls(result, nulls),
             // What stands under NULL may be what the kernel cannot take: only the others count.
@@ -363,6 +364,23 @@ impl Call {
             }
             (Err(error), _) => Err(error),
         }
+    }
+
+    /// Takes the nulls off the arguments; where rows are NULL, so is the result. A result that cannot be is
+    /// computed from defaults there.
+    fn take_nulls(&self, arguments: &mut [Column]) -> Result<Option<NullBuffer>> {
+        if !self.function.strips_nulls {
+            return Ok(None);
+        }
+        if self.function.return_type.is_nullable() {
+            return strip_nulls(arguments);
+        }
+        for argument in arguments {
+            if has_nulls(argument) {
+                *argument = with_defaults(argument)?;
+            }
+        }
+        Ok(None)
     }
 
     /// Calls the kernel on the rows without NULL; the others get NULL.
@@ -379,34 +397,6 @@ impl Call {
         let values = kernel(&fewer, rows)?;
         let placed = short_circuit::scatter(&values, nulls.inner(), &self.function.return_type)?;
         put_nulls(placed, Some(nulls.clone()))
-    }
-}
-
-/// Takes the nulls off columns; returns where any of them had one.
-fn strip_nulls(columns: &mut [Column]) -> Result<Option<NullBuffer>> {
-    let mut union: Option<NullBuffer> = None;
-    for column in columns {
-        if has_nulls(column) {
-            union = NullBuffer::union(union.as_ref(), column.nulls().as_ref());
-            *column = match &*column {
-                Column::Constant { value, len } => Column::Constant {
-                    value: Column::Flat(value.clone()).with_nulls(None)?.to_flat()?,
-                    len: *len,
-                },
-                other => other.with_nulls(None)?,
-            };
-        }
-    }
-    Ok(union)
-}
-
-fn put_nulls(result: Column, nulls: Option<NullBuffer>) -> Result<Column> {
-    match nulls {
-        None => Ok(result),
-        Some(nulls) => {
-            let union = NullBuffer::union(Some(&nulls), result.nulls().as_ref());
-            result.with_nulls(union)
-        }
     }
 }
 

@@ -138,6 +138,24 @@ pub struct Argument {
     pub lambda: Option<usize>,
 }
 
+/// The least common type of arguments. Constants of UInt64 that fit Int64 count as that beside signed integers.
+///
+/// # Errors
+/// NO_COMMON_TYPE
+pub fn common_type(arguments: &[Argument]) -> Result<DataType> {
+    let signed = arguments.iter().any(|a| a.data_type.inner().is_signed_integer());
+    let settled = |argument: &Argument| match (argument.data_type.inner(), &argument.constant) {
+        (DataType::UInt64, Some(Value::Int(value))) if signed && i64::try_from(*value).is_ok() => {
+            match argument.data_type.is_nullable() {
+                true => DataType::Int64.nullable(),
+                false => DataType::Int64,
+            }
+        }
+        _ => argument.data_type.clone(),
+    };
+    types::require_supertype(&arguments.iter().map(settled).collect::<Vec<_>>())
+}
+
 impl Argument {
     /// An argument of a type that is not constant.
     pub fn of(data_type: DataType) -> Argument {

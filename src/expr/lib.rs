@@ -21,7 +21,7 @@ pub use evaluate::Evaluator;
 pub use expression::Expr;
 pub use function::{
     Argument, Bound, Determinism, Example, FunctionDeclaration, HigherOrderKernel, Kernel,
-    LambdaCall, LambdaParameters, Nulls, PlainKernel,
+    LambdaCall, LambdaParameters, Nulls, PlainKernel, common_type,
 };
 pub use key_table::{KeyTable, TableKey};
 pub use registry::{BoundFunction, Registry};

@@ -146,8 +146,9 @@ fn common_number(types: &[DataType]) -> Option<DataType> {
     }
     let signed = types.iter().filter(|t| t.is_signed_integer()).filter_map(DataType::bits).max();
     let unsigned = types.iter().filter(|t| !t.is_signed_integer()).filter_map(DataType::bits).max();
-    let all_bool = types.iter().all(|t| *t == DataType::Bool);
-    if all_bool {
+    // Bool beside UInt8 stays Bool, as in ClickHouse.
+    let any_bool = types.contains(&DataType::Bool);
+    if any_bool && types.iter().all(|t| matches!(t, DataType::Bool | DataType::UInt8)) {
         return Some(DataType::Bool);
     }
     Some(match (signed, unsigned) {
@@ -175,10 +176,14 @@ fn common_number(types: &[DataType]) -> Option<DataType> {
 }
 
 fn common_decimal(types: &[DataType]) -> Option<DataType> {
-    let (mut whole, mut scale) = (0, 0);
+    // Decimals keep the width that the widest has; integers need room for all their digits.
+    let (mut whole, mut scale, mut width) = (0, 0, 0);
     for data_type in types {
         let (digits, after) = match data_type {
-            DataType::Decimal { precision, scale } => (precision - scale, *scale),
+            DataType::Decimal { precision, scale } => {
+                width = width.max(*precision);
+                (0, *scale)
+            }
             other => (
                 match other.bits()? {
                     8 => 3,
@@ -193,7 +198,7 @@ fn common_decimal(types: &[DataType]) -> Option<DataType> {
         whole = whole.max(digits);
         scale = scale.max(after);
     }
-    let needed = whole + scale;
+    let needed = if whole > 0 { width.max(whole + scale) } else { width };
     let precision = match needed {
         0..=9 => 9,
         10..=18 => 18,

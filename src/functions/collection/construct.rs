@@ -6,7 +6,7 @@ use arrow_array::types::{
 };
 use arrow_array::{ArrayRef, ArrowPrimitiveType, PrimitiveArray};
 use base::{Error, Result, bail};
-use expr::{Argument, Bound, FunctionContext, FunctionDeclaration, Nulls};
+use expr::{Argument, Bound, FunctionContext, FunctionDeclaration, Nulls, common_type};
 use std::sync::Arc;
 use types::{Column, DataType, default_array, require_supertype};
 
@@ -50,7 +50,10 @@ pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[
 
 fn array(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let types: Vec<DataType> = arguments.iter().map(|a| a.data_type.clone()).collect();
-    let item = if types.is_empty() { DataType::Nothing } else { require_supertype(&types)? };
+    let item = match arguments.is_empty() {
+        true => DataType::Nothing,
+        false => common_type(arguments)?,
+    };
     let context = context.clone();
     Ok(Bound::new(DataType::array(item.clone()), move |columns, rows| {
         let count = columns.len();

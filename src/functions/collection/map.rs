@@ -7,7 +7,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::UInt8Type;
 use arrow_array::{Array, ArrayRef};
 use base::{Error, Result, bail};
-use expr::{Argument, Bound, FunctionContext, FunctionDeclaration, LambdaCall, Nulls};
+use expr::{Argument, Bound, FunctionContext, FunctionDeclaration, LambdaCall, Nulls, common_type};
 use types::{Column, DataType, default_array, require_supertype};
 
 use super::convert::{comparable, convert};
@@ -105,8 +105,8 @@ fn map(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     }
     let types: Vec<DataType> = arguments.iter().map(|a| a.data_type.clone()).collect();
     let of = |at: usize| -> Result<DataType> {
-        let side: Vec<DataType> = types.iter().skip(at).step_by(2).cloned().collect();
-        if side.is_empty() { Ok(DataType::Nothing) } else { require_supertype(&side) }
+        let side: Vec<Argument> = arguments.iter().skip(at).step_by(2).cloned().collect();
+        if side.is_empty() { Ok(DataType::Nothing) } else { common_type(&side) }
     };
     let (key, value) = (of(0)?, of(1)?);
     if key.is_nullable() {

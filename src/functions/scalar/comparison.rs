@@ -87,8 +87,7 @@ pub(crate) fn bind(
     let (first, second) = if swap { (1, 0) } else { (0, 1) };
     let kernel = kernel(context, &arguments[first], &arguments[second], comparison)?
         .ok_or_else(|| illegal(arguments, name))?;
-    let nulls_inside =
-        arguments.iter().all(|a| matches!(&a.data_type, DataType::Tuple(fields) if fields.iter().any(|f| f.data_type.is_nullable())));
+    let nulls_inside = arguments.iter().any(|a| nested::has_nullable_place(&a.data_type));
     let return_type = if nulls_inside { DataType::UInt8.nullable() } else { DataType::UInt8 };
     Ok(Bound::new(return_type, move |columns, rows| {
         kernel(argument(columns, first)?, argument(columns, second)?, rows)
@@ -112,7 +111,10 @@ fn kernel(
     if let Some(text) = text_of(right).filter(|_| !a.is_string()) {
         return with_text(context, a, &text, comparison, false);
     }
-    typed(context, a, b, comparison)
+    match typed(context, a, b, comparison)? {
+        Some(kernel) => Ok(Some(kernel)),
+        None => nested::kernel(context, left, right, comparison),
+    }
 }
 
 /// The kernel of two types neither of which is to be parsed.
@@ -137,7 +139,7 @@ fn typed(
     if *a == DataType::Nothing || *b == DataType::Nothing {
         return Ok(Some(Box::new(|_, _, rows| Ok(constant(0_u8, rows)))));
     }
-    nested::kernel(context, a, b, comparison)
+    Ok(None)
 }
 
 /// The bytes of a constant string.
@@ -181,7 +183,12 @@ fn with_text(
         }
     })?;
     let value = Column::constant(data_type, &parsed, 1)?;
-    let Some(inner) = typed(context, data_type, data_type, comparison)? else { return Ok(None) };
+    let side = Argument { data_type: data_type.clone(), constant: None, lambda: None };
+    let inner = match typed(context, data_type, data_type, comparison)? {
+        Some(inner) => Some(inner),
+        None => nested::kernel(context, &side, &side, comparison)?,
+    };
+    let Some(inner) = inner else { return Ok(None) };
     Ok(Some(Box::new(move |left, right, rows| {
         let Column::Constant { value, .. } = &value else {
             bail!(LogicalError, "a constant that is none");

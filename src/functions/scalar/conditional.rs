@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 
 use arrow_buffer::NullBuffer;
 use base::{Result, bail, error};
-use expr::{Argument, Bound, FunctionContext, FunctionDeclaration, Nulls};
+use expr::{Argument, Bound, FunctionContext, FunctionDeclaration, Nulls, common_type};
 use types::{Column, DataType, require_supertype};
 
 use super::cast::{Conversion, conversion};
@@ -85,7 +85,7 @@ fn bind_multi(context: &FunctionContext, arguments: &[Argument], name: &str) -> 
         );
     }
     let pairs = arguments.len() / 2;
-    let mut results: Vec<&DataType> = Vec::with_capacity(pairs + 1);
+    let mut results: Vec<Argument> = Vec::with_capacity(pairs + 1);
     for pair in 0..pairs {
         let condition = &arguments[pair * 2].data_type;
         if !matches!(condition.inner(), DataType::UInt8 | DataType::Bool | DataType::Nothing) {
@@ -95,11 +95,11 @@ fn bind_multi(context: &FunctionContext, arguments: &[Argument], name: &str) -> 
                 pair * 2 + 1
             ));
         }
-        results.push(&arguments[pair * 2 + 1].data_type);
+        results.push(arguments[pair * 2 + 1].clone());
     }
-    results.push(&arguments[pairs * 2].data_type);
-    let types: Vec<DataType> = results.iter().map(|t| (*t).clone()).collect();
-    let return_type = require_supertype(&types)?;
+    results.push(arguments[pairs * 2].clone());
+    let return_type = common_type(&results)?;
+    let results: Vec<&DataType> = results.iter().map(|a| &a.data_type).collect();
     let casts = conversions(context, &results, &return_type)?;
     let data_type = return_type.clone();
     Ok(Bound::new(return_type, move |columns, rows| {

@@ -17,6 +17,8 @@ pub(crate) const GROUPING: &str = "__grouping";
 pub(crate) struct OverGroups<'e> {
     environment: &'e dyn Environment,
     keys: HashMap<Expr, usize>,
+    /// Keys have lambdas, whose parameters are numbered anew wherever one is written.
+    lambdas: bool,
     key_count: usize,
     /// The sets of keys, and the column of the set's number.
     sets: Option<(&'e [Vec<usize>], usize)>,
@@ -34,9 +36,10 @@ impl<'e> OverGroups<'e> {
                 .iter()
                 .enumerate()
                 .filter(|(_, key)| !matches!(key, Expr::Literal { .. }))
-                .map(|(at, key)| (key.clone(), at))
+                .map(|(at, key)| (numbered(key), at))
                 .rev()
                 .collect(),
+            lambdas: keys.iter().any(has_lambda),
             key_count: keys.len(),
             sets: None,
             nullable: false,
@@ -59,6 +62,14 @@ impl<'e> OverGroups<'e> {
         if self.nullable { data_type.nullable() } else { data_type }
     }
 
+    /// Which key an expression is.
+    fn place(&self, expression: &Expr) -> Option<usize> {
+        match self.lambdas && has_lambda(expression) {
+            true => self.keys.get(&numbered(expression)).copied(),
+            false => self.keys.get(expression).copied(),
+        }
+    }
+
     /// The expression over groups.
     ///
     /// # Errors
@@ -68,8 +79,8 @@ impl<'e> OverGroups<'e> {
         expression: &Expr,
         name: &dyn Fn(usize) -> String,
     ) -> Result<Expr> {
-        if let Some(at) = self.keys.get(expression) {
-            return Ok(Expr::column(*at, self.key_type(expression)));
+        if let Some(at) = self.place(expression) {
+            return Ok(Expr::column(at, self.key_type(expression)));
         }
         Ok(match expression {
             Expr::Column { index, .. } if *index >= WINDOWS => expression.clone(),
@@ -116,8 +127,8 @@ impl<'e> OverGroups<'e> {
     fn grouping(&self, arguments: &[Expr]) -> Result<Expr> {
         let mut places = Vec::with_capacity(arguments.len());
         for argument in arguments {
-            match self.keys.get(argument) {
-                Some(at) => places.push(*at),
+            match self.place(argument) {
+                Some(at) => places.push(at),
                 None if matches!(argument, Expr::Literal { .. }) => places.push(usize::MAX),
                 None => {
                     bail!(BadArguments, "An argument of function GROUPING is not in GROUP BY keys")
@@ -141,4 +152,36 @@ impl<'e> OverGroups<'e> {
         let place = build_call(self.environment, "plus", vec![number, one])?;
         build_call(self.environment, "arrayElement", vec![all, place])
     }
+}
+
+fn has_lambda(expression: &Expr) -> bool {
+    let mut found = false;
+    expression.visit(&mut |e| found |= matches!(e, Expr::Lambda { .. }));
+    found
+}
+
+/// The expression with the parameters of its lambdas numbered in the order in which they are bound, so that equal
+/// lambdas are equal expressions.
+fn numbered(expression: &Expr) -> Expr {
+    let mut numbers: HashMap<u32, u32> = HashMap::new();
+    expression.visit(&mut |e| {
+        if let Expr::Lambda { parameters, .. } = e {
+            for (id, _) in parameters {
+                let next = u32::MAX - numbers.len() as u32;
+                numbers.entry(*id).or_insert(next);
+            }
+        }
+    });
+    if numbers.is_empty() {
+        return expression.clone();
+    }
+    let number = |id: u32| numbers.get(&id).copied().unwrap_or(id);
+    expression.clone().transform(&mut |e| match e {
+        Expr::Lambda { parameters, body } => {
+            let parameters = parameters.into_iter().map(|(id, t)| (number(id), t)).collect();
+            Expr::Lambda { parameters, body }
+        }
+        Expr::Parameter { id, data_type } => Expr::Parameter { id: number(id), data_type },
+        other => other,
+    })
 }

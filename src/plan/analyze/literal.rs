@@ -51,7 +51,8 @@ fn integer(whole: u128, negative: bool) -> Option<(Value, DataType)> {
             -0x8000.. => DataType::Int16,
             -0x8000_0000.. => DataType::Int32,
             -0x8000_0000_0000_0000.. => DataType::Int64,
-            _ => DataType::Int128,
+            // As ClickHouse: a float, where no type says otherwise.
+            _ => return None,
         };
         return Some((Value::Int(value), data_type));
     }
@@ -60,7 +61,7 @@ fn integer(whole: u128, negative: bool) -> Option<(Value, DataType)> {
         0x100..=0xFFFF => DataType::UInt16,
         0x1_0000..=0xFFFF_FFFF => DataType::UInt32,
         0x1_0000_0000..=0xFFFF_FFFF_FFFF_FFFF => DataType::UInt64,
-        _ => DataType::UInt128,
+        _ => return None,
     };
     Some((Value::Int(whole as i128), data_type))
 }
@@ -98,6 +99,8 @@ mod tests {
         check("129", true, "-129 Int16");
         check("0xFF", false, "255 UInt8");
         check("18446744073709551615", false, "18446744073709551615 UInt64");
+        check("18446744073709551616", false, "18446744073709552000 Float64");
+        check("9223372036854775808", true, "-9223372036854775808 Int64");
         check("1.5", true, "-1.5 Float64");
         check("0", true, "0 UInt8");
     }
