@@ -10,6 +10,7 @@
 //! A side that does not fit into memory goes to the temporary file, and the other with it (see `grace`).
 
 mod build;
+mod coded;
 mod grace;
 mod keys;
 mod probe;

@@ -8,6 +8,7 @@ use base::{Reservation, Result, bail};
 use expr::{Evaluator, Expr};
 use types::{Block, Column, DataType, default_array};
 
+use super::coded;
 use super::grace::{Cutter, Partitions, Writer};
 use super::keys::{KeyForm, Keys};
 use super::table::KeyDirectory;
@@ -256,7 +257,8 @@ fn together(
         }
     }
     let step = |lane: &mut Lane| {
-        lane.whole = Some(Column::concat(&std::mem::take(&mut lane.parts))?);
+        let whole = Column::concat(&std::mem::take(&mut lane.parts))?;
+        lane.whole = Some(coded::coded(whole)?);
         Ok(Step::Done)
     };
     if rows > LARGE && lanes.len() > 1 && !side.alone {
