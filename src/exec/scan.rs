@@ -16,6 +16,7 @@ mod global;
 mod granule;
 mod predicate;
 mod prepare;
+mod shared_codes;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -178,6 +179,10 @@ impl Source for TableScan {
 
     fn dictionary(&self, column: usize) -> Option<Arc<dyn Dictionary>> {
         self.prepared.dictionary(column)
+    }
+
+    fn want_codes(&self, columns: &[usize]) -> Result<()> {
+        self.prepared.want_codes(columns, &self.context)
     }
 
     fn bounds(&self, column: usize) -> Option<Bounds> {

@@ -73,12 +73,16 @@ pub(crate) fn select_range<W: Word>(
 }
 
 /// Leaves those of some rows, ascending and each less than the node's rows, whose value lies in the range, whether
-/// NULL or not.
+/// NULL or not (none where all are).
 pub(crate) fn refine_range<W: Word>(
     node: &Node<'_>,
     range: Range<W>,
     selection: &mut Vec<u16>,
 ) -> Result<()> {
+    if let Kind::AllNull = node.kind {
+        selection.clear();
+        return Ok(());
+    }
     if let Kind::Dictionary = node.kind {
         let parts = dictionary::Dictionary::<W>::open(&mut node.reader(), node.rows)?;
         let held: Vec<bool> = parts.values.iter().map(|value| range.holds(*value)).collect();

@@ -1,5 +1,6 @@
 //! One granule: tests over a shrinking selection, then the columns of what is left.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -21,6 +22,15 @@ pub(crate) struct GranuleReader {
 
 /// Rows of a granule that passed so far; `None` is all.
 type Selection = Option<Vec<u16>>;
+
+/// What a test of codes of integers gave.
+enum Tested {
+    All,
+    None,
+    Rows(Vec<u16>),
+    /// Codes do not tell.
+    ByValue,
+}
 
 impl GranuleReader {
     pub(crate) fn new(scan: Arc<PreparedScan>) -> GranuleReader {
@@ -72,6 +82,17 @@ impl GranuleReader {
                         self.expression(conjunct, part, granule, &mut selection, cached)?;
                     }
                 }
+                Test::Numbers(conjunct, codes) => {
+                    let conjunct = &self.scan.conjuncts[*conjunct];
+                    match self.numbers(conjunct, codes, part, granule)? {
+                        Tested::All => continue,
+                        Tested::None => return Ok(None),
+                        Tested::Rows(found) => intersect(&mut selection, found, cached)?,
+                        Tested::ByValue => {
+                            self.expression(conjunct, part, granule, &mut selection, cached)?;
+                        }
+                    }
+                }
                 Test::Codes(conjunct, set) => {
                     let Some(column) = self.scan.conjuncts[*conjunct].shape.column() else {
                         continue;
@@ -101,6 +122,34 @@ impl GranuleReader {
             }
         }
         Ok(Some(selection))
+    }
+
+    /// Rows of integers by their codes.
+    fn numbers(
+        &self,
+        conjunct: &super::prepare::Conjunct,
+        codes: &Range<u32>,
+        part: &PreparedPart,
+        granule: usize,
+    ) -> Result<Tested> {
+        let chunk = conjunct.shape.column().and_then(|column| part.chunks[column].as_ref());
+        let Some(chunk) = chunk else { return Ok(Tested::ByValue) };
+        match conjunct.shape.verdict(chunk.zone(granule)) {
+            Verdict::All => return Ok(Tested::All),
+            Verdict::None => return Ok(Tested::None),
+            Verdict::Some => {}
+        }
+        let others = matches!(conjunct.shape, Shape::NotEqual { .. });
+        if others && chunk.zone(granule).nulls > 0 {
+            return Ok(Tested::ByValue);
+        }
+        let mut found = Vec::new();
+        if !codes.is_empty() {
+            let (low, high) = (i64::from(codes.start), i64::from(codes.end) - 1);
+            chunk.page(granule)?.select_range(low, high, &mut found)?;
+        }
+        let rows = part.part.granule_rows(granule);
+        Ok(Tested::Rows(if others { complement(&found, rows) } else { found }))
     }
 
     /// Keeps the rows for which a comparison holds, tested on packed values; false where the page cannot do it.
@@ -232,12 +281,32 @@ impl GranuleReader {
         let mut columns = Vec::with_capacity(wanted.len());
         for column in wanted.iter().copied() {
             let values = match cached.iter().find(|(c, _)| *c == column) {
+                _ if self.scan.gives_codes(column) => {
+                    self.number_codes(part, granule, column, selection)?
+                }
                 Some((_, values)) => values.clone(),
                 None => self.column(part, granule, column, selection)?,
             };
             columns.push(unified(part, column, values));
         }
         Ok(Block::new(columns, rows))
+    }
+
+    /// Codes of a column of integers.
+    fn number_codes(
+        &self,
+        part: &PreparedPart,
+        granule: usize,
+        column: usize,
+        selection: &Selection,
+    ) -> Result<Column> {
+        let coded = match (&part.chunks[column], selection) {
+            (None, _) => None,
+            (Some(chunk), None) => chunk.codes(granule)?,
+            (Some(chunk), Some(selection)) => chunk.codes_selected(granule, selection)?,
+        };
+        let coded = coded.map(Column::Dictionary);
+        coded.ok_or_else(|| base::error!(LogicalError, "codes of a column without a dictionary"))
     }
 
     fn column(
@@ -260,6 +329,12 @@ impl GranuleReader {
                 Some(selection) => page.codes_selected(selection)?,
             };
             return Ok(Column::Dictionary(DictionaryColumn { codes, nulls, dictionary }));
+        }
+        if selection.as_ref().is_none_or(|s| s.len() * 64 > chunk.zone(granule).rows as usize)
+            && part.held[column].get().is_none()
+            && let Some(values) = chunk.hold_numbers()?
+        {
+            part.held[column].get_or_init(|| values);
         }
         let values = match selection {
             None => chunk.column(granule)?,
@@ -319,6 +394,14 @@ fn codes(
 ) -> Result<()> {
     let Some(chunk) = &part.chunks[column] else { return Ok(()) };
     let page = chunk.page(granule)?;
+    if let (None, Some((low, high))) = (selection.as_ref(), set.range()) {
+        let mut kept = Vec::new();
+        page.select_range(low.into(), high.into(), &mut kept)?;
+        if kept.len() != page.rows() {
+            refine(selection, kept, page.rows(), cached)?;
+        }
+        return Ok(());
+    }
     let (codes, _) = match selection.as_ref() {
         None => page.codes()?,
         Some(selection) => page.codes_selected(selection)?,

@@ -1,9 +1,10 @@
 //! What a scan will read: decided once per query and part.
 
 use std::slice;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
+use arrow_array::ArrayRef;
 use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
 use base::{Result, bail};
 use expr::{Evaluator, Expr, Set};
@@ -60,6 +61,8 @@ impl Member {
 pub(crate) enum Test {
     /// The conjunct's range on packed values.
     Range(usize),
+    /// The conjunct's range or value that is left out, as codes from the first to before the last.
+    Numbers(usize, std::ops::Range<u32>),
     /// A set of codes.
     Codes(usize, Arc<CodeSet>),
     /// The conjunct's set, which a join brought.
@@ -80,6 +83,8 @@ pub(crate) struct PreparedPart {
     pub(crate) tests: Vec<Test>,
     /// For columns whose parts' dictionaries were brought together: the number of this part's dictionary.
     pub(crate) unified: RwLock<Vec<Unified>>,
+    /// For columns of integers with a dictionary: all its values, once rows of it were read.
+    pub(crate) held: Vec<OnceLock<ArrayRef>>,
 }
 
 impl PreparedPart {
@@ -97,6 +102,8 @@ pub(crate) struct PreparedScan {
     pub(crate) defaults: Vec<arrow_array::ArrayRef>,
     pub(crate) encoded: bool,
     names: Vec<String>,
+    /// Columns of integers of which codes are given out.
+    pub(super) as_codes: RwLock<Vec<bool>>,
 }
 
 impl PreparedScan {
@@ -135,6 +142,7 @@ impl PreparedScan {
             parts: Vec::new(),
             encoded: context.settings.encoded,
             names: scan.columns.iter().map(|c| c.name.clone()).collect(),
+            as_codes: RwLock::new(vec![false; scan.columns.len()]),
         };
         for part in parts {
             let chunks =
@@ -175,7 +183,10 @@ impl PreparedScan {
                 Shape::Range { column, .. } | Shape::NotEqual { column, .. }
                     if chunks[*column].is_some() && self.encoded =>
                 {
-                    tests.push(Test::Range(at));
+                    match self.range_test(at, chunks[*column].as_deref())? {
+                        Some(test) => tests.push(test),
+                        None => return Ok(None),
+                    }
                 }
                 Shape::Strings { column } if self.encoded => {
                     let Some(set) =
@@ -209,7 +220,19 @@ impl PreparedScan {
             return Ok(None);
         }
         let unified = RwLock::new(vec![None; chunks.len()]);
-        Ok(Some(PreparedPart { part, chunks, granules, tests, unified }))
+        let held = chunks.iter().map(|_| OnceLock::new()).collect();
+        Ok(Some(PreparedPart { part, chunks, granules, tests, unified, held }))
+    }
+
+    /// The test of a conjunct's range; `None` where no value of the part lies within.
+    fn range_test(&self, conjunct: usize, chunk: Option<&ColumnChunk>) -> Result<Option<Test>> {
+        let Some(numbers) = chunk.map(ColumnChunk::numbers).transpose()?.flatten() else {
+            return Ok(Some(Test::Range(conjunct)));
+        };
+        let shape = &self.conjuncts[conjunct].shape;
+        let codes = code_range(shape, &numbers)?;
+        let none = codes.is_empty() && matches!(shape, Shape::Range { .. });
+        Ok((!none).then_some(Test::Numbers(conjunct, codes)))
     }
 
     /// The codes for which a conjunct of one dictionary column holds; `None` where testing rows is cheaper.
@@ -249,35 +272,6 @@ impl PreparedScan {
         tested_codes(&dictionary, conjunct, column, context).map(Some)
     }
 
-    /// Brings the dictionaries of several parts together for the columns that are given out, where that
-    /// pays: the dictionaries must not be much larger than what is read.
-    pub(crate) fn unify(&self, context: &Arc<ExecContext>) -> Result<()> {
-        if self.parts.len() < 2 || !self.encoded {
-            return Ok(());
-        }
-        let rows: usize = self.parts.iter().map(PreparedPart::rows).sum();
-        for column in 0..self.visible {
-            let mut dictionaries = Vec::with_capacity(self.parts.len());
-            for part in &self.parts {
-                match &part.chunks[column] {
-                    Some(chunk) => dictionaries.extend(chunk.dictionary()?),
-                    None => break,
-                }
-            }
-            if dictionaries.len() != self.parts.len() {
-                continue;
-            }
-            let entries: usize = dictionaries.iter().map(|d| d.len()).sum();
-            let Some(global) = context.translations.get(&dictionaries, entries <= rows)? else {
-                continue;
-            };
-            for (at, part) in self.parts.iter().enumerate() {
-                part.unified.write()[column] = Some((at, global.clone()));
-            }
-        }
-        Ok(())
-    }
-
     /// Between which values a column of integers lies in the granules that are read, by their zone maps.
     pub(crate) fn bounds(&self, column: usize) -> Option<Bounds> {
         if !self.encoded || column >= self.visible {
@@ -293,21 +287,6 @@ impl PreparedScan {
             }
         }
         bounds
-    }
-
-    /// The dictionary that all blocks hold codes of, where there is one.
-    pub(crate) fn dictionary(&self, column: usize) -> Option<Arc<dyn Dictionary>> {
-        if !self.encoded || column >= self.visible {
-            return None;
-        }
-        let first = self.parts.first()?;
-        if self.parts.len() == 1 {
-            let found = first.chunks[column].as_ref()?.dictionary().ok()??;
-            return Some(found as Arc<dyn Dictionary>);
-        }
-        let unified = first.unified.read();
-        let (_, global) = unified[column].as_ref()?;
-        Some(global.clone() as Arc<dyn Dictionary>)
     }
 
     /// Whether rows have to meet conditions.
@@ -372,6 +351,21 @@ fn tested_codes(
     Ok(CodeSet::new(set.finish()))
 }
 
+/// The codes that a range of integers covers, or that of the value which is left out.
+fn code_range(shape: &Shape, numbers: &PartDictionary) -> Result<std::ops::Range<u32>> {
+    let (low, high) = match shape {
+        Shape::Range { low, high, .. } => (*low, *high),
+        Shape::NotEqual { value, .. } => (*value, *value),
+        _ => bail!(LogicalError, "codes of a condition that is no range"),
+    };
+    let first = numbers.find_number(low)?.unwrap_or_else(|after| after);
+    let end = match numbers.find_number(high)? {
+        Ok(code) => code + 1,
+        Err(after) => after,
+    };
+    Ok(first..end.max(first))
+}
+
 /// A column of a part, whose values must lie in memory as the scan expects.
 fn chunk_of(part: &Part, column: &ReadColumn) -> Result<Option<Arc<ColumnChunk>>> {
     let chunk = part.column(column.id)?;
@@ -409,7 +403,9 @@ impl PreparedScan {
     /// Whether zone maps show that all rows of a granule pass all tests.
     pub(crate) fn passes_all(&self, part: &PreparedPart, granule: usize) -> bool {
         part.tests.iter().all(|test| match test {
-            Test::Range(at) => self.zone_verdict(part, *at, granule) == Verdict::All,
+            Test::Range(at) | Test::Numbers(at, _) => {
+                self.zone_verdict(part, *at, granule) == Verdict::All
+            }
             Test::Codes(at, set) => {
                 let column = self.conjuncts[*at].shape.column();
                 let zone =
@@ -442,7 +438,7 @@ impl PreparedScan {
 
     /// How many rows of a granule pass, where its only test is `column <> default`.
     pub(crate) fn count_by_zone(&self, part: &PreparedPart, granule: usize) -> Option<u64> {
-        let [Test::Range(at)] = part.tests.as_slice() else { return None };
+        let [Test::Range(at) | Test::Numbers(at, _)] = part.tests.as_slice() else { return None };
         let Shape::NotEqual { column, value: 0 } = self.conjuncts[*at].shape else { return None };
         let zone = part.chunks[column].as_ref()?.zone(granule);
         (zone.nulls == 0).then(|| u64::from(zone.rows - zone.defaults))
