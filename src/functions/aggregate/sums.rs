@@ -82,7 +82,15 @@ impl Function for Count {
     }
 
     fn update(&self, states: &mut [u64], groups: &[u32], _: &[Column]) -> Result<()> {
-        groups.iter().for_each(|group| states[*group as usize] += 1);
+        let count = states.len();
+        let take = |group: usize, rows| {
+            if let Some(state) = states.get_mut(group) {
+                *state += rows;
+            }
+        };
+        if !few_groups::counts(groups, count, take) {
+            groups.iter().for_each(|group| states[*group as usize] += 1);
+        }
         Ok(())
     }
 
