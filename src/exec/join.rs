@@ -14,6 +14,7 @@ mod coded;
 mod grace;
 mod keys;
 mod probe;
+mod ranked;
 mod runtime_filter;
 mod shape;
 mod table;
