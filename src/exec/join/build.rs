@@ -40,7 +40,7 @@ pub(super) struct Gathered {
     pub(super) blocks: Vec<Block>,
     /// The key columns of each block.
     pub(super) keys: Vec<Vec<ArrayRef>>,
-    held: Vec<Reservation>,
+    pub(super) held: Vec<Reservation>,
 }
 
 /// Where the rows of the side are.
