@@ -1,7 +1,7 @@
 //! The side of a join that is kept: its rows in one block, and their numbers by key.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use arrow_array::ArrayRef;
 use base::{Reservation, Result, bail};
@@ -83,6 +83,7 @@ pub(super) fn gather(
     let keys = evaluator(side.keys, context)?;
     let kept: Vec<usize> = side.kept.iter().map(|(column, _)| *column).collect();
     let spills = Arc::new(AtomicBool::new(false));
+    let read = (AtomicUsize::new(0), AtomicUsize::new(0));
     let (own, flag, own_cutter) = (context.clone(), spills.clone(), cutter.clone());
     let keyless = side.keys.is_empty();
     let lanes = context.scheduler.run(lanes, move |lane: &mut Lane| {
@@ -90,6 +91,11 @@ pub(super) fn gather(
         let Some(block) = lane.reader.next()? else { return Ok(Step::Done) };
         if block.rows() > 0 {
             let bytes = lane.take_in(&block, &keys, &kept)?;
+            let all_rows = read.0.fetch_add(block.rows(), Ordering::Relaxed) + block.rows();
+            let all_bytes = read.1.fetch_add(bytes, Ordering::Relaxed) + bytes;
+            if !flag.load(Ordering::Relaxed) {
+                check_limits(all_rows, all_bytes, &own)?;
+            }
             let bytes = lane.held.bytes() + bytes;
             if keyless {
                 lane.held.resize(bytes)?;
@@ -202,6 +208,7 @@ pub(super) fn build(
     Ok(Built { block, rows, form, directory, _held: held })
 }
 
+/// Refuses a side that is larger than the user allows.
 fn check_limits(rows: usize, bytes: usize, context: &ExecContext) -> Result<()> {
     let settings = &context.settings;
     for (what, found, most) in [
