@@ -300,6 +300,41 @@ pub(crate) fn select_range(
     Ok(done)
 }
 
+/// Leaves those of some rows whose value lies within `low..=high`; false, with all left, when the type or encoding
+/// does not allow it.
+pub(crate) fn refine_range(
+    node: &Node<'_>,
+    data_type: &DataType,
+    low: i128,
+    high: i128,
+    selection: &mut Vec<u16>,
+) -> Result<bool> {
+    let physical = data_type.physical();
+    let signed = is_signed(physical);
+    let done = with_word!(physical, refined_words(node, low, high, signed, selection), _other => {
+        Ok(false)
+    })?;
+    if done && let Some(nulls) = node.nulls.buffer(node.rows)? {
+        selection.retain(|row| nulls.is_valid(usize::from(*row)));
+    }
+    Ok(done)
+}
+
+#[expect(clippy::extra_unused_type_parameters, reason = "with_word! gives both")]
+fn refined_words<P: ArrowPrimitiveType, W: Word>(
+    node: &Node<'_>,
+    low: i128,
+    high: i128,
+    signed: bool,
+    selection: &mut Vec<u16>,
+) -> Result<bool> {
+    match words::Range::<W>::new(low, high, signed) {
+        Some(range) => words::refine_range(node, range, selection)?,
+        None => selection.clear(),
+    }
+    Ok(true)
+}
+
 #[expect(clippy::extra_unused_type_parameters, reason = "with_word! gives both")]
 fn range_of_words<P: ArrowPrimitiveType, W: Word>(
     node: &Node<'_>,

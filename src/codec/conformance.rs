@@ -163,6 +163,12 @@ fn check_ranges(page: &Page, array: &ArrayRef, data_type: &DataType, about: &str
             }
         }
         assert_eq!(selection, expected, "{about}: {low}..={high}");
+        let chosen = |row: &u16| row % 5 < 3;
+        let mut some: Vec<u16> = (0..values.len() as u16).filter(chosen).collect();
+        if page.refine_range(low, high, &mut some).unwrap() {
+            let expected: Vec<u16> = expected[1..].iter().copied().filter(|r| chosen(r)).collect();
+            assert_eq!(some, expected, "{about}: {low}..={high} of some rows");
+        }
     }
 }
 
@@ -176,6 +182,7 @@ fn use_broken(bytes: Bytes, data_type: &DataType) {
     let _ = page.constant();
     let _ = page.runs();
     let _ = page.select_range(-5, 1000, &mut Vec::new());
+    let _ = page.refine_range(-5, 1000, &mut vec![last / 2, last]);
     let _ = page.codes();
 }
 

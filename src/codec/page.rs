@@ -224,4 +224,13 @@ impl Page {
         let bounds = (i128::from(low), i128::from(high));
         array::select_range(&node, &self.data_type, bounds.0, bounds.1, selection)
     }
+
+    /// Leaves those of some rows, which must ascend, whose value is not NULL and lies within `low..=high`, found
+    /// on encoded values. False, with all left, for types without integers and for 128-bit values.
+    pub fn refine_range(&self, low: i64, high: i64, selection: &mut Vec<u16>) -> Result<bool> {
+        self.check_selection(selection)?;
+        let node = self.node()?;
+        let bounds = (i128::from(low), i128::from(high));
+        array::refine_range(&node, &self.data_type, bounds.0, bounds.1, selection)
+    }
 }

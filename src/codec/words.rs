@@ -24,7 +24,7 @@ use std::mem::MaybeUninit;
 use base::Result;
 
 pub(crate) use encode::encode;
-pub(crate) use range::{Range, select_range};
+pub(crate) use range::{Range, refine_range, select_range};
 pub(crate) use runs::RunList;
 
 use crate::VECTOR;
@@ -154,9 +154,11 @@ pub(crate) fn decode_selected<W: Word>(node: &Node<'_>, selection: &[u16]) -> Re
     while let Some(first) = rest.first() {
         let vector = usize::from(*first) / VECTOR;
         let here = rest.partition_point(|row| usize::from(*row) / VECTOR <= vector);
-        let values = vectors.read(vector, &mut buffer);
-        for row in &rest[..here] {
-            out.push(values.get(usize::from(*row) % VECTOR).copied().unwrap_or_default());
+        vectors.read(vector, &mut buffer);
+        if here == VECTOR {
+            out.extend_from_slice(&buffer);
+        } else {
+            out.extend(rest[..here].iter().map(|row| buffer[usize::from(*row) % VECTOR]));
         }
         rest = &rest[here..];
     }

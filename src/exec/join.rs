@@ -9,10 +9,13 @@
 //!
 //! A side that does not fit into memory goes to the temporary file, and the other with it (see `grace`).
 
+mod asof;
 mod build;
+mod coded;
 mod grace;
 mod keys;
 mod probe;
+mod ranked;
 mod runtime_filter;
 mod shape;
 mod table;
@@ -22,11 +25,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use base::Result;
 use expr::{Evaluator, Expr};
-use plan::{Join, Plan};
+use plan::{Join, JoinStrictness, Plan};
 
 use crate::context::ExecContext;
 use crate::pipeline::{Materialized, Source, evaluator, execute_for};
-use build::{BuildSide, Built, Rows, build, gather};
+use asof::{Asof, Times};
+use build::{BuildSide, Built, Gathered, Rows, build, gather};
 use grace::Cutter;
 use probe::{Probe, Shared};
 use shape::{Columns, OutputColumn, Pairs, Shape};
@@ -39,6 +43,7 @@ struct Joining {
     probing_keys: Vec<Expr>,
     keys: Arc<Evaluator>,
     condition: Option<Arc<Evaluator>>,
+    asof: Option<Arc<Asof>>,
     context: Arc<ExecContext>,
 }
 
@@ -72,6 +77,7 @@ impl Joining {
         if shape.filters_probe() && context.settings.runtime_filters {
             runtime_filter::push(&mut probing, &self.probing_keys, &gathered.keys)?;
         }
+        let (gathered, times) = self.in_order(gathered)?;
         let built = build(&self.side(), gathered, &context)?;
         let idle = built.directory.is_empty() && !shape.keeps_probe;
         if idle && (shape.rest != Some(false) || built.rows == 0) {
@@ -82,11 +88,19 @@ impl Joining {
         } else {
             execute_for(probing, codes, &context)?
         };
-        Ok(Box::new(Probe { input, shared: Arc::new(self.shared(built)) }))
+        Ok(Box::new(Probe { input, shared: Arc::new(self.shared(built, times)) }))
+    }
+
+    /// The rows in the order in which the table is to have them, with their times where these matter.
+    fn in_order(&self, gathered: Gathered) -> Result<(Gathered, Times)> {
+        match &self.asof {
+            Some(asof) => asof.sorted(gathered),
+            None => Ok((gathered, Times::default())),
+        }
     }
 
     /// What the lanes that probe share.
-    fn shared(&self, built: Built) -> Shared {
+    fn shared(&self, built: Built, times: Times) -> Shared {
         let shape = self.shape;
         let marks = shape.rest.is_some() || matches!(shape.pairs, Pairs::Once | Pairs::Marks);
         let met = (0..if marks { built.rows } else { 0 }).map(|_| AtomicBool::new(false)).collect();
@@ -97,6 +111,8 @@ impl Joining {
             keys: self.keys.clone(),
             keyless: self.probing_keys.is_empty(),
             condition: self.condition.clone(),
+            asof: self.asof.clone(),
+            times,
             met,
             readers: AtomicUsize::new(0),
             resting: AtomicBool::new(false),
@@ -109,9 +125,12 @@ impl Joining {
 pub(crate) fn join(join: Join, codes: bool, context: &Arc<ExecContext>) -> Result<Box<dyn Source>> {
     let shape = Shape::of(&join);
     let columns = Arc::new(Columns::of(&join, &shape)?);
+    let asof = Asof::of(&join, &columns, context)?.map(Arc::new);
     let condition = match &join.condition {
-        Some(condition) => Some(evaluator(std::slice::from_ref(condition), context)?),
-        None => None,
+        Some(condition) if join.strictness != JoinStrictness::Asof => {
+            Some(evaluator(std::slice::from_ref(condition), context)?)
+        }
+        _ => None,
     };
     let (left_keys, right_keys): (Vec<Expr>, Vec<Expr>) = join.keys.into_iter().unzip();
     let (built_plan, built_keys, probing_plan, probing_keys) = if shape.build_left {
@@ -121,6 +140,7 @@ pub(crate) fn join(join: Join, codes: bool, context: &Arc<ExecContext>) -> Resul
     };
     let keys = evaluator(&probing_keys, context)?;
     let context = context.clone();
-    let joining = Joining { shape, columns, built_keys, probing_keys, keys, condition, context };
+    let joining =
+        Joining { shape, columns, built_keys, probing_keys, keys, condition, asof, context };
     joining.run(*built_plan, *probing_plan, codes)
 }

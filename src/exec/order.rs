@@ -9,7 +9,7 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, BinaryViewArray, FixedSizeBinaryArray};
 use arrow_buffer::NullBuffer;
-use base::Result;
+use base::{Result, bail};
 use plan::SortKey;
 use types::{Column, DataType, Physical, Value, value_at};
 
@@ -211,6 +211,19 @@ fn values_of(
         Physical::List | Physical::Struct => Values::Any(array.clone(), data_type.clone()),
     };
     (values, nulls)
+}
+
+/// Numbers, dates and times as integers of the same order, and which of them are neither NULL nor NaN.
+pub(crate) fn ordered_numbers(
+    column: &Column,
+    data_type: &DataType,
+) -> Result<(Vec<u128>, Option<NullBuffer>)> {
+    let (values, placed) = values_of(&column.to_flat()?, data_type);
+    match values {
+        Values::Words(words) => Ok((words.into_iter().map(u128::from).collect(), placed)),
+        Values::Wide(words) => Ok((words, placed)),
+        _ => bail!(LogicalError, "values of {data_type} are no numbers"),
+    }
 }
 
 /// Bits of a float whose order as integers is the float's; both zeros are equal.

@@ -4,6 +4,7 @@
 //! this room through a [`Registry`].
 
 mod aggregate;
+mod bloom;
 mod context;
 mod evaluate;
 mod expression;

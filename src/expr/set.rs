@@ -1,5 +1,6 @@
 //! The right-hand side of `IN`: distinct values, looked up by hash.
 
+use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
@@ -15,16 +16,21 @@ use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
 use types::{DataType, Physical, Value, array_from_values, value_at};
 
+use crate::bloom::Bloom;
+
 /// A set of values of one type (a tuple for several columns).
 ///
 /// Invariants: `values` has the layout of `data_type` and no NULL; whether NULL was among the
-/// elements is kept apart.
+/// elements is kept apart. A set that was written and read again is exact.
 #[derive(Serialize, Deserialize)]
 #[serde(into = "PlainSet", try_from = "PlainSet")]
 pub struct Set {
     data_type: DataType,
     values: ArrayRef,
     has_null: bool,
+    /// Whether other values may pass as elements too.
+    approximate: bool,
+    bounds: OnceLock<Option<(i128, i128)>>,
     lookup: OnceLock<Lookup>,
 }
 
@@ -39,11 +45,18 @@ struct PlainSet {
 const DENSE: u64 = 64;
 const SMALL_RANGE: u64 = 1 << 24;
 
+/// The same for approximate sets, which are asked for many rows: a bit that lies near the one before costs less
+/// than a hash.
+const DENSE_ENOUGH: u64 = 128;
+const LARGE_RANGE: u64 = 1 << 25;
+
 enum Lookup {
     /// Integers from a base on, a bit each.
     Range(u64, BooleanBuffer),
     Bits(HashSet<u64>),
     Wide(HashSet<i128>),
+    /// Any number of 64 or 128 bits, by its hash.
+    Bloom(Bloom),
     Bytes(HashSet<Box<[u8]>>),
     Values(HashSet<Value>),
 }
@@ -64,7 +77,15 @@ impl Set {
             }
             _ => values,
         };
-        Ok(Set { data_type, values, has_null, lookup: OnceLock::new() })
+        let (bounds, lookup) = (OnceLock::new(), OnceLock::new());
+        Ok(Set { data_type, values, has_null, approximate: false, bounds, lookup })
+    }
+
+    /// The same elements, among which others may be found too where that is cheaper. Of no use as a condition of
+    /// a query, only for leaving out rows early that would be left out later.
+    #[must_use]
+    pub fn approximate(self) -> Set {
+        Set { approximate: true, lookup: OnceLock::new(), ..self }
     }
 
     /// The set without tuples that have a NULL in them, which equal nothing.
@@ -114,6 +135,14 @@ impl Set {
                 let keys = bits(array, self.data_type.physical());
                 BooleanBuffer::collect_bool(keys.len(), |row| set.contains(&keys[row]))
             }
+            Lookup::Bloom(bloom) if self.data_type.physical() == Physical::Int128 => {
+                let keys = array.as_primitive::<Decimal128Type>().values();
+                BooleanBuffer::collect_bool(keys.len(), |row| bloom.contains(keys[row] as u128))
+            }
+            Lookup::Bloom(bloom) => {
+                let keys = bits(array, self.data_type.physical());
+                BooleanBuffer::collect_bool(keys.len(), |row| bloom.contains(keys[row]))
+            }
             Lookup::Wide(set) => {
                 let keys = array.as_primitive::<Decimal128Type>().values();
                 BooleanBuffer::collect_bool(keys.len(), |row| set.contains(&keys[row]))
@@ -140,6 +169,10 @@ impl Set {
 
     /// The least and the greatest element, of integers of at most 64 bits.
     pub fn bounds(&self) -> Option<(i128, i128)> {
+        *self.bounds.get_or_init(|| self.find_bounds())
+    }
+
+    fn find_bounds(&self) -> Option<(i128, i128)> {
         let physical = self.data_type.physical();
         let signed = matches!(
             physical,
@@ -158,16 +191,13 @@ impl Set {
         bounds.map(|(least, most)| (i128::from(*least), i128::from(*most)))
     }
 
-    /// Whether it is looked up in a bitmap.
-    pub fn is_range(&self) -> bool {
-        self.range().is_some()
-    }
-
     /// The bits of the least element and the length of the range, where a bitmap of it is not too large.
     fn range(&self) -> Option<(u64, usize)> {
         let (least, most) = self.bounds()?;
         let length = u64::try_from(most - least + 1).ok()?;
-        let most = SMALL_RANGE.max(DENSE.saturating_mul(self.values.len() as u64));
+        let (small, dense) =
+            if self.approximate { (LARGE_RANGE, DENSE_ENOUGH) } else { (SMALL_RANGE, DENSE) };
+        let most = small.max(dense.saturating_mul(self.values.len() as u64));
         // A few values are found as fast in a hash set, without clearing a bitmap for them.
         let few = self.values.len() as u64 * 1024 < length && length > 1 << 16;
         (length <= most && !few).then_some((least as u64, length as usize))
@@ -175,6 +205,10 @@ impl Set {
 
     fn build(&self) -> Lookup {
         match self.data_type.physical() {
+            Physical::Int128 if self.approximate => {
+                let values = self.values.as_primitive::<Decimal128Type>().values();
+                Lookup::Bloom(Bloom::new(values.iter().map(|v| *v as u128)))
+            }
             Physical::Int128 => {
                 let values = self.values.as_primitive::<Decimal128Type>().values();
                 Lookup::Wide(values.iter().copied().collect())
@@ -196,38 +230,47 @@ impl Set {
                 Some((base, length)) => {
                     let mut set = BooleanBufferBuilder::new(length);
                     set.append_n(length, false);
-                    for value in bits(&self.values, physical) {
+                    for value in bits(&self.values, physical).iter() {
                         set.set_bit(value.wrapping_sub(base) as usize, true);
                     }
                     Lookup::Range(base, set.finish())
                 }
-                None => Lookup::Bits(bits(&self.values, physical).into_iter().collect()),
+                None if self.approximate => {
+                    Lookup::Bloom(Bloom::new(bits(&self.values, physical).iter().copied()))
+                }
+                None => Lookup::Bits(bits(&self.values, physical).iter().copied().collect()),
             },
         }
     }
 }
 
 /// The values of a primitive of at most 64 bits as 64 bits; equal values give equal bits.
-fn bits(array: &ArrayRef, physical: Physical) -> Vec<u64> {
-    fn of<T: ArrowPrimitiveType>(array: &ArrayRef, convert: impl Fn(T::Native) -> u64) -> Vec<u64> {
-        array.as_primitive::<T>().values().iter().map(|v| convert(*v)).collect()
+fn bits(array: &ArrayRef, physical: Physical) -> Cow<'_, [u64]> {
+    fn of<T: ArrowPrimitiveType>(
+        array: &ArrayRef,
+        convert: impl Fn(T::Native) -> u64,
+    ) -> Cow<'_, [u64]> {
+        Cow::Owned(array.as_primitive::<T>().values().iter().map(|v| convert(*v)).collect())
+    }
+    fn same<T: ArrowPrimitiveType>(array: &ArrayRef) -> Cow<'_, [u64]> {
+        Cow::Borrowed(array.as_primitive::<T>().values().inner().typed_data::<u64>())
     }
     match physical {
         Physical::UInt8 => of::<UInt8Type>(array, u64::from),
         Physical::UInt16 => of::<UInt16Type>(array, u64::from),
         Physical::UInt32 => of::<UInt32Type>(array, u64::from),
-        Physical::UInt64 => of::<UInt64Type>(array, |v| v),
+        Physical::UInt64 => same::<UInt64Type>(array),
         Physical::Int8 => of::<Int8Type>(array, |v| v as u64),
         Physical::Int16 => of::<Int16Type>(array, |v| v as u64),
         Physical::Int32 => of::<Int32Type>(array, |v| v as u64),
-        Physical::Int64 => of::<Int64Type>(array, |v| v as u64),
+        Physical::Int64 => same::<Int64Type>(array),
         Physical::Float32 => of::<Float32Type>(array, |v| (f64::from(v) + 0.0).to_bits()),
         Physical::Float64 => of::<Float64Type>(array, |v| (v + 0.0).to_bits()),
         Physical::Int128
         | Physical::Bytes
         | Physical::Fixed(_)
         | Physical::List
-        | Physical::Struct => Vec::new(),
+        | Physical::Struct => Cow::Borrowed(&[]),
     }
 }
 
@@ -260,6 +303,8 @@ impl Clone for Set {
             data_type: self.data_type.clone(),
             values: Arc::clone(&self.values),
             has_null: self.has_null,
+            approximate: self.approximate,
+            bounds: self.bounds.clone(),
             lookup: OnceLock::new(),
         }
     }

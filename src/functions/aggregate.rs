@@ -23,6 +23,7 @@ mod combinators;
 mod distinct;
 mod encoded;
 mod extremes;
+mod few_groups;
 mod funnel;
 mod grouped;
 mod hash;

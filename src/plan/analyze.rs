@@ -13,6 +13,7 @@
 
 mod aggregation;
 mod array_join;
+mod asof;
 mod asterisk;
 mod correlated;
 mod fill;

@@ -184,7 +184,8 @@ pub struct Join {
     pub strictness: JoinStrictness,
     /// Equal pairs: over the left's and over the right's columns, of equal types.
     pub keys: Vec<(Expr, Expr)>,
-    /// What else must hold, over the left's columns followed by the right's.
+    /// What else must hold, over the left's columns followed by the right's. Of ASOF the inequality: `left >= right`
+    /// and the like, with NULLs on neither side.
     pub condition: Option<Expr>,
     /// The left's columns, then the right's (nullable where `join_use_nulls` says so).
     pub schema: Schema,
@@ -213,6 +214,7 @@ pub enum JoinStrictness {
     Any,
     Semi,
     Anti,
+    Asof,
 }
 
 /// A row for every element of some array columns, side by side.

@@ -7,7 +7,7 @@ use arrow_buffer::{NullBuffer, ScalarBuffer};
 use base::{Error, Result, bail};
 
 use crate::physical::repeat;
-use crate::{DataType, Dictionary, Value, array_from_values, value_at};
+use crate::{DataType, Dictionary, Value, array_from_values, value_at, views};
 
 /// The values of one column for the rows of a block. Operators keep `Constant` and `Dictionary`
 /// as long as they can; the values are the same in every form.
@@ -37,7 +37,7 @@ pub struct DictionaryColumn {
     pub dictionary: Arc<dyn Dictionary>,
 }
 
-fn arrow(error: arrow_schema::ArrowError) -> Error {
+pub(crate) fn arrow(error: arrow_schema::ArrowError) -> Error {
     Error::logical(format!("column: {error}"))
 }
 
@@ -189,6 +189,10 @@ impl Column {
             }
         }
         let flat: Vec<ArrayRef> = columns.iter().map(Column::to_flat).collect::<Result<_>>()?;
+        let is_views = |a: &ArrayRef| *a.data_type() == arrow_schema::DataType::BinaryView;
+        if !flat.is_empty() && flat.iter().all(is_views) {
+            return Ok(Column::Flat(views::concat(&flat)?));
+        }
         let flat: Vec<&dyn Array> = flat.iter().map(AsRef::as_ref).collect();
         Ok(Column::Flat(arrow_select::concat::concat(&flat).map_err(arrow)?))
     }

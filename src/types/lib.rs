@@ -31,6 +31,7 @@ mod physical;
 mod supertype;
 pub mod time;
 mod value;
+mod views;
 
 pub use block::{Block, Field, Schema};
 pub use column::{Column, DictionaryColumn, bound_fixed};

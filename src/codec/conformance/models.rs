@@ -248,6 +248,11 @@ proptest! {
             let rows = model.iter().enumerate().filter(|(_, v)| v.as_int().is_some_and(inside));
             let expected: Vec<u16> = rows.map(|(row, _)| row as u16).collect();
             assert_eq!(found, expected, "{data_type}, {low}..={high}");
+            let mut some: Vec<u16> = (0..model.len() as u16).filter(|row| row % 3 != 1).collect();
+            let expected: Vec<u16> = found.into_iter().filter(|row| row % 3 != 1).collect();
+            if page.refine_range(low, high, &mut some).unwrap() {
+                assert_eq!(some, expected, "{data_type}, {low}..={high} of some rows");
+            }
         }
     }
 

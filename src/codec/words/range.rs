@@ -72,6 +72,66 @@ pub(crate) fn select_range<W: Word>(
     Ok(())
 }
 
+/// Leaves those of some rows, ascending and each less than the node's rows, whose value lies in the range, whether
+/// NULL or not (none where all are).
+pub(crate) fn refine_range<W: Word>(
+    node: &Node<'_>,
+    range: Range<W>,
+    selection: &mut Vec<u16>,
+) -> Result<()> {
+    if let Kind::AllNull = node.kind {
+        selection.clear();
+        return Ok(());
+    }
+    if let Kind::Dictionary = node.kind {
+        let parts = dictionary::Dictionary::<W>::open(&mut node.reader(), node.rows)?;
+        let held: Vec<bool> = parts.values.iter().map(|value| range.holds(*value)).collect();
+        let mut buffer = [0_u16; VECTOR];
+        refine_vectors(selection, |vector, rows| {
+            parts.codes.read_vector(vector, &mut buffer);
+            keep(rows, |at| held.get(usize::from(buffer[at])) == Some(&true))
+        });
+        return Ok(());
+    }
+    if let Some(vectors) = Vectors::<W>::open(node)? {
+        let mut buffer = [W::default(); VECTOR];
+        refine_vectors(selection, |vector, rows| {
+            vectors.read(vector, &mut buffer);
+            keep(rows, |at| range.holds(buffer[at]))
+        });
+        return Ok(());
+    }
+    let values = super::decode_selected::<W>(node, selection)?;
+    let mut values = values.iter();
+    selection.retain(|_| values.next().is_some_and(|value| range.holds(*value)));
+    Ok(())
+}
+
+/// Goes through the rows vector by vector; `refine` moves those that are left to the front and says how many.
+fn refine_vectors(selection: &mut Vec<u16>, mut refine: impl FnMut(usize, &mut [u16]) -> usize) {
+    let (mut from, mut kept) = (0, 0);
+    while let Some(first) = selection.get(from) {
+        let vector = usize::from(*first) / VECTOR;
+        let here = selection[from..].partition_point(|row| usize::from(*row) / VECTOR <= vector);
+        let left = refine(vector, &mut selection[from..from + here]);
+        selection.copy_within(from..from + left, kept);
+        (from, kept) = (from + here, kept + left);
+    }
+    selection.truncate(kept);
+}
+
+/// Moves the rows that hold to the front; `holds` is asked by the place in the vector.
+fn keep(rows: &mut [u16], mut holds: impl FnMut(usize) -> bool) -> usize {
+    let mut kept = 0;
+    for at in 0..rows.len() {
+        // Branch-free: the slot is written always and kept where the row holds.
+        let row = rows[at];
+        rows[kept] = row;
+        kept += usize::from(holds(usize::from(row) % VECTOR));
+    }
+    kept
+}
+
 fn select_runs<W: Word>(runs: &RunList<W>, range: Range<W>, selection: &mut Vec<u16>) {
     let mut start = 0;
     for (value, end) in runs.values.iter().zip(&runs.ends) {

@@ -1,13 +1,14 @@
 //! The side of a join that is kept: its rows in one block, and their numbers by key.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use arrow_array::ArrayRef;
 use base::{Reservation, Result, bail};
 use expr::{Evaluator, Expr};
 use types::{Block, Column, DataType, default_array};
 
+use super::coded;
 use super::grace::{Cutter, Partitions, Writer};
 use super::keys::{KeyForm, Keys};
 use super::table::KeyDirectory;
@@ -39,7 +40,7 @@ pub(super) struct Gathered {
     pub(super) blocks: Vec<Block>,
     /// The key columns of each block.
     pub(super) keys: Vec<Vec<ArrayRef>>,
-    held: Vec<Reservation>,
+    pub(super) held: Vec<Reservation>,
 }
 
 /// Where the rows of the side are.
@@ -82,6 +83,7 @@ pub(super) fn gather(
     let keys = evaluator(side.keys, context)?;
     let kept: Vec<usize> = side.kept.iter().map(|(column, _)| *column).collect();
     let spills = Arc::new(AtomicBool::new(false));
+    let read = (AtomicUsize::new(0), AtomicUsize::new(0));
     let (own, flag, own_cutter) = (context.clone(), spills.clone(), cutter.clone());
     let keyless = side.keys.is_empty();
     let lanes = context.scheduler.run(lanes, move |lane: &mut Lane| {
@@ -89,6 +91,11 @@ pub(super) fn gather(
         let Some(block) = lane.reader.next()? else { return Ok(Step::Done) };
         if block.rows() > 0 {
             let bytes = lane.take_in(&block, &keys, &kept)?;
+            let all_rows = read.0.fetch_add(block.rows(), Ordering::Relaxed) + block.rows();
+            let all_bytes = read.1.fetch_add(bytes, Ordering::Relaxed) + bytes;
+            if !flag.load(Ordering::Relaxed) {
+                check_limits(all_rows, all_bytes, &own)?;
+            }
             let bytes = lane.held.bytes() + bytes;
             if keyless {
                 lane.held.resize(bytes)?;
@@ -201,6 +208,7 @@ pub(super) fn build(
     Ok(Built { block, rows, form, directory, _held: held })
 }
 
+/// Refuses a side that is larger than the user allows.
 fn check_limits(rows: usize, bytes: usize, context: &ExecContext) -> Result<()> {
     let settings = &context.settings;
     for (what, found, most) in [
@@ -256,7 +264,8 @@ fn together(
         }
     }
     let step = |lane: &mut Lane| {
-        lane.whole = Some(Column::concat(&std::mem::take(&mut lane.parts))?);
+        let whole = Column::concat(&std::mem::take(&mut lane.parts))?;
+        lane.whole = Some(coded::coded(whole)?);
         Ok(Step::Done)
     };
     if rows > LARGE && lanes.len() > 1 && !side.alone {

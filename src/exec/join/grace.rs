@@ -263,9 +263,10 @@ impl GraceShared {
             gathered.blocks.push(Block::new(columns, rows));
             gathered.keys.push(keys.iter().map(Column::to_flat).collect::<Result<_>>()?);
         }
+        let (gathered, times) = joining.in_order(gathered)?;
         let built = build(&side, gathered, &joining.context)?;
         drop(held);
-        let shared: Arc<Shared> = Arc::new(joining.shared(built));
+        let shared: Arc<Shared> = Arc::new(joining.shared(built, times));
         let input = Box::new(SegmentReader {
             segments: probing.into(),
             used: self.used.clone(),

@@ -11,6 +11,7 @@ use base::Result;
 use expr::Evaluator;
 use types::{Block, Column, DataType, Dictionary, Value, default_array};
 
+use super::asof::{Asof, Times};
 use super::build::Built;
 use super::shape::{Columns, OutputColumn, Pairs, Shape};
 use super::table::Matches;
@@ -35,6 +36,8 @@ pub(super) struct Shared {
     pub(super) keys: Arc<Evaluator>,
     pub(super) keyless: bool,
     pub(super) condition: Option<Arc<Evaluator>>,
+    pub(super) asof: Option<Arc<Asof>>,
+    pub(super) times: Times,
     /// Which built rows were met; of joins for which that matters.
     pub(super) met: Vec<AtomicBool>,
     /// Lanes that still read.
@@ -208,7 +211,7 @@ impl Shared {
     /// Looks the keys of a block up.
     fn meet(&self, block: Block) -> Result<Current> {
         let rows = block.rows();
-        let matches = if self.keyless {
+        let mut matches = if self.keyless {
             self.built.directory.find_all(rows)
         } else {
             let columns = self.keys.evaluate(&block)?;
@@ -217,6 +220,9 @@ impl Shared {
             self.built.directory.find(&keys, &mut found);
             found
         };
+        if let Some(asof) = &self.asof {
+            asof.nearest(&block, &self.times, self.built.directory.numbers(), &mut matches)?;
+        }
         let asks = self.shape.keeps_probe || self.shape.pairs == Pairs::First;
         let hit = vec![false; if asks { rows } else { 0 }];
         Ok(Current { block, matches, row: 0, looked: 0, hit, done: false })

@@ -15,7 +15,7 @@ use types::{DataType, Physical};
 /// Larger sets cost more than they spare.
 const MOST_VALUES: usize = 8 << 20;
 
-/// The same for sets that no bitmap can hold.
+/// The same for sets of strings, which are kept in a hash table.
 const MOST_HASHED: usize = 1 << 18;
 
 /// Adds conditions to the scans below a plan whose rows are of no use without a match among the built keys.
@@ -54,21 +54,18 @@ fn set_of(
     key: usize,
     rows: usize,
 ) -> Result<Option<Arc<Set>>> {
-    let wide = match data_type.physical() {
-        Physical::Float32 | Physical::Float64 | Physical::List | Physical::Struct => {
-            return Ok(None);
-        }
-        Physical::Bytes | Physical::Fixed(_) | Physical::Int128 => true,
-        _ => false,
+    let most = match data_type.physical() {
+        Physical::Float32 | Physical::Float64 | Physical::List | Physical::Struct => 0,
+        Physical::Bytes | Physical::Fixed(_) => MOST_HASHED,
+        _ => MOST_VALUES,
     };
-    if rows == 0 || wide && rows > MOST_HASHED {
+    if rows == 0 || rows > most {
         return Ok(None);
     }
     let arrays: Vec<&dyn Array> = built.iter().map(|keys| keys[key].as_ref()).collect();
     let values =
         arrow_select::concat::concat(&arrays).map_err(|e| Error::logical(e.to_string()))?;
-    let set = Set::new(data_type.clone(), values)?;
-    Ok((wide || rows <= MOST_HASHED || set.is_range()).then(|| Arc::new(set)))
+    Ok(Some(Arc::new(Set::new(data_type.clone(), values)?.approximate())))
 }
 
 /// The scans that give a column of a plan, where rows without certain values in it can be left out.

@@ -87,6 +87,9 @@ impl Shape {
                     ..plain(right, Pairs::First)
                 },
             },
+            JoinStrictness::Asof => {
+                Shape { keeps_probe: kind == JoinKind::Left, ..plain(false, Pairs::First) }
+            }
             JoinStrictness::Semi | JoinStrictness::Anti => {
                 let semi = join.strictness == JoinStrictness::Semi;
                 // The other side's columns are there, and somebody reads them.

@@ -2,6 +2,7 @@
 //!
 //! The numbers of all rows lie in one array, those of equal keys next to each other. A directory tells where:
 //! - Keys that fill their range well, or have a small one, index an array of starts.
+//! - Keys that fill a larger one sparsely are looked up by their rank (see `ranked`).
 //! - Otherwise keys lie in an array of their own beside the numbers, ordered by bucket. The directory's word of a
 //!   bucket is where it starts (48 bits) and a bloom filter of 16 bits of its keys, so that most keys that are not
 //!   there cost one read.
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use base::Result;
 
 use super::keys::{JoinKey, Keys};
+use super::ranked::Ranked;
 use crate::context::ExecContext;
 use crate::scheduler::Step;
 
@@ -52,6 +54,7 @@ enum Directory {
     Dense {
         starts: Vec<u32>,
     },
+    Ranked(Ranked),
     Narrow(Vec<Part<u64>>),
     Wide(Vec<Part<u128>>),
 }
@@ -94,6 +97,11 @@ impl KeyDirectory {
                     Some(greatest) if greatest < SMALL_RANGE.max(rows.saturating_mul(DENSE)) => {
                         Ok(dense(&keys, greatest as usize))
                     }
+                    Some(greatest) if Ranked::suits(greatest, rows) => {
+                        let (ranked, numbers) = Ranked::new(&keys, greatest);
+                        let unique = ranked.is_unique();
+                        Ok(KeyDirectory { kind: Directory::Ranked(ranked), numbers, unique })
+                    }
                     _ => hashed(keys, alone, context, Directory::Narrow),
                 }
             }
@@ -125,6 +133,7 @@ impl KeyDirectory {
             + match &self.kind {
                 Directory::All => 0,
                 Directory::Dense { starts } => starts.len() * 4,
+                Directory::Ranked(ranked) => ranked.memory(),
                 Directory::Narrow(parts) => of(parts),
                 Directory::Wide(parts) => of(parts),
             }
@@ -141,6 +150,13 @@ impl KeyDirectory {
                     } else {
                         (0, 0)
                     };
+                    found.starts.push(start);
+                    found.ends.push(end);
+                }
+            }
+            (Directory::Ranked(ranked), Keys::Narrow(keys)) => {
+                for key in keys {
+                    let (start, end) = ranked.find(*key);
                     found.starts.push(start);
                     found.ends.push(end);
                 }
@@ -363,7 +379,13 @@ mod tests {
 
     fn numbers() -> impl Strategy<Value = Vec<u64>> {
         let of = |most: u64, count: usize| proptest::collection::vec(0..most, 0..count);
-        prop_oneof![of(3, 40), of(500, 2000), of(1 << 40, 2000), of(u64::MAX, 300)]
+        prop_oneof![
+            of(3, 40),
+            of(500, 2000),
+            of(150_000, 3000),
+            of(1 << 40, 2000),
+            of(u64::MAX, 300)
+        ]
     }
 
     proptest! {

@@ -66,7 +66,6 @@ impl GranuleReader {
         granule: usize,
         cached: &mut Vec<(usize, Column)>,
     ) -> Result<Option<Selection>> {
-        let rows = part.part.granule_rows(granule);
         let mut selection: Selection = None;
         for test in &part.tests {
             match test {
@@ -79,9 +78,8 @@ impl GranuleReader {
                         Verdict::None => return Ok(None),
                         Verdict::Some => {}
                     }
-                    match self.packed(&conjunct.shape, part, granule, column, rows)? {
-                        Some(found) => intersect(&mut selection, found, cached)?,
-                        None => self.expression(conjunct, part, granule, &mut selection, cached)?,
+                    if !self.packed(&conjunct.shape, part, granule, &mut selection, cached)? {
+                        self.expression(conjunct, part, granule, &mut selection, cached)?;
                     }
                 }
                 Test::Numbers(conjunct, codes) => {
@@ -154,55 +152,58 @@ impl GranuleReader {
         Ok(Tested::Rows(if others { complement(&found, rows) } else { found }))
     }
 
-    /// Rows by a comparison on packed values; `None` where the page cannot do it.
+    /// Keeps the rows for which a comparison holds, tested on packed values; false where the page cannot do it.
     fn packed(
         &self,
         shape: &Shape,
         part: &PreparedPart,
         granule: usize,
-        column: usize,
-        rows: usize,
-    ) -> Result<Option<Vec<u16>>> {
-        let Some(chunk) = &part.chunks[column] else { return Ok(None) };
-        if chunk.zone(granule).nulls > 0 {
-            return Ok(None);
+        selection: &mut Selection,
+        cached: &mut [(usize, Column)],
+    ) -> Result<bool> {
+        let Some(column) = shape.column() else { return Ok(false) };
+        let Some(chunk) = &part.chunks[column] else { return Ok(false) };
+        let zone = chunk.zone(granule);
+        let Extremes::Int { min, max } = zone.extremes else { return Ok(false) };
+        if zone.nulls > 0 {
+            return Ok(false);
         }
-        let page = chunk.page(granule)?;
-        let mut found = Vec::new();
-        let clamp = |v: i128| v.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64;
-        let done = match shape {
-            Shape::Range { low, high, .. } => {
-                if *high > i128::from(i64::MAX) && *high != i128::MAX || *low > i128::from(i64::MAX)
-                {
-                    return Ok(None);
-                }
-                page.select_range(clamp(*low), clamp(*high), &mut found)?
-            }
-            Shape::NotEqual { value, .. } => {
-                if i64::try_from(*value).is_err() {
-                    return Ok(None);
-                }
-                match chunk.zone(granule).extremes {
-                    // The least or greatest value is excluded, as in `<> 0`: the others are a range.
-                    Extremes::Int { min, max } if min == *value && max <= i64::MAX.into() => {
-                        page.select_range(clamp(value + 1), clamp(max), &mut found)?
-                    }
-                    Extremes::Int { min, max } if max == *value => {
-                        page.select_range(clamp(min), clamp(value - 1), &mut found)?
-                    }
-                    _ => {
-                        let mut equal = Vec::new();
-                        let done = page.select_range(clamp(*value), clamp(*value), &mut equal)?;
-                        if done {
-                            found = complement(&equal, rows);
-                        }
-                        done
-                    }
-                }
-            }
-            _ => false,
+        // `None` is any value but one.
+        let range = match shape {
+            Shape::Range { low, high, .. } => Some((*low.max(&min), *high.min(&max))),
+            // The least or greatest value is excluded, as in `<> 0`: the others are a range.
+            Shape::NotEqual { value, .. } if min == *value => Some((min + 1, max)),
+            Shape::NotEqual { value, .. } if max == *value => Some((min, max - 1)),
+            Shape::NotEqual { .. } => None,
+            _ => return Ok(false),
         };
-        Ok(done.then_some(found))
+        let (low, high) = match (range, shape) {
+            (Some(range), _) => range,
+            (None, Shape::NotEqual { value, .. }) => (*value, *value),
+            _ => return Ok(false),
+        };
+        let (Ok(low), Ok(high)) = (i64::try_from(low), i64::try_from(high)) else {
+            return Ok(false);
+        };
+        let page = chunk.page(granule)?;
+        let rows = part.part.granule_rows(granule);
+        let found: Option<Vec<u16>> = match selection.as_ref() {
+            Some(before) if range.is_some() => {
+                let mut found = before.clone();
+                page.refine_range(low, high, &mut found)?.then_some(found)
+            }
+            _ => {
+                let mut found = Vec::new();
+                page.select_range(low, high, &mut found)?.then_some(found)
+            }
+        };
+        let Some(found) = found else { return Ok(false) };
+        if range.is_none() {
+            intersect(selection, complement(&found, rows), cached)?;
+        } else if found.len() < selection.as_ref().map_or(rows, Vec::len) {
+            refine(selection, found, rows, cached)?;
+        }
+        Ok(true)
     }
 
     /// Keeps the rows whose value is in a join's set.

@@ -50,6 +50,10 @@ impl Shape {
             return Shape::Other;
         }
         match conjunct {
+            Expr::Call { function, arguments, .. } if function == "and" => {
+                let bounds = arguments.iter().map(|a| Shape::of(a, types, context));
+                both(column, bounds).unwrap_or(Shape::Other)
+            }
             Expr::Call { function, arguments, .. } if arguments.len() == 2 => {
                 let (constant, turned) = match (&arguments[0], &arguments[1]) {
                     (Expr::Column { .. }, constant @ Expr::Literal { .. }) => (constant, false),
@@ -58,7 +62,9 @@ impl Shape {
                 };
                 match as_integer(constant, data_type, context) {
                     Some(value) => comparison(function, column, value, turned),
-                    None => Shape::Other,
+                    None => {
+                        decimal_bounds(conjunct, column, data_type, context).unwrap_or(Shape::Other)
+                    }
                 }
             }
             Expr::In { argument, set, negated: false }
@@ -146,6 +152,16 @@ impl Shape {
     }
 }
 
+/// The range that all of some ranges have in common.
+fn both(column: usize, mut ranges: impl Iterator<Item = Shape>) -> Option<Shape> {
+    let all = (i128::MIN, i128::MAX);
+    let (low, high) = ranges.try_fold(all, |(least, most), range| match range {
+        Shape::Range { low, high, .. } => Some((low.max(least), high.min(most))),
+        _ => None,
+    })?;
+    Some(Shape::Range { column, low, high })
+}
+
 fn comparison(function: &str, column: usize, value: i128, turned: bool) -> Shape {
     let (low, high) = match (function, turned) {
         ("equals", _) => (value, value),
@@ -157,6 +173,80 @@ fn comparison(function: &str, column: usize, value: i128, turned: bool) -> Shape
         _ => return Shape::Other,
     };
     Shape::Range { column, low, high }
+}
+
+/// Scaled integers up to this lie so far apart that no two become the same float.
+const EXACT: f64 = (1u64 << 50) as f64;
+
+/// A comparison of a decimal column with a number of another type, as one of the column's scaled integers.
+///
+/// The comparison changes its answer at most around the constant, since it is monotone; so asking it of the
+/// integers there tells its answer for all others.
+fn decimal_bounds(
+    conjunct: &Expr,
+    column: usize,
+    data_type: &DataType,
+    context: &ExecContext,
+) -> Option<Shape> {
+    let DataType::Decimal { scale, .. } = data_type.inner() else { return None };
+    let Expr::Call { function, arguments, .. } = conjunct else { return None };
+    const COMPARISONS: [&str; 6] =
+        ["equals", "notEquals", "less", "lessOrEquals", "greater", "greaterOrEquals"];
+    if !COMPARISONS.contains(&function.as_str()) {
+        return None;
+    }
+    let constant = arguments.iter().find_map(|argument| match argument {
+        Expr::Literal { value, data_type } => Some((value, data_type)),
+        _ => None,
+    });
+    let number = match constant? {
+        (Value::Float(value), _) => *value,
+        (Value::Int(value), DataType::Decimal { scale, .. }) => {
+            *value as f64 / 10f64.powi(i32::from(*scale))
+        }
+        (Value::Int(value), other) if other.is_integer() => *value as f64,
+        _ => return None,
+    };
+    let nearest = number * 10f64.powi(i32::from(*scale));
+    if nearest.is_nan() || nearest.abs() > EXACT {
+        return None;
+    }
+    let around: Vec<i128> = (-2..=2).map(|n| nearest.round() as i128 + n).collect();
+    let values: Vec<Value> = around.iter().map(|v| Value::Int(*v)).collect();
+    let values = types::array_from_values(data_type, &values).ok()?;
+    let evaluator = crate::pipeline::evaluator(std::slice::from_ref(conjunct), context).ok()?;
+    let holds = test_values(&evaluator, column, types::Column::Flat(values)).ok()?;
+    let holds: Vec<bool> = (0..around.len()).map(|at| holds.value(at)).collect();
+    let first = around[holds.iter().position(|h| *h != holds[0])?];
+    let last = around[holds.iter().rposition(|h| *h == !holds[0])?];
+    match (holds[0], holds[holds.len() - 1]) {
+        (false, true) => Some(Shape::Range { column, low: first, high: i128::MAX }),
+        (true, false) => Some(Shape::Range { column, low: i128::MIN, high: first - 1 }),
+        (false, false) => Some(Shape::Range { column, low: first, high: last }),
+        (true, true) if first == last => Some(Shape::NotEqual { column, value: first }),
+        (true, true) => None,
+    }
+}
+
+/// Conjuncts with those that bound one column from both sides put together, so that its values are looked at once.
+pub(crate) fn paired(filter: &[Expr], types: &[DataType], context: &ExecContext) -> Vec<Expr> {
+    let mut out: Vec<(Expr, Option<usize>)> = Vec::with_capacity(filter.len());
+    for conjunct in filter {
+        let bounded = match Shape::of(conjunct, types, context) {
+            Shape::Range { column, .. } => Some(column),
+            _ => None,
+        };
+        let other = out.iter_mut().find(|(_, column)| bounded.is_some() && *column == bounded);
+        let Some((other, _)) = other else {
+            out.push((conjunct.clone(), bounded));
+            continue;
+        };
+        let null = other.data_type().is_nullable() || conjunct.data_type().is_nullable();
+        let data_type = if null { DataType::UInt8.nullable() } else { DataType::UInt8 };
+        let arguments = vec![other.clone(), conjunct.clone()];
+        *other = Expr::Call { function: "and".to_owned(), arguments, data_type };
+    }
+    out.into_iter().map(|(conjunct, _)| conjunct).collect()
 }
 
 /// Types whose order is that of their integers in memory, within 64 bits.

@@ -14,7 +14,7 @@ use storage::{ColumnChunk, Extremes, Part, PartDictionary};
 use types::{Column, Dictionary, array_from_values};
 
 use super::global::GlobalDictionary;
-use super::predicate::{CodeSet, Shape, Verdict, test_values};
+use super::predicate::{CodeSet, Shape, Verdict, paired, test_values};
 use crate::context::ExecContext;
 use crate::pipeline::{Bounds, evaluator};
 use crate::scheduler::Step;
@@ -114,12 +114,12 @@ impl PreparedScan {
         context: &Arc<ExecContext>,
     ) -> Result<PreparedScan> {
         let types = scan.types();
-        let mut conjuncts = Vec::with_capacity(scan.filter.len());
-        for (at, expression) in scan.filter.iter().chain(&scan.optional).enumerate() {
+        let filter = paired(&scan.filter, &types, context);
+        let mut conjuncts = Vec::with_capacity(filter.len() + scan.optional.len());
+        for (at, expression) in filter.iter().chain(&scan.optional).enumerate() {
             let member = match expression {
                 Expr::In { argument, set, negated: false }
-                    if at >= scan.filter.len()
-                        && matches!(argument.as_ref(), Expr::Column { .. }) =>
+                    if at >= filter.len() && matches!(argument.as_ref(), Expr::Column { .. }) =>
                 {
                     let (tested, kept) = (AtomicU64::new(0), AtomicU64::new(0));
                     Some(Member { set: set.clone(), tested, kept })

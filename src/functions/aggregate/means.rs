@@ -11,6 +11,7 @@ use expr::{AggregateArguments, AggregateDeclaration, BoundAggregate, NullRows};
 use types::{Column, DataType, Physical, TupleField};
 
 use super::arguments::{Checks, USUAL, example};
+use super::few_groups;
 use super::grouped::{Function, Grouped, bound};
 use super::kind::{self, Floats, Input, Kind, divisor, floats, input, with_kind};
 use super::parts::{Parts, Takes};
@@ -150,16 +151,25 @@ impl<K: Kind> Function for Mean<K> {
     }
 
     fn update(&self, states: &mut [MeanState], groups: &[u32], arguments: &[Column]) -> Result<()> {
-        input::<K>(arguments, 0)?
-            .for_each(groups, |group, value| states[group].add(K::to_i128(value), 1));
+        let input = input::<K>(arguments, 0)?;
+        if let Input::Slice(values) = input {
+            let count = states.len();
+            let take = |group: usize, sum, rows| {
+                if let Some(state) = states.get_mut(group) {
+                    state.add(sum, rows);
+                }
+            };
+            if few_groups::sums::<K, true>(values, groups, count, take) {
+                return Ok(());
+            }
+        }
+        input.for_each(groups, |group, value| states[group].add(K::to_i128(value), 1));
         Ok(())
     }
 
     fn update_one(&self, state: &mut MeanState, arguments: &[Column], rows: usize) -> Result<()> {
         let sum = match input::<K>(arguments, 0)? {
-            Input::Slice(values) => {
-                values.iter().fold(0i128, |sum, value| sum.wrapping_add(K::to_i128(*value)))
-            }
+            Input::Slice(values) => few_groups::sum::<K>(values),
             Input::Constant(value) => K::to_i128(value).wrapping_mul(rows as i128),
         };
         state.add(sum, rows as u64);

@@ -9,6 +9,7 @@ use expr::{AggregateArguments, AggregateDeclaration, BoundAggregate, NullRows};
 use types::{Column, DataType, Physical};
 
 use super::arguments::{Checks, USUAL, example};
+use super::few_groups;
 use super::grouped::{Function, bound};
 use super::kind::{self, Input, Kind, floats, input, with_kind};
 use super::state_bytes::Plain;
@@ -81,7 +82,15 @@ impl Function for Count {
     }
 
     fn update(&self, states: &mut [u64], groups: &[u32], _: &[Column]) -> Result<()> {
-        groups.iter().for_each(|group| states[*group as usize] += 1);
+        let count = states.len();
+        let take = |group: usize, rows| {
+            if let Some(state) = states.get_mut(group) {
+                *state += rows;
+            }
+        };
+        if !few_groups::counts(groups, count, take) {
+            groups.iter().for_each(|group| states[*group as usize] += 1);
+        }
         Ok(())
     }
 
@@ -253,7 +262,19 @@ impl<K: Kind> Function for Decimals<K> {
     }
 
     fn update(&self, states: &mut [i128], groups: &[u32], arguments: &[Column]) -> Result<()> {
-        input::<K>(arguments, 0)?.for_each(groups, |group, value| {
+        let input = input::<K>(arguments, 0)?;
+        if let Input::Slice(values) = input {
+            let count = states.len();
+            let take = |group: usize, sum, _| {
+                if let Some(state) = states.get_mut(group) {
+                    *state = state.wrapping_add(sum);
+                }
+            };
+            if few_groups::sums::<K, false>(values, groups, count, take) {
+                return Ok(());
+            }
+        }
+        input.for_each(groups, |group, value| {
             states[group] = states[group].wrapping_add(K::to_i128(value));
         });
         Ok(())
@@ -261,7 +282,7 @@ impl<K: Kind> Function for Decimals<K> {
 
     fn update_one(&self, state: &mut i128, arguments: &[Column], rows: usize) -> Result<()> {
         let sum = match input::<K>(arguments, 0)? {
-            Input::Slice(values) => values.iter().map(|v| K::to_i128(*v)).sum(),
+            Input::Slice(values) => few_groups::sum::<K>(values),
             Input::Constant(value) => K::to_i128(value).wrapping_mul(rows as i128),
         };
         *state = state.wrapping_add(sum);

@@ -9,7 +9,7 @@ use expr::{Argument, Bound};
 use types::{Column, DataType};
 
 use super::arithmetic::Op;
-use super::lane::{Kind, Lane, argument, convert, map, map2, try_map, try_map2};
+use super::lane::{Kind, Lane, Values, argument, convert, map, map2, try_map, try_map2, values};
 use super::number_type::{decimal_class, illegal_pair, is_native_number, power_of_ten};
 
 /// An argument of a decimal operation: its lane and scale.
@@ -56,20 +56,39 @@ pub(crate) fn to_float(column: &Column, data_type: &DataType) -> Result<Column> 
 
 /// Native integers of decimals, with checks.
 pub(crate) trait Checked: Lane + TryFrom<i128> + Into<i128> {
+    /// Bits beside the sign.
+    const DIGITS: u32;
     fn add(self, other: Self) -> Option<Self>;
     fn sub(self, other: Self) -> Option<Self>;
     fn mul(self, other: Self) -> Option<Self>;
+    /// The operation, wrapping around.
+    fn wrap(self, other: Self, op: Op) -> Self;
+    /// All values lie from `-2^bits` to below `2^bits`.
+    fn bits(values: &[Self]) -> u32;
 }
 
 macro_rules! checked {
     ($($native:ty),*) => {$(
         impl Checked for $native {
+            const DIGITS: u32 = <$native>::BITS - 1;
             #[inline]
             fn add(self, other: Self) -> Option<Self> { self.checked_add(other) }
             #[inline]
             fn sub(self, other: Self) -> Option<Self> { self.checked_sub(other) }
             #[inline]
             fn mul(self, other: Self) -> Option<Self> { self.checked_mul(other) }
+            #[inline]
+            fn wrap(self, other: Self, op: Op) -> Self {
+                match op {
+                    Op::Plus => self.wrapping_add(other),
+                    Op::Minus => self.wrapping_sub(other),
+                    Op::Multiply => self.wrapping_mul(other),
+                }
+            }
+            fn bits(values: &[Self]) -> u32 {
+                let all = values.iter().fold(0, |all, v| all | (v ^ (v >> Self::DIGITS)));
+                <$native>::BITS - all.leading_zeros()
+            }
         }
     )*};
 }
@@ -133,14 +152,30 @@ pub(crate) fn bind(arguments: &[Argument], op: Op) -> Result<Bound> {
         with_decimal_lane!(to, T => {
             let left = scaled::<T>(argument(columns, 0)?, a.kind, to, x)?;
             let right = scaled::<T>(argument(columns, 1)?, b.kind, to, y)?;
-            let f = match op {
-                Op::Plus => <T as Checked>::add,
-                Op::Minus => <T as Checked>::sub,
-                Op::Multiply => <T as Checked>::mul,
-            };
-            try_map2::<T, T, T>(&left, &right, |a, b| f(a, b).ok_or_else(overflow))
+            compute::<T>(&left, &right, op)
         })
     }))
+}
+
+/// An operation on the values of two columns of one scale; checked one by one only where the greatest of them
+/// could overflow.
+fn compute<T: Checked>(left: &Column, right: &Column, op: Op) -> Result<Column> {
+    let bits = |column: &Column| {
+        Ok::<u32, base::Error>(match values::<T>(column)? {
+            Values::Slice(slice) => T::bits(&slice),
+            Values::One(one) => T::bits(&[one]),
+        })
+    };
+    let (a, b) = (bits(left)?, bits(right)?);
+    let fits = if op == Op::Multiply { a + b < T::DIGITS } else { a.max(b) + 1 < T::DIGITS };
+    match op {
+        Op::Plus if fits => map2::<T, T, T>(left, right, |a, b| a.wrap(b, Op::Plus)),
+        Op::Minus if fits => map2::<T, T, T>(left, right, |a, b| a.wrap(b, Op::Minus)),
+        Op::Multiply if fits => map2::<T, T, T>(left, right, |a, b| a.wrap(b, Op::Multiply)),
+        Op::Plus => try_map2::<T, T, T>(left, right, |a, b| a.add(b).ok_or_else(overflow)),
+        Op::Minus => try_map2::<T, T, T>(left, right, |a, b| a.sub(b).ok_or_else(overflow)),
+        Op::Multiply => try_map2::<T, T, T>(left, right, |a, b| a.mul(b).ok_or_else(overflow)),
+    }
 }
 
 /// A column in the lane of a result, times a factor.

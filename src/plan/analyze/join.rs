@@ -172,9 +172,7 @@ impl Analyzer<'_> {
             Some(sql::ast::JoinStrictness::Any) => JoinStrictness::Any,
             Some(sql::ast::JoinStrictness::Semi) => JoinStrictness::Semi,
             Some(sql::ast::JoinStrictness::Anti) => JoinStrictness::Anti,
-            Some(sql::ast::JoinStrictness::Asof) => {
-                bail!(NotImplemented, "ASOF JOIN is not implemented yet")
-            }
+            Some(sql::ast::JoinStrictness::Asof) => JoinStrictness::Asof,
         };
         let (left_width, right_width) = (left.schema().len(), right.schema().len());
         let mut scope = left_scope;
@@ -195,6 +193,13 @@ impl Analyzer<'_> {
             }
             JoinConstraint::Using(names) => (self.using(names, &mut scope, tables)?, None),
             JoinConstraint::On(condition) => self.on(condition, &scope, left_width)?,
+        };
+        let (keys, condition) = match strictness {
+            JoinStrictness::Asof => {
+                let using = matches!(join.constraint, JoinConstraint::Using(_));
+                super::asof::split(self.environment, kind, (keys, condition), using, left_width)?
+            }
+            _ => (keys, condition),
         };
         self.nullable_sides(&mut scope, kind, strictness, left_width);
         let schema = joined_schema(&scope, &left, &right, left_width, right_width);
@@ -367,7 +372,7 @@ impl Analyzer<'_> {
 }
 
 /// Equal keys of both sides, and what else must hold.
-type JoinCondition = (Vec<(Expr, Expr)>, Option<Expr>);
+pub(super) type JoinCondition = (Vec<(Expr, Expr)>, Option<Expr>);
 
 /// The parts of a conjunction.
 pub(crate) fn conjuncts(expression: Expr) -> Vec<Expr> {

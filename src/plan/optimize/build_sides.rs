@@ -13,7 +13,7 @@ pub(super) fn choose(plan: Plan, _environment: &dyn Environment) -> Result<Plan>
 fn sides(plan: Plan) -> Result<Plan> {
     let mut plan = plan.map_inputs(&mut sides)?;
     if let Plan::Join(join) = &mut plan
-        && !matches!(join.strictness, JoinStrictness::Any)
+        && !matches!(join.strictness, JoinStrictness::Any | JoinStrictness::Asof)
     {
         join.build_left = estimate(&join.left).rows * 1.5 < estimate(&join.right).rows;
     }

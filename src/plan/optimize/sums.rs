@@ -48,38 +48,46 @@ pub(super) fn factor(plan: Plan, environment: &dyn Environment) -> Result<Plan> 
     Ok(Plan::Project { input: Box::new(fewer), expressions: outputs, schema })
 }
 
-/// `avg(x)` over short integers beside distinct counts becomes `sum(x) / count(x)`, which can be put together from
-/// parts: see how distinct counts are computed.
+/// `avg(x)` becomes `sum(x) / count(x)`: over short integers beside distinct counts, since these can be put together
+/// from parts (see how distinct counts are computed), and over decimals beside `sum(x)`, which is then added once.
 pub(super) fn split_averages(plan: Plan, environment: &dyn Environment) -> Result<Plan> {
     let plan = plan.map_inputs(&mut |input| split_averages(input, environment))?;
     let Plan::Aggregate(aggregation) = plan else { return Ok(plan) };
-    let distinct = aggregation.calls.iter().any(|c| c.function == "uniqExact");
-    if !distinct || !aggregation.calls.iter().any(|c| averaged(c).is_some()) {
+    let all = &aggregation.calls;
+    let distinct = all.iter().any(|c| c.function == "uniqExact");
+    let sum_beside = |call: &AggregateCall| {
+        let same = |c: &&AggregateCall| c.function == "sum" && c.arguments == call.arguments;
+        all.iter().find(same).map(|sum| sum.data_type.clone())
+    };
+    let sum_type = |call: &AggregateCall| match averaged(call)? {
+        Averaged::ShortIntegers(sum) => distinct.then_some(sum),
+        Averaged::Decimals => sum_beside(call),
+    };
+    if !all.iter().any(|c| sum_type(c).is_some()) {
         return Ok(Plan::Aggregate(aggregation));
     }
     let keys = aggregation.keys.len();
     let mut calls = CallList { first: keys, calls: Vec::new() };
     let mut outputs: Vec<Expr> = columns_of(&aggregation.schema)[..keys].to_vec();
     for call in &aggregation.calls {
-        let Some(argument) = averaged(call) else {
+        let Some(wide) = sum_type(call) else {
             outputs.push(calls.output(call.clone()));
             continue;
         };
-        let of_argument = |function: &str, data_type: DataType| AggregateCall {
+        let of = |function: &str, arguments: &[Expr], data_type: DataType| AggregateCall {
             function: function.to_owned(),
             parameters: Vec::new(),
-            arguments: vec![argument.clone()],
+            arguments: arguments.to_vec(),
             data_type,
         };
-        let nullable = argument.data_type().is_nullable();
-        let wide = if argument.data_type().inner().is_signed_integer() {
-            DataType::Int64
-        } else {
-            DataType::UInt64
-        };
-        let wide = if nullable { wide.nullable() } else { wide };
-        let sum = calls.output(of_argument("sum", wide));
-        let count = calls.output(of_argument("count", DataType::UInt64));
+        let mut sum = calls.output(of("sum", &call.arguments, wide));
+        let mut counted = call.arguments.as_slice();
+        if let Some(Averaged::Decimals) = averaged(call) {
+            sum = build_call(environment, "toFloat64", vec![sum])?;
+            let holes = counted.iter().any(|argument| argument.data_type().is_nullable());
+            counted = if holes { counted } else { &[] };
+        }
+        let count = calls.output(of("count", counted, DataType::UInt64));
         let mean = build_call(environment, "divide", vec![sum, count])?;
         outputs.push(crate::analyze::cast_to(mean, &call.data_type));
     }
@@ -89,12 +97,29 @@ pub(super) fn split_averages(plan: Plan, environment: &dyn Environment) -> Resul
     Ok(Plan::Project { input: Box::new(other), expressions: outputs, schema })
 }
 
-/// The argument of `avg` over integers whose sum fits 64 bits.
-fn averaged(call: &AggregateCall) -> Option<&Expr> {
+/// What an `avg` is of that can be put together from a sum and a count.
+enum Averaged {
+    /// Integers whose sum fits 64 bits, and the sum's type.
+    ShortIntegers(DataType),
+    Decimals,
+}
+
+fn averaged(call: &AggregateCall) -> Option<Averaged> {
     let [argument] = call.arguments.as_slice() else { return None };
+    if call.function != "avg" {
+        return None;
+    }
     let data_type = argument.data_type();
-    let narrow = data_type.inner().is_integer() && data_type.inner().bits() <= Some(32);
-    (call.function == "avg" && narrow).then_some(argument)
+    let inner = data_type.inner();
+    if let DataType::Decimal { .. } = inner {
+        return Some(Averaged::Decimals);
+    }
+    if !inner.is_integer() || inner.bits() > Some(32) {
+        return None;
+    }
+    let sum = if inner.is_signed_integer() { DataType::Int64 } else { DataType::UInt64 };
+    let nullable = data_type.is_nullable();
+    Some(Averaged::ShortIntegers(if nullable { sum.nullable() } else { sum }))
 }
 
 /// Calls without repetition, after some keys.

@@ -126,6 +126,10 @@ fn pairs(case: &Case, left: &[Vec<Value>], right: &[Vec<Value>]) -> Vec<(usize, 
             }
         }
     }
+    if case.strictness == JoinStrictness::Asof {
+        // The numbers of rows are the times, and the nearest behind is sought.
+        found.dedup_by_key(|(l, _)| *l);
+    }
     found
 }
 
@@ -210,7 +214,7 @@ fn check(case: &Case, settings: ExecSettings) -> TestCaseResult {
     }
     out.sort();
     match case.strictness {
-        JoinStrictness::All | JoinStrictness::Anti => {
+        JoinStrictness::All | JoinStrictness::Anti | JoinStrictness::Asof => {
             prop_assert_eq!(out, expected(case, &left, &right));
         }
         JoinStrictness::Semi | JoinStrictness::Any => {
@@ -257,7 +261,7 @@ fn input(width: usize) -> impl Strategy<Value = Input> {
 
 fn cases() -> impl Strategy<Value = Case> {
     use JoinKind::{Full, Inner, Left, Right};
-    use JoinStrictness::{All, Anti, Any, Semi};
+    use JoinStrictness::{All, Anti, Any, Asof, Semi};
     let kinds = proptest::sample::select(&[
         (Inner, All),
         (Left, All),
@@ -270,6 +274,8 @@ fn cases() -> impl Strategy<Value = Case> {
         (Inner, Any),
         (Left, Any),
         (Right, Any),
+        (Inner, Asof),
+        (Left, Asof),
     ]);
     let keys = proptest::sample::select(KEYS);
     let of_keys = keys.prop_flat_map(|keys| (Just(keys), input(keys.len()), input(keys.len())));
@@ -277,7 +283,7 @@ fn cases() -> impl Strategy<Value = Case> {
     (of_keys, kinds, flags).prop_map(|((keys, left, right), (kind, strictness), flags)| {
         let (build_left, condition, block_rows) = flags;
         // ClickHouse, too, counts the keys of ANY INNER without another condition only.
-        let condition = condition && (kind, strictness) != (Inner, Any);
+        let condition = (condition || strictness == Asof) && (kind, strictness) != (Inner, Any);
         Case { left, right, keys, kind, strictness, build_left, condition, block_rows }
     })
 }
