@@ -218,8 +218,13 @@ pub(crate) fn ordered_numbers(
     column: &Column,
     data_type: &DataType,
 ) -> Result<(Vec<u128>, Option<NullBuffer>)> {
-    let (values, placed) = values_of(&column.to_flat()?, data_type);
+    let (values, placed) = values_of(&column.to_flat()?, data_type, true);
     match values {
+        Values::Words(words) if data_type.inner().is_float() => {
+            let numbers: NullBuffer = words.iter().map(|word| *word != u64::MAX).collect();
+            let placed = NullBuffer::union(placed.as_ref(), Some(&numbers));
+            Ok((words.into_iter().map(u128::from).collect(), placed))
+        }
         Values::Words(words) => Ok((words.into_iter().map(u128::from).collect(), placed)),
         Values::Wide(words) => Ok((words, placed)),
         _ => bail!(LogicalError, "values of {data_type} are no numbers"),

@@ -218,7 +218,7 @@ fn decimal_bounds(
     let holds = test_values(&evaluator, column, types::Column::Flat(values)).ok()?;
     let holds: Vec<bool> = (0..around.len()).map(|at| holds.value(at)).collect();
     let first = around[holds.iter().position(|h| *h != holds[0])?];
-    let last = around[holds.iter().rposition(|h| *h == !holds[0])?];
+    let last = around[holds.iter().rposition(|h| *h != holds[0])?];
     match (holds[0], holds[holds.len() - 1]) {
         (false, true) => Some(Shape::Range { column, low: first, high: i128::MAX }),
         (true, false) => Some(Shape::Range { column, low: i128::MIN, high: first - 1 }),
