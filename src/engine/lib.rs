@@ -4,6 +4,7 @@
 //! This room must not know sockets: a request comes in as a [`Request`] with a source of bytes,
 //! and the answer goes out through an [`Output`].
 
+mod alter;
 mod async_insert;
 mod change;
 mod create;
@@ -13,7 +14,10 @@ mod destination;
 mod ending;
 mod engine;
 mod insert;
+mod materialized;
 mod metrics;
+mod mutate;
+mod nested;
 mod process;
 mod query;
 mod relation;
@@ -22,6 +26,8 @@ mod session;
 mod settings;
 mod show;
 mod system;
+mod table_engine;
+mod view;
 
 pub use engine::{Engine, EngineOptions, Gathered, Recovery, VERSION};
 pub use format::ByteSource;
