@@ -306,7 +306,14 @@ impl Structure {
         Ok(match position {
             None => None,
             Some(ColumnPosition::First) => Some(0),
-            Some(ColumnPosition::After(name)) => self.require(name, false)?.map(|at| at + 1),
+            Some(ColumnPosition::After(name)) => {
+                let nested = format!("{name}.");
+                let last = self.create.columns.iter().rposition(|c| c.name.starts_with(&nested));
+                match last {
+                    Some(last) => Some(last + 1),
+                    None => self.require(name, false)?.map(|at| at + 1),
+                }
+            }
         })
     }
 
@@ -353,6 +360,21 @@ impl Structure {
             bail!(DuplicateColumn, "Cannot rename to {to}: column with this name already exists");
         }
         self.refuse_key(table, from, "RENAME")?;
+        let nested = |name: &str| name.split_once('.').map(|(nested, _)| nested.to_owned());
+        if nested(from) != nested(to) {
+            bail!(BadArguments, "Cannot rename column {from} into or out of a nested column");
+        }
+        for column in &mut self.create.columns {
+            if let Some(default) = &mut column.default
+                && let Some(expression) = &default.expression
+            {
+                let text = renamed_in(&expression.to_string(), from, to);
+                default.expression = Some(sql::parse_expression(&text)?);
+            }
+        }
+        for (_, check) in &mut self.create.constraints {
+            *check = sql::parse_expression(&renamed_in(&check.to_string(), from, to))?;
+        }
         to.clone_into(&mut self.create.columns[at].name);
         if let Some(id) = self.ids.remove(from) {
             self.ids.insert(to.to_owned(), id);
@@ -397,6 +419,40 @@ impl Structure {
         self.create.columns.insert(place.unwrap_or(at), changed);
         Ok(())
     }
+}
+
+/// The canonical text of an expression with another name for a column. Words within quotes, behind a dot and before
+/// a bracket name no column.
+fn renamed_in(text: &str, from: &str, to: &str) -> String {
+    let (from, to) = (sql::quote_identifier(from), sql::quote_identifier(to));
+    let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '`');
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            '\'' => quoted_length(rest),
+            c if is_word(c) => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
+            c => c.len_utf8(),
+        };
+        let (piece, after) = rest.split_at(length);
+        let is_call = after.trim_start().starts_with('(');
+        out.push_str(if piece == from && !is_call { &to } else { piece });
+        rest = after;
+    }
+    out
+}
+
+/// Bytes of the string literal that a text begins with.
+fn quoted_length(text: &str) -> usize {
+    let mut escaped = false;
+    for (at, c) in text.char_indices().skip(1) {
+        match c {
+            '\\' if !escaped => escaped = true,
+            '\'' if !escaped => return at + 1,
+            _ => escaped = false,
+        }
+    }
+    text.len()
 }
 
 /// Whether values of a key's column stay sorted and partitions stay what they are: names are added to an

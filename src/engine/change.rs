@@ -85,9 +85,6 @@ impl Query<'_> {
     }
 
     fn drop_objects(&mut self, drop: &Drop) -> Result<()> {
-        if drop.kind == DropKind::Detach {
-            bail!(NotImplemented, "DETACH is not implemented yet");
-        }
         for name in &drop.names {
             let name = &self.named(name)?;
             match drop.object {
@@ -102,6 +99,9 @@ impl Query<'_> {
                     if known || !drop.if_exists {
                         self.engine.store.drop_database(&name.table)?;
                     }
+                }
+                ObjectKind::Table | ObjectKind::View if drop.kind == DropKind::Detach => {
+                    self.detach(name, drop.if_exists)?;
                 }
                 ObjectKind::Table | ObjectKind::View => {
                     if name.database.is_none()
@@ -136,6 +136,32 @@ impl Query<'_> {
             }
         }
         Ok(())
+    }
+
+    /// DETACH TABLE: the table stands under a hidden name until it is attached again.
+    fn detach(&self, name: &TableName, if_exists: bool) -> Result<()> {
+        let database = self.database_of(name).to_owned();
+        if if_exists && self.engine.store.table(&database, &name.table).is_none() {
+            return Ok(());
+        }
+        self.stored_table(name)?;
+        let hidden = (database.clone(), detached_name(&name.table));
+        self.engine.store.rename_tables(&[((database, name.table.clone()), hidden)])
+    }
+
+    /// ATTACH TABLE of a detached table; whether there was one.
+    ///
+    /// # Errors
+    /// TABLE_ALREADY_EXISTS
+    pub(crate) fn attach(&self, name: &TableName) -> Result<bool> {
+        let database = self.database_of(name).to_owned();
+        let hidden = detached_name(&name.table);
+        if self.engine.store.table(&database, &hidden).is_none() {
+            return Ok(false);
+        }
+        let back = ((database.clone(), hidden), (database, name.table.clone()));
+        self.engine.store.rename_tables(&[back])?;
+        Ok(true)
     }
 
     /// Drops what a materialized view kept its rows in, where that was its own.
@@ -226,4 +252,17 @@ impl Query<'_> {
         }
         Ok(())
     }
+}
+
+/// Under which name a table stands while it is detached.
+fn detached_name(name: &str) -> String {
+    format!("{DETACHED}{name}")
+}
+
+/// How names of detached tables begin.
+const DETACHED: &str = ".detached.";
+
+/// Whether a table is detached, so that nobody sees it.
+pub(crate) fn is_detached(name: &str) -> bool {
+    name.starts_with(DETACHED)
 }

@@ -32,6 +32,12 @@ impl Query<'_> {
             bail!(UnknownDatabase, "Database {database} does not exist");
         }
         let known = self.engine.store.table(&database, &name.table).is_some();
+        if create.attach && !known && create.columns.is_empty() && create.engine.is_none() {
+            if self.attach(&name)? {
+                return Ok(());
+            }
+            bail!(UnknownTable, "There is no detached table {database}.{}", name.table);
+        }
         if known && create.if_not_exists {
             return Ok(());
         }
@@ -184,6 +190,7 @@ impl Query<'_> {
                 .unwrap_or("MergeTree")
                 .clone_into(&mut engine.name);
         }
+        engine.arguments = engine.arguments.filter(|arguments| !arguments.is_empty());
         let family = crate::table_engine::family(&engine.name)?;
         crate::deprecated::modernize(&mut engine);
         crate::nested::flatten(&mut create.columns, self.settings.flag("flatten_nested"))?;
@@ -302,7 +309,14 @@ impl Query<'_> {
             }
             _ => bail!(SyntaxError, "Column {} has neither a type nor a default", column.name),
         };
-        Ok(if column.nullable == Some(true) { data_type.nullable() } else { data_type })
+        // `DEFAULT NULL` says that there can be NULL.
+        let null_default = column.default.as_ref().is_some_and(|d| {
+            d.kind == sql::ast::DefaultKind::Default
+                && matches!(d.expression, Some(sql::ast::Expression::Literal(Literal::Null)))
+        }) && column.nullable.is_none()
+            && data_type.can_be_nullable();
+        let nullable = column.nullable == Some(true) || null_default;
+        Ok(if nullable { data_type.nullable() } else { data_type })
     }
 
     /// Defaults must name known columns and be convertible.
@@ -373,7 +387,7 @@ pub(crate) fn pretty(create_sql: &str) -> Result<String> {
             }
         }
         text.push_str(&lines);
-        if engine.name == "MergeTree" && engine.settings.is_empty() {
+        if engine.name.ends_with("MergeTree") && engine.settings.is_empty() {
             text.push_str("\nSETTINGS index_granularity = 8192");
         }
     }

@@ -134,7 +134,8 @@ impl Query<'_> {
         for database in store.databases() {
             for table in store.tables(&database.name) {
                 let definition = table.definition();
-                if definition.engine != "MaterializedView" {
+                let detached = crate::change::is_detached(&definition.name);
+                if definition.engine != "MaterializedView" || detached {
                     continue;
                 }
                 let text = definition.query.as_deref().unwrap_or_default();

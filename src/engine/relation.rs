@@ -49,7 +49,13 @@ impl Query<'_> {
             match about.engine.as_str() {
                 "Merge" | "Buffer" => return self.proxy_relation(about),
                 "MaterializedView" => {
-                    let shown = self.relation(&crate::materialized::target_name(about)?)?;
+                    let mut shown = self.relation(&crate::materialized::target_name(about)?)?;
+                    for column in &mut shown.columns {
+                        let known = about.columns.iter().any(|c| c.name == column.name);
+                        if !known && column.kind == ColumnKind::Ordinary {
+                            column.kind = ColumnKind::Hidden;
+                        }
+                    }
                     let (database, name) = (Some(about.database.clone()), about.name.clone());
                     return Ok(Relation { database, name, ..shown });
                 }

@@ -174,7 +174,18 @@ impl Query<'_> {
                     Expression::Function(call) if call.name == "tuple" => call.arguments.clone(),
                     one => vec![one.clone()],
                 };
-                Some(RowRule::Summing { columns: summed_columns(columns, &named)? })
+                let ids = summed_columns(columns, &named)?;
+                let read = keys.sorting.iter().chain(&keys.partition);
+                for at in read.flat_map(|key| key.expression.columns()) {
+                    if ids.contains(&columns[at].id) {
+                        bail!(
+                            BadArguments,
+                            "Column {} is part of a key: it cannot be added up",
+                            columns[at].name
+                        );
+                    }
+                }
+                Some(RowRule::Summing { columns: ids })
             }
             ("AggregatingMergeTree", []) => Some(RowRule::Aggregating),
             ("CollapsingMergeTree", [sign]) => {

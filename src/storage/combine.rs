@@ -146,7 +146,12 @@ impl Combiner {
                 rows
             }
             Rule::Collapsing { sign } => {
-                select::collapsed(groups, &select::signs(&block.column(*sign).to_flat()?))
+                let signs = select::signs(&block.column(*sign).to_flat()?);
+                let mut rows = select::collapsed(groups, &signs);
+                if self.purpose == Purpose::Read {
+                    rows.retain(|row| signs[*row as usize]);
+                }
+                rows
             }
             Rule::Versioned { sign } => {
                 select::cancelled(groups, &select::signs(&block.column(*sign).to_flat()?))

@@ -149,7 +149,8 @@ pub(super) const TABLES: &[SystemTable] = &[
 
 fn all_tables(query: &Query<'_>) -> Vec<std::sync::Arc<Table>> {
     let store = &query.engine.store;
-    store.databases().iter().flat_map(|d| store.tables(&d.name)).collect()
+    let all = store.databases().into_iter().flat_map(|d| store.tables(&d.name));
+    all.filter(|table| !crate::change::is_detached(&table.definition().name)).collect()
 }
 
 fn databases(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
@@ -178,7 +179,7 @@ fn tables(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
         let list = |keys: &[storage::KeyColumn]| {
             keys.iter().map(|k| k.text.as_str()).collect::<Vec<_>>().join(", ")
         };
-        let is_view = about.engine == "View";
+        let is_view = table.engine_kind() == storage::EngineKind::None;
         rows.push(vec![
             text(&about.database),
             text(&about.name),
@@ -282,7 +283,9 @@ fn parts(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
     for table in all_tables(query) {
         let snapshot = table.snapshot();
         let about = &snapshot.definition;
-        for part in &snapshot.parts {
+        // Tables of the Log family have no parts that anybody could see.
+        let visible = about.engine.ends_with("MergeTree");
+        for part in snapshot.parts.iter().filter(|_| visible) {
             let record = part.record();
             let values: Vec<String> =
                 record.partition_values.iter().map(Value::to_string).collect();

@@ -182,7 +182,11 @@ impl Analyzer<'_> {
             sql::ast::JoinKind::Paste => bail!(NotImplemented, "PASTE JOIN is not implemented yet"),
         };
         let strictness = match join.strictness {
-            None | Some(sql::ast::JoinStrictness::All) => JoinStrictness::All,
+            None => match self.environment.setting("join_default_strictness").as_deref() {
+                Some("ANY") if kind != JoinKind::Cross => JoinStrictness::Any,
+                _ => JoinStrictness::All,
+            },
+            Some(sql::ast::JoinStrictness::All) => JoinStrictness::All,
             Some(sql::ast::JoinStrictness::Any) => JoinStrictness::Any,
             Some(sql::ast::JoinStrictness::Semi) => JoinStrictness::Semi,
             Some(sql::ast::JoinStrictness::Anti) => JoinStrictness::Anti,

@@ -103,6 +103,8 @@ impl Values {
         let mut added = self.calls.iter().filter(|c| c.added).flat_map(|c| &c.columns);
         added.all(|at| match value_at(&columns[*at], &types[*at], row) {
             Value::Null => true,
+            // Of a nullable column only NULL is nothing.
+            _ if types[*at].is_nullable() => false,
             Value::Int(number) => number == 0,
             Value::Float(number) => number == 0.0,
             Value::Array(items) => items.is_empty(),
