@@ -34,9 +34,10 @@ pub struct EngineOptions {
     pub files: Option<PathBuf>,
     /// Worker threads; 0 is one a processor.
     pub threads: usize,
-    /// Bytes that all queries may hold together; 0 is four fifths of the machine's memory.
+    /// Bytes that all queries may hold together; 0 is seven tenths of the machine's memory.
     pub memory: usize,
-    /// Bytes of decoded dictionaries that are kept; 0 is 320 MiB.
+    /// Bytes of decoded dictionaries that are kept; 0 is as many as tables are large for, from 320 MiB up to a fifth
+    /// of `memory`.
     pub dictionary_cache: usize,
     /// Queries at once.
     pub max_queries: usize,
@@ -99,9 +100,12 @@ impl Engine {
         let mut store_options = StoreOptions::new(disk, registry.clone());
         store_options.folder = options.data.clone();
         store_options.threads = threads;
-        if options.dictionary_cache > 0 {
-            store_options.dictionary_cache_bytes = options.dictionary_cache;
-        }
+        let memory = if options.memory == 0 { machine_memory() / 10 * 7 } else { options.memory };
+        let least = *store_options.dictionary_cache_bytes.start();
+        store_options.dictionary_cache_bytes = match options.dictionary_cache {
+            0 => least..=least.max(memory / 5),
+            fixed => fixed..=fixed,
+        };
         let store = Store::open(store_options)?;
         for name in ["default", "system", "INFORMATION_SCHEMA", "information_schema"] {
             if store.database(name).is_none() {
@@ -114,7 +118,6 @@ impl Engine {
         if options.background {
             store.start_background()?;
         }
-        let memory = if options.memory == 0 { machine_memory() / 5 * 4 } else { options.memory };
         Ok(Arc::new(Engine {
             async_inserter: AsyncInserter::new(store.clone())?,
             scheduler: Arc::new(Scheduler::new(threads)?),

@@ -137,6 +137,8 @@ metrics! {
         = |e| e.budget.limit() as u64;
     Current "DictionaryCacheBytes" "granary_dictionary_cache_bytes" "Bytes of decoded dictionaries that are kept"
         = |e| e.store.dictionary_cache_bytes() as u64;
+    Current "DictionaryCacheLimit" "granary_dictionary_cache_limit_bytes" "Bytes of decoded dictionaries that may be kept"
+        = |e| e.store.dictionary_cache_limit() as u64;
 
     Current "Merge" "granary_merges" "Merges that run"
         = |e| e.store.merges().len() as u64;

@@ -19,6 +19,7 @@ mod code_set;
 mod distinct;
 mod grouped;
 mod keys;
+mod number_codes;
 mod output;
 mod partitioned;
 mod runs;
@@ -52,8 +53,9 @@ use spilled::SpilledGroups;
 
 pub(crate) use distinct::{KeyedCounter, distinct};
 
-/// Rows of a lane by which it is decided whether to partition.
-const DECIDING_ROWS: usize = 65_536;
+/// Rows of a lane by which it is decided whether to partition: one in so many of the input's, within bounds.
+const DECIDING_SHARE: usize = 64;
+const DECIDING_ROWS: std::ops::RangeInclusive<usize> = 16_384..=65_536;
 
 /// Blocks of a lane after which no more is learned of how many will come.
 const GUIDED_BLOCKS: usize = 8;
@@ -82,6 +84,8 @@ pub(crate) struct Grouping {
     pub(crate) limit: Option<u64>,
     pub(crate) top: Option<(Vec<SortKey>, u64)>,
     pub(crate) stage: Stage,
+    /// Whether codes of integers may be given out: what reads the groups knows them.
+    pub(crate) codes_leave: bool,
 }
 
 /// Once it is known: whether lanes partition their rows, and into how many partitions.
@@ -97,8 +101,11 @@ pub(crate) struct Shared {
     pub(crate) limit: usize,
     pub(crate) top: Option<(Vec<SortKey>, u64)>,
     pub(crate) stage: Stage,
+    codes_leave: bool,
     pub(crate) context: Arc<ExecContext>,
     may_partition: bool,
+    /// Rows of a lane by which it is decided.
+    deciding_rows: usize,
     /// Only rows are counted, if anything: runs of equal keys collapse, and their lengths are summed.
     runs: bool,
     /// How groups are numbered.
@@ -133,11 +140,13 @@ pub(crate) fn aggregate(
 ) -> Result<Box<dyn Source>> {
     let source: Arc<dyn Source> =
         execute_for(aggregation.input.as_ref().clone(), true, context)?.into();
+    source.want_codes(&number_codes::wanted(&aggregation.keys, &aggregation.calls))?;
     if let Some(done) = side_by_side::run(&aggregation, &source, context)? {
         return Ok(done);
     }
     let Aggregation { keys, calls, limit, top, .. } = aggregation;
-    group(source, Grouping { keys, calls, limit, top, stage: Stage::Whole }, context)
+    let codes_leave = false;
+    group(source, Grouping { keys, calls, limit, top, stage: Stage::Whole, codes_leave }, context)
 }
 
 /// Groups the rows of a source.
@@ -176,7 +185,7 @@ fn prepare(
     source: Arc<dyn Source>,
     context: &Arc<ExecContext>,
 ) -> Result<Shared> {
-    let Grouping { mut keys, calls, limit, top, stage } = grouping;
+    let Grouping { mut keys, calls, limit, top, stage, codes_leave } = grouping;
     let key_types: Vec<DataType> =
         keys.iter().map(|k| k.data_type().without_low_cardinality()).collect();
     let shared_dictionary = |e: &Expr| match e {
@@ -232,8 +241,10 @@ fn prepare(
         limit,
         top,
         stage,
+        codes_leave,
         context: context.clone(),
         may_partition,
+        deciding_rows: (rows / DECIDING_SHARE).clamp(*DECIDING_ROWS.start(), *DECIDING_ROWS.end()),
         runs,
         numbering,
         decision: Mutex::new(None),
@@ -318,7 +329,7 @@ impl Shared {
             lane.waiting_rows += batch.rows;
             lane.waiting.push(batch);
             // While another lane looks at its rows, this one goes on reading.
-            if lane.waiting_rows >= DECIDING_ROWS
+            if lane.waiting_rows >= self.deciding_rows
                 && let Some(decision) = self.decision.try_lock()
             {
                 self.decide(lane, decision)?;
@@ -414,7 +425,7 @@ impl Shared {
         let partitions = *decision.get_or_insert_with(|| {
             let rows = self.source.rows().unwrap_or(usize::MAX);
             let lanes = self.context.settings.threads.max(1);
-            let enough = lane.waiting_rows >= DECIDING_ROWS;
+            let enough = lane.waiting_rows >= *DECIDING_ROWS.start();
             enough.then(|| partitioned::partitions(&lane.waiting, lane.read, rows, lanes)).flatten()
         });
         drop(decision);
@@ -443,7 +454,12 @@ impl Shared {
             return self.finish_spilled(lanes);
         }
         let blocks = self.finish_in_memory(lanes)?;
-        let (dictionaries, bounds) = (self.dictionaries.clone(), self.bounds.clone());
+        let (mut dictionaries, bounds) = (self.dictionaries.clone(), self.bounds.clone());
+        for (dictionary, data_type) in dictionaries.iter_mut().zip(&self.key_types) {
+            if !self.codes_leave && number_codes::is_number(data_type) {
+                *dictionary = None;
+            }
+        }
         Ok(Box::new(InMemory { blocks: Materialized::new(blocks), dictionaries, bounds }))
     }
 

@@ -130,5 +130,5 @@ fn check_partial(aggregation: &PartialAggregation, block: &Block) -> Result<()> 
 
 fn half(aggregation: &PartialAggregation, stage: Stage) -> Grouping {
     let PartialAggregation { keys, calls } = aggregation.clone();
-    Grouping { keys, calls, limit: None, top: None, stage }
+    Grouping { keys, calls, limit: None, top: None, stage, codes_leave: false }
 }

@@ -26,6 +26,7 @@ pub(crate) fn grouping_sets(
         limit: None,
         top: None,
         stage: Stage::Partial,
+        codes_leave: false,
     };
     let states = group(source.into(), partial, context)?;
     let states = gather(states.as_ref(), context)?;
@@ -107,6 +108,7 @@ impl Work<'_> {
             limit: None,
             top: None,
             stage: Stage::Merge,
+            codes_leave: false,
         };
         let merged = group(Arc::new(Materialized::new(picked.collect())), grouping, self.context)?;
         gather(merged.as_ref(), self.context)

@@ -158,10 +158,10 @@ fn fact(call: &AggregateCall, picked: &[usize], types: &[DataType]) -> Option<Fa
     if data_type.is_nullable() || matches!(data_type, DataType::LowCardinality(_)) {
         return None;
     }
-    if call.function == "uniqExact" && *data_type == DataType::String {
+    let integer = data_type.is_integer() && data_type.bits() <= Some(64);
+    if call.function == "uniqExact" && (*data_type == DataType::String || integer) {
         return Some(Fact::Distinct(column));
     }
-    let integer = data_type.is_integer() && data_type.bits() <= Some(64);
     Some(match call.function.as_str() {
         "count" => Fact::Count,
         "sum" if integer => Fact::Sum(column),
@@ -213,7 +213,10 @@ fn take_dictionaries(
         let size = match prepared.parts.as_slice() {
             [] => Some(0),
             [only] => match &only.chunks[column] {
-                Some(chunk) => chunk.dictionary()?.map(|dictionary| dictionary.len()),
+                Some(chunk) => {
+                    let dictionary = chunk.dictionary()?.or(chunk.numbers()?);
+                    dictionary.map(|dictionary| dictionary.len())
+                }
                 None => None,
             },
             _ => None,

@@ -42,6 +42,15 @@ pub trait Source: Send + Sync {
         None
     }
 
+    /// Asks for codes instead of values of columns of integers, where they have one dictionary; must be said
+    /// before the first reader is made. What then comes as codes, [`Source::dictionary`] tells.
+    ///
+    /// # Errors
+    /// Those of reading dictionaries.
+    fn want_codes(&self, _columns: &[usize]) -> Result<()> {
+        Ok(())
+    }
+
     /// Between which values a column of integers lies (both included), if that is known.
     fn bounds(&self, _column: usize) -> Option<Bounds> {
         None

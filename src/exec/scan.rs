@@ -180,6 +180,10 @@ impl Source for TableScan {
         self.prepared.dictionary(column)
     }
 
+    fn want_codes(&self, columns: &[usize]) -> Result<()> {
+        self.prepared.want_codes(columns, &self.context)
+    }
+
     fn bounds(&self, column: usize) -> Option<Bounds> {
         self.prepared.bounds(column)
     }

@@ -1,11 +1,12 @@
-//! The dictionary of a string column within one part: its sorted distinct values.
+//! The dictionary of a column of strings or integers within one part: its sorted distinct values.
 //!
 //! ```text
 //! block      := stored bytes as the directory says; LZ4 or ZSTD where that is shorter
-//!   raw      := count lengths of 1, 2 or 4 bytes each (little-endian), then the values
+//!   raw      := count lengths of 1, 2 or 4 bytes each (little-endian), then the values;
+//!               of integers the values only, big-endian, of signed ones with the sign bit turned
 //! directory  := number of blocks, block...
 //!   block    := offset - end of the block before (signed), stored length, raw length, count,
-//!               width of a length, + 128 for LZ4 (u8), crc32c of what is stored (u32),
+//!               width of a length (0 of integers), + 128 for LZ4 (u8), crc32c of what is stored (u32),
 //!               separator (length, bytes)
 //! ```
 //!
@@ -14,12 +15,13 @@
 
 mod blocks;
 pub(crate) mod cache;
+pub(crate) mod numbers;
 pub(crate) mod order;
 pub(crate) mod table;
 mod writer;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use arrow_array::builder::BinaryViewBuilder;
 use arrow_array::cast::AsArray;
@@ -27,11 +29,13 @@ use arrow_array::{Array, ArrayRef, BinaryViewArray};
 use arrow_buffer::Buffer;
 use base::disk::FileView;
 use base::{Result, bail, error};
+use parking_lot::Mutex;
 use types::{Dictionary, MemoryDictionary};
 
 use crate::part::layout::DictionaryEntry;
 use blocks::BlockEntry;
 use cache::DictionaryCache;
+use numbers::Numbers;
 
 pub(crate) use writer::DictionaryWriter;
 
@@ -41,6 +45,10 @@ pub struct PartDictionary {
     id: u64,
     entries: u32,
     has_empty: bool,
+    /// Of a dictionary of integers: how they are kept.
+    numbers: Option<Numbers>,
+    /// All integers while somebody holds them.
+    held: Mutex<Option<Weak<dyn Array>>>,
     blocks: Vec<BlockEntry>,
     file: Arc<dyn FileView>,
     /// The file and column, for errors.
@@ -68,21 +76,26 @@ impl PartDictionary {
     /// Reads the directory of a dictionary.
     pub(crate) fn open(
         entry: &DictionaryEntry,
+        numbers: Option<Numbers>,
         file: Arc<dyn FileView>,
         place: String,
         cache: Arc<DictionaryCache>,
     ) -> Result<PartDictionary> {
         let bytes = entry.directory.read(file.as_ref())?;
-        let blocks = blocks::decode_directory(&bytes, entry.entries)?;
-        Ok(PartDictionary {
+        let blocks = blocks::decode_directory(&bytes, entry.entries, numbers.map(Numbers::width))?;
+        let dictionary = PartDictionary {
             id: MemoryDictionary::new_id(),
             entries: entry.entries,
             has_empty: entry.has_empty,
+            numbers,
+            held: Mutex::default(),
             blocks,
             file,
             place,
             cache,
-        })
+        };
+        dictionary.cache.opened(dictionary.id, dictionary.decoded_bytes());
+        Ok(dictionary)
     }
 
     /// The number of blocks.
@@ -101,6 +114,9 @@ impl PartDictionary {
     /// # Errors
     /// CHECKSUM_DOESNT_MATCH, CORRUPTED_DATA with the file's name
     fn block_values(&self, block: usize) -> Result<ArrayRef> {
+        if self.numbers.is_some() {
+            return self.read_block(block);
+        }
         let share = self.share(1);
         let whole = match self.cache.get(self.id, share) {
             Some(values) => values,
@@ -121,10 +137,29 @@ impl PartDictionary {
     /// All values, of which a share is read.
     fn whole(&self, share: f64) -> Result<ArrayRef> {
         let decode = || self.decode().map_err(|e| e.within(&self.place));
-        self.cache.get_or_decode(self.id, self.decoded_bytes(), share, decode)
+        if self.numbers.is_none() {
+            return self.cache.get_or_decode(self.id, self.decoded_bytes(), share, decode);
+        }
+        // Integers are looked up page by page: what one of these has decoded must not be decoded again.
+        if let Some(held) = self.held.lock().as_ref().and_then(Weak::upgrade) {
+            return Ok(held);
+        }
+        let values = self.cache.get_or_decode(self.id, self.decoded_bytes(), share, decode)?;
+        *self.held.lock() = Some(Arc::downgrade(&values));
+        Ok(values)
     }
 
-    /// Reads and decodes one block, without the cache.
+    /// The values of a block as the array that callers of [`Dictionary`] expect.
+    fn typed(&self, values: ArrayRef) -> ArrayRef {
+        let Some(numbers) = self.numbers else { return values };
+        let mut ordinals = Vec::with_capacity(values.len());
+        for value in values.as_binary_view().iter().flatten() {
+            numbers.read(value, &mut ordinals);
+        }
+        numbers.array(ordinals.into_iter(), None)
+    }
+
+    /// Reads and decodes one block, without the cache; integers come as their bytes.
     ///
     /// # Errors
     /// CHECKSUM_DOESNT_MATCH, CORRUPTED_DATA with the file's name
@@ -158,6 +193,31 @@ impl PartDictionary {
         Ok(if found { Ok(code) } else { Err(code) })
     }
 
+    /// The code of an integer; where there is none, the code that the next greater one has.
+    ///
+    /// # Errors
+    /// CHECKSUM_DOESNT_MATCH, CORRUPTED_DATA; LOGICAL_ERROR where values are strings.
+    pub fn find_number(&self, value: i128) -> Result<std::result::Result<u32, u32>> {
+        let Some(numbers) = self.numbers else {
+            bail!(LogicalError, "a number is looked for among strings");
+        };
+        match numbers.ordinal_of(value) {
+            Ok(ordinal) => {
+                let (bytes, skipped) = numbers.bytes(ordinal);
+                self.find(&bytes[skipped..])
+            }
+            Err(below) => Ok(Err(if below { 0 } else { self.entries })),
+        }
+    }
+
+    /// All integers, ascending, as ordinals.
+    pub(crate) fn ordinals(&self) -> Result<Vec<u64>> {
+        let Some(numbers) = self.numbers else {
+            bail!(LogicalError, "ordinals of a dictionary of strings");
+        };
+        numbers.ordinals(&self.whole(0.0)?)
+    }
+
     /// Checks every block; errors do not name the file.
     pub(crate) fn check(&self) -> Result<()> {
         (0..self.blocks.len()).try_for_each(|block| self.load_block(block).map(drop))
@@ -179,7 +239,9 @@ impl PartDictionary {
     /// Bytes of memory that the decoded whole takes, about.
     fn decoded_bytes(&self) -> usize {
         let raw: u64 = self.blocks.iter().map(|b| u64::from(b.raw)).sum();
-        raw as usize + self.entries as usize * size_of::<u128>()
+        // Integers lie as they are, strings have views.
+        let views = if self.numbers.is_some() { 0 } else { self.entries as usize };
+        raw as usize + views * size_of::<u128>()
     }
 
     /// The values of codes in ascending order with their places among `len` rows, from single blocks.
@@ -200,7 +262,7 @@ impl PartDictionary {
         for (array, row) in found {
             out.append_value(loaded[array].as_binary_view().value(row));
         }
-        Ok(Arc::new(out.finish()))
+        Ok(self.typed(Arc::new(out.finish())))
     }
 
     /// Decodes everything into few large buffers.
@@ -229,6 +291,11 @@ impl PartDictionary {
         if let (Some(first), Some(last)) = (self.blocks.first(), self.blocks.last()) {
             let length = (last.offset + u64::from(last.stored)).saturating_sub(first.offset);
             self.file.release(first.offset, usize::try_from(length).unwrap_or(usize::MAX));
+        }
+        if let Some(numbers) = self.numbers {
+            let mut ordinals = Vec::with_capacity(self.entries as usize);
+            buffers.iter().for_each(|bytes| numbers.read(bytes, &mut ordinals));
+            return Ok(numbers.array(ordinals.into_iter(), None));
         }
         let buffers: Vec<Buffer> = buffers.into_iter().map(Buffer::from_vec).collect();
         let mut views = Vec::with_capacity(self.entries as usize);
@@ -282,7 +349,8 @@ impl Dictionary for PartDictionary {
 
     fn range(&self, first: usize, length: usize) -> Result<ArrayRef> {
         let Some(last) = (first + length).checked_sub(1).filter(|_| length > 0) else {
-            return Ok(arrow_array::new_empty_array(&arrow_schema::DataType::BinaryView));
+            let none = arrow_array::new_empty_array(&arrow_schema::DataType::BinaryView);
+            return Ok(self.typed(none));
         };
         let blocks = self.block_of(first as u32)?..self.block_of(last as u32)? + 1;
         let share = self.share(blocks.len());
@@ -297,7 +365,7 @@ impl Dictionary for PartDictionary {
                 let blocks: Vec<&dyn Array> = blocks.iter().map(AsRef::as_ref).collect();
                 let values = arrow_select::concat::concat(&blocks)
                     .map_err(|e| error!(LogicalError, "values of a dictionary: {e}"))?;
-                return Ok(values.slice(skipped, length));
+                return Ok(self.typed(values.slice(skipped, length)));
             }
         };
         Ok(whole.slice(first, length))
@@ -306,6 +374,9 @@ impl Dictionary for PartDictionary {
     fn lookup(&self, codes: &[u32]) -> Result<ArrayRef> {
         if let Some(values) = self.cache.get(self.id, self.share(codes.len())) {
             return take(&values, codes);
+        }
+        if let Some(held) = self.held.lock().as_ref().and_then(Weak::upgrade) {
+            return take(&held, codes);
         }
         let mut order: Vec<(u32, u32)> =
             codes.iter().enumerate().map(|(row, code)| (*code, row as u32)).collect();

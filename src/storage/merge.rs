@@ -12,6 +12,7 @@
 mod background;
 mod column;
 mod heap;
+mod numbers;
 mod order;
 mod rows;
 mod select;

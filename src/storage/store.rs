@@ -24,6 +24,7 @@ pub use schema::FullName;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -58,8 +59,8 @@ pub struct StoreOptions {
     pub merge_threads: usize,
     /// Whether pages are checked when they are first touched.
     pub verify_checksums: bool,
-    /// Bytes of decoded dictionaries that are kept.
-    pub dictionary_cache_bytes: usize,
+    /// Bytes of decoded dictionaries that are kept: two fifths of what all take that are read, within these bounds.
+    pub dictionary_cache_bytes: RangeInclusive<usize>,
     /// Rows after which an insert writes a part.
     pub insert_rows: usize,
     /// Bytes that an insert gathers at most before it writes a part.
@@ -83,7 +84,7 @@ impl StoreOptions {
             threads,
             merge_threads: (threads / 2).clamp(1, 8),
             verify_checksums: true,
-            dictionary_cache_bytes: 320 << 20,
+            dictionary_cache_bytes: 320 << 20..=320 << 20,
             insert_rows: 1 << 20,
             insert_bytes: 512 << 20,
             max_merge_bytes: 150 << 30,
@@ -227,6 +228,11 @@ impl Store {
     /// Bytes of decoded dictionaries that are held.
     pub fn dictionary_cache_bytes(&self) -> usize {
         self.context.cache.bytes()
+    }
+
+    /// Bytes of decoded dictionaries that may be held now.
+    pub fn dictionary_cache_limit(&self) -> usize {
+        self.context.cache.limit()
     }
 
     /// The functions that keys may call.

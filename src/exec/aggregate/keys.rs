@@ -1,8 +1,8 @@
 //! Key columns -> one integer a row.
 //!
-//! Every key column takes some bits of the packed key: a value of at most 64 bits its own width, anything
-//! else 32 bits: its code in the dictionary that all blocks share, or its number among the distinct
-//! values met so far (interned). A nullable column takes one bit more, set for NULL. Keys of more
+//! Every key column takes some bits of the packed key: its code in the dictionary that all blocks share as many
+//! as codes need; else a value of at most 64 bits its own width, anything else 32 bits: its number among the
+//! distinct values met so far (interned). A nullable column takes one bit more, set for NULL. Keys of more
 //! than 128 bits together are interned as rows of bytes.
 
 use std::sync::Arc;
@@ -124,7 +124,7 @@ impl KeyEncoder {
             let nullable = data_type.is_nullable();
             let mut base = 0;
             let (width, space) = match (fixed_width(data_type), dictionary) {
-                (Some(width), _) => match bounds.get(at).copied().flatten() {
+                (Some(width), None) => match bounds.get(at).copied().flatten() {
                     Some((least, most)) if !is_float(data_type) => {
                         base = least as u64 & mask64(width);
                         let span = (most - least).clamp(0, i128::from(u64::MAX)) as u64;
@@ -132,7 +132,7 @@ impl KeyEncoder {
                     }
                     _ => (width, Space::Bits),
                 },
-                (None, Some(dictionary)) => {
+                (_, Some(dictionary)) => {
                     let width = 32 - (dictionary.len() as u32).leading_zeros();
                     (width.max(1), Space::Codes(dictionary.clone()))
                 }

@@ -10,7 +10,7 @@ use types::{Block, Column, DictionaryColumn};
 
 use super::grouped::Groups;
 use super::keys::KeyEncoder;
-use super::{Shared, Stage};
+use super::{Shared, Stage, number_codes};
 use crate::sort::smallest;
 
 /// Rows of a block that is given out.
@@ -96,6 +96,11 @@ fn some(
     let packed: Vec<u128> = chosen.iter().map(|g| groups.packed_key(*g as usize)).collect();
     let mut columns =
         if shared.key_types.is_empty() { Vec::new() } else { encoder.decode(&packed)? };
+    if !shared.codes_leave {
+        for (column, data_type) in columns.iter_mut().zip(&shared.key_types) {
+            number_codes::flatten(column, data_type)?;
+        }
+    }
     if shared.stage == Stage::Partial {
         columns.extend(groups.state_columns(chosen)?);
         return Ok(Block::new(columns, chosen.len()));
@@ -145,7 +150,9 @@ fn result_column(shared: &Shared, call: usize, results: ArrayRef) -> Result<Colu
                 let default = types::default_array(&call.data_type, results.len())?;
                 return Ok(Column::Flat(default));
             }
-            Ok(Column::Dictionary(coded))
+            let mut column = Column::Dictionary(coded);
+            number_codes::flatten(&mut column, &call.data_type)?;
+            Ok(column)
         }
         _ => Ok(Column::Flat(results)),
     }

@@ -14,7 +14,7 @@ use plan::{AggregateCall, Aggregation};
 use types::{Block, Column, DataType};
 
 use super::keys::{KeyEncoder, Packed};
-use super::{DIRECT_BITS, Grouping, Stage, group, two_steps};
+use super::{DIRECT_BITS, Grouping, Stage, group, number_codes, two_steps};
 use crate::context::ExecContext;
 use crate::metadata::scan_below;
 use crate::pipeline::{Materialized, Source, execute_for, gather};
@@ -38,6 +38,7 @@ pub(super) fn run(
         limit: aggregation.limit,
         top: None,
         stage: Stage::Whole,
+        codes_leave: false,
     };
     let counting = grouping(counts);
     let few = KeyEncoder::over(&aggregation.keys, source.as_ref()).bits() <= DIRECT_BITS;
@@ -46,6 +47,7 @@ pub(super) fn run(
     }
     let again: Arc<dyn Source> =
         execute_for(aggregation.input.as_ref().clone(), true, context)?.into();
+    again.want_codes(&number_codes::wanted(&aggregation.keys, &aggregation.calls))?;
     if !aggregation.keys.iter().all(|key| same_codes(key, source.as_ref(), again.as_ref())) {
         return Ok(None);
     }

@@ -56,8 +56,16 @@ pub(super) fn split(grouping: &Grouping, source: &dyn Source) -> Option<(Groupin
         limit: None,
         top: grouping.top.clone(),
         stage: Stage::Whole,
+        codes_leave: grouping.codes_leave,
     };
-    let first = Grouping { keys, calls: first_calls, limit: None, top: None, stage: Stage::Whole };
+    let first = Grouping {
+        keys,
+        calls: first_calls,
+        limit: None,
+        top: None,
+        stage: Stage::Whole,
+        codes_leave: true,
+    };
     Some((first, second))
 }
 

@@ -6,7 +6,9 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, BinaryViewArray, UInt32Array};
+use arrow_array::types::{Int32Type, Int64Type, UInt32Type, UInt64Type};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, BinaryViewArray, UInt32Array};
+use arrow_schema::DataType as ArrowType;
 use base::{Error, Result};
 use parking_lot::Mutex;
 use storage::PartDictionary;
@@ -36,31 +38,19 @@ impl fmt::Debug for GlobalDictionary {
 impl GlobalDictionary {
     fn new(parts: Vec<Arc<PartDictionary>>) -> Result<GlobalDictionary> {
         let values: Vec<ArrayRef> = parts.iter().map(|p| p.values()).collect::<Result<_>>()?;
-        let views: Vec<&BinaryViewArray> = values.iter().map(|v| v.as_binary_view()).collect();
-        let mut translations: Vec<Vec<u32>> =
-            views.iter().map(|v| Vec::with_capacity(v.len())).collect();
-        let mut origins: Vec<(u16, u32)> = Vec::new();
-        let mut heap: BinaryHeap<Reverse<(&[u8], usize)>> = BinaryHeap::new();
-        for (part, view) in views.iter().enumerate() {
-            if !view.is_empty() {
-                heap.push(Reverse((view.value(0), part)));
+        let merged = match values.first().map(|v| v.data_type()) {
+            Some(ArrowType::UInt32) => of_numbers::<UInt32Type>(&values),
+            Some(ArrowType::Int32) => of_numbers::<Int32Type>(&values),
+            Some(ArrowType::UInt64) => of_numbers::<UInt64Type>(&values),
+            Some(ArrowType::Int64) => of_numbers::<Int64Type>(&values),
+            _ => {
+                let views: Vec<&BinaryViewArray> =
+                    values.iter().map(|v| v.as_binary_view()).collect();
+                let lengths: Vec<usize> = views.iter().map(|v| v.len()).collect();
+                merge(&lengths, |part, code| views[part].value(code))
             }
-        }
-        let mut last: Option<&[u8]> = None;
-        while let Some(mut top) = heap.peek_mut() {
-            let Reverse((value, part)) = *top;
-            let code = translations[part].len();
-            if last != Some(value) {
-                origins.push((part as u16, code as u32));
-                last = Some(value);
-            }
-            translations[part].push(origins.len() as u32 - 1);
-            if code + 1 < views[part].len() {
-                *top = Reverse((views[part].value(code + 1), part));
-            } else {
-                std::collections::binary_heap::PeekMut::pop(top);
-            }
-        }
+        };
+        let Merged { origins, translations } = merged;
         Ok(GlobalDictionary {
             id: MemoryDictionary::new_id(),
             parts,
@@ -74,6 +64,48 @@ impl GlobalDictionary {
     pub(crate) fn translation(&self, part: usize) -> &[u32] {
         &self.translations[part]
     }
+}
+
+/// Sorted values of several parts merged.
+struct Merged {
+    origins: Vec<(u16, u32)>,
+    translations: Vec<Vec<u32>>,
+}
+
+fn of_numbers<T: ArrowPrimitiveType>(values: &[ArrayRef]) -> Merged
+where
+    T::Native: Ord,
+{
+    let values: Vec<&[T::Native]> =
+        values.iter().map(|v| v.as_primitive::<T>().values().as_ref()).collect();
+    let lengths: Vec<usize> = values.iter().map(|v| v.len()).collect();
+    merge(&lengths, |part, code| values[part][code])
+}
+
+/// Merges parts of so many values each; `value` gives that of a part's code.
+fn merge<V: Ord + Copy>(lengths: &[usize], value: impl Fn(usize, usize) -> V) -> Merged {
+    let mut translations: Vec<Vec<u32>> =
+        lengths.iter().map(|length| Vec::with_capacity(*length)).collect();
+    let mut origins: Vec<(u16, u32)> = Vec::new();
+    let parts = lengths.iter().enumerate().filter(|(_, length)| **length > 0);
+    let mut heap: BinaryHeap<Reverse<(V, usize)>> =
+        parts.map(|(part, _)| Reverse((value(part, 0), part))).collect();
+    let mut last: Option<V> = None;
+    while let Some(mut top) = heap.peek_mut() {
+        let Reverse((least, part)) = *top;
+        let code = translations[part].len();
+        if last != Some(least) {
+            origins.push((part as u16, code as u32));
+            last = Some(least);
+        }
+        translations[part].push(origins.len() as u32 - 1);
+        if code + 1 < lengths[part] {
+            *top = Reverse((value(part, code + 1), part));
+        } else {
+            std::collections::binary_heap::PeekMut::pop(top);
+        }
+    }
+    Merged { origins, translations }
 }
 
 impl Dictionary for GlobalDictionary {

@@ -74,6 +74,28 @@ impl GranuleReader {
                         None => self.expression(conjunct, part, granule, &mut selection, cached)?,
                     }
                 }
+                Test::Numbers(conjunct, codes) => {
+                    let conjunct = &self.scan.conjuncts[*conjunct];
+                    let Some(column) = conjunct.shape.column() else { continue };
+                    let Some(chunk) = &part.chunks[column] else { continue };
+                    match conjunct.shape.verdict(chunk.zone(granule)) {
+                        Verdict::All => continue,
+                        Verdict::None => return Ok(None),
+                        Verdict::Some => {}
+                    }
+                    let others = matches!(conjunct.shape, Shape::NotEqual { .. });
+                    if others && chunk.zone(granule).nulls > 0 {
+                        self.expression(conjunct, part, granule, &mut selection, cached)?;
+                        continue;
+                    }
+                    let mut found = Vec::new();
+                    if let Some(last) = codes.end.checked_sub(1).filter(|_| !codes.is_empty()) {
+                        let (low, high) = (i64::from(codes.start), i64::from(last));
+                        chunk.page(granule)?.select_range(low, high, &mut found)?;
+                    }
+                    let found = if others { complement(&found, rows) } else { found };
+                    intersect(&mut selection, found, cached)?;
+                }
                 Test::Codes(conjunct, set) => {
                     let Some(column) = self.scan.conjuncts[*conjunct].shape.column() else {
                         continue;
@@ -231,12 +253,32 @@ impl GranuleReader {
         let mut columns = Vec::with_capacity(wanted.len());
         for column in wanted.iter().copied() {
             let values = match cached.iter().find(|(c, _)| *c == column) {
+                _ if self.scan.gives_codes(column) => {
+                    self.number_codes(part, granule, column, selection)?
+                }
                 Some((_, values)) => values.clone(),
                 None => self.column(part, granule, column, selection)?,
             };
             columns.push(unified(part, column, values));
         }
         Ok(Block::new(columns, rows))
+    }
+
+    /// Codes of a column of integers.
+    fn number_codes(
+        &self,
+        part: &PreparedPart,
+        granule: usize,
+        column: usize,
+        selection: &Selection,
+    ) -> Result<Column> {
+        let coded = match (&part.chunks[column], selection) {
+            (None, _) => None,
+            (Some(chunk), None) => chunk.codes(granule)?,
+            (Some(chunk), Some(selection)) => chunk.codes_selected(granule, selection)?,
+        };
+        let coded = coded.map(Column::Dictionary);
+        coded.ok_or_else(|| base::error!(LogicalError, "codes of a column without a dictionary"))
     }
 
     fn column(
@@ -259,6 +301,12 @@ impl GranuleReader {
                 Some(selection) => page.codes_selected(selection)?,
             };
             return Ok(Column::Dictionary(DictionaryColumn { codes, nulls, dictionary }));
+        }
+        if selection.as_ref().is_none_or(|s| s.len() * 64 > chunk.zone(granule).rows as usize)
+            && part.held[column].get().is_none()
+            && let Some(values) = chunk.hold_numbers()?
+        {
+            part.held[column].get_or_init(|| values);
         }
         let values = match selection {
             None => chunk.column(granule)?,
@@ -318,6 +366,14 @@ fn codes(
 ) -> Result<()> {
     let Some(chunk) = &part.chunks[column] else { return Ok(()) };
     let page = chunk.page(granule)?;
+    if let (None, Some((low, high))) = (selection.as_ref(), set.range()) {
+        let mut kept = Vec::new();
+        page.select_range(low.into(), high.into(), &mut kept)?;
+        if kept.len() != page.rows() {
+            refine(selection, kept, page.rows(), cached)?;
+        }
+        return Ok(());
+    }
     let (codes, _) = match selection.as_ref() {
         None => page.codes()?,
         Some(selection) => page.codes_selected(selection)?,

@@ -212,6 +212,8 @@ pub(crate) struct CodeSet {
     /// `ranks[i]`: how many codes below `64 * i` are in the set.
     ranks: Vec<u32>,
     count: usize,
+    /// The codes, if they are all from one to another.
+    range: Option<(u32, u32)>,
 }
 
 impl CodeSet {
@@ -225,11 +227,21 @@ impl CodeSet {
             count += set.slice(word * 64, length).count_set_bits();
         }
         ranks.push(count as u32);
-        CodeSet { set, ranks, count }
+        let first = set.set_indices().next();
+        let together = |first: &usize| {
+            *first + count <= set.len() && set.slice(*first, count).count_set_bits() == count
+        };
+        let range = first.filter(together).map(|f| (f as u32, (f + count - 1) as u32));
+        CodeSet { set, ranks, count, range }
     }
 
     pub(crate) fn contains(&self, code: u32) -> bool {
         (code as usize) < self.set.len() && self.set.value(code as usize)
+    }
+
+    /// The first and the last code, if all between them are in the set.
+    pub(crate) fn range(&self) -> Option<(u32, u32)> {
+        self.range
     }
 
     /// How many codes are in it.

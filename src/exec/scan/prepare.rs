@@ -1,9 +1,10 @@
 //! What a scan will read: decided once per query and part.
 
 use std::slice;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use arrow_array::ArrayRef;
 use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
 use base::{Result, bail};
 use expr::{Evaluator, Expr, Set};
@@ -60,6 +61,8 @@ impl Member {
 pub(crate) enum Test {
     /// The conjunct's range on packed values.
     Range(usize),
+    /// The conjunct's range or value that is left out, as codes from the first to before the last.
+    Numbers(usize, std::ops::Range<u32>),
     /// A set of codes.
     Codes(usize, Arc<CodeSet>),
     /// The conjunct's set, which a join brought.
@@ -80,6 +83,8 @@ pub(crate) struct PreparedPart {
     pub(crate) tests: Vec<Test>,
     /// For columns whose parts' dictionaries were brought together: the number of this part's dictionary.
     pub(crate) unified: RwLock<Vec<Unified>>,
+    /// For columns of integers with a dictionary: all its values, once rows of it were read.
+    pub(crate) held: Vec<OnceLock<ArrayRef>>,
 }
 
 impl PreparedPart {
@@ -97,6 +102,8 @@ pub(crate) struct PreparedScan {
     pub(crate) defaults: Vec<arrow_array::ArrayRef>,
     pub(crate) encoded: bool,
     names: Vec<String>,
+    /// Columns of integers of which codes are given out.
+    as_codes: RwLock<Vec<bool>>,
 }
 
 impl PreparedScan {
@@ -135,6 +142,7 @@ impl PreparedScan {
             parts: Vec::new(),
             encoded: context.settings.encoded,
             names: scan.columns.iter().map(|c| c.name.clone()).collect(),
+            as_codes: RwLock::new(vec![false; scan.columns.len()]),
         };
         for part in parts {
             let chunks =
@@ -175,7 +183,19 @@ impl PreparedScan {
                 Shape::Range { column, .. } | Shape::NotEqual { column, .. }
                     if chunks[*column].is_some() && self.encoded =>
                 {
-                    tests.push(Test::Range(at));
+                    let numbers = match &chunks[*column] {
+                        Some(chunk) => chunk.numbers()?,
+                        None => None,
+                    };
+                    let Some(numbers) = numbers else {
+                        tests.push(Test::Range(at));
+                        continue;
+                    };
+                    let codes = code_range(&conjunct.shape, &numbers)?;
+                    if codes.is_empty() && matches!(conjunct.shape, Shape::Range { .. }) {
+                        return Ok(None);
+                    }
+                    tests.push(Test::Numbers(at, codes));
                 }
                 Shape::Strings { column } if self.encoded => {
                     let Some(set) =
@@ -209,7 +229,8 @@ impl PreparedScan {
             return Ok(None);
         }
         let unified = RwLock::new(vec![None; chunks.len()]);
-        Ok(Some(PreparedPart { part, chunks, granules, tests, unified }))
+        let held = chunks.iter().map(|_| OnceLock::new()).collect();
+        Ok(Some(PreparedPart { part, chunks, granules, tests, unified, held }))
     }
 
     /// The codes for which a conjunct of one dictionary column holds; `None` where testing rows is cheaper.
@@ -255,27 +276,62 @@ impl PreparedScan {
         if self.parts.len() < 2 || !self.encoded {
             return Ok(());
         }
-        let rows: usize = self.parts.iter().map(PreparedPart::rows).sum();
         for column in 0..self.visible {
-            let mut dictionaries = Vec::with_capacity(self.parts.len());
-            for part in &self.parts {
-                match &part.chunks[column] {
-                    Some(chunk) => dictionaries.extend(chunk.dictionary()?),
-                    None => break,
-                }
-            }
-            if dictionaries.len() != self.parts.len() {
-                continue;
-            }
-            let entries: usize = dictionaries.iter().map(|d| d.len()).sum();
-            let Some(global) = context.translations.get(&dictionaries, entries <= rows)? else {
-                continue;
-            };
-            for (at, part) in self.parts.iter().enumerate() {
-                part.unified.write()[column] = Some((at, global.clone()));
+            if let Some(dictionaries) = self.dictionaries(|part| {
+                part.chunks[column].as_ref().map_or(Ok(None), |chunk| chunk.dictionary())
+            })? {
+                self.unify_column(column, &dictionaries, context)?;
             }
         }
         Ok(())
+    }
+
+    /// The dictionaries of all parts; `None` if one has none.
+    fn dictionaries(
+        &self,
+        of: impl Fn(&PreparedPart) -> Result<Option<Arc<PartDictionary>>>,
+    ) -> Result<Option<Vec<Arc<PartDictionary>>>> {
+        self.parts.iter().map(|part| of(part).transpose()).collect::<Option<Result<_>>>().transpose()
+    }
+
+    /// Brings the dictionaries of a column together; whether that was done.
+    fn unify_column(
+        &self,
+        column: usize,
+        dictionaries: &[Arc<PartDictionary>],
+        context: &ExecContext,
+    ) -> Result<bool> {
+        let rows: usize = self.parts.iter().map(PreparedPart::rows).sum();
+        let entries: usize = dictionaries.iter().map(|d| d.len()).sum();
+        let Some(global) = context.translations.get(dictionaries, entries <= rows)? else {
+            return Ok(false);
+        };
+        for (at, part) in self.parts.iter().enumerate() {
+            part.unified.write()[column] = Some((at, global.clone()));
+        }
+        Ok(true)
+    }
+
+    /// Gives columns of integers out as codes of one dictionary, where that pays.
+    pub(crate) fn want_codes(&self, columns: &[usize], context: &ExecContext) -> Result<()> {
+        let rows: usize = self.parts.iter().map(PreparedPart::rows).sum();
+        for column in columns.iter().copied().filter(|c| self.encoded && *c < self.visible) {
+            let numbers = self.dictionaries(|part| {
+                part.chunks[column].as_ref().map_or(Ok(None), |chunk| chunk.numbers())
+            })?;
+            let coded = match numbers.as_deref() {
+                None | Some([]) => false,
+                Some([only]) => only.len() <= rows,
+                Some(several) => self.unify_column(column, several, context)?,
+            };
+            self.as_codes.write()[column] = coded;
+        }
+        Ok(())
+    }
+
+    /// Whether a column of integers is given out as codes.
+    pub(crate) fn gives_codes(&self, column: usize) -> bool {
+        self.as_codes.read()[column]
     }
 
     /// Between which values a column of integers lies in the granules that are read, by their zone maps.
@@ -302,8 +358,10 @@ impl PreparedScan {
         }
         let first = self.parts.first()?;
         if self.parts.len() == 1 {
-            let found = first.chunks[column].as_ref()?.dictionary().ok()??;
-            return Some(found as Arc<dyn Dictionary>);
+            let chunk = first.chunks[column].as_ref()?;
+            let found =
+                if self.gives_codes(column) { chunk.numbers() } else { chunk.dictionary() };
+            return Some(found.ok()?? as Arc<dyn Dictionary>);
         }
         let unified = first.unified.read();
         let (_, global) = unified[column].as_ref()?;
@@ -372,6 +430,21 @@ fn tested_codes(
     Ok(CodeSet::new(set.finish()))
 }
 
+/// The codes that a range of integers covers, or that of the value which is left out.
+fn code_range(shape: &Shape, numbers: &PartDictionary) -> Result<std::ops::Range<u32>> {
+    let (low, high) = match shape {
+        Shape::Range { low, high, .. } => (*low, *high),
+        Shape::NotEqual { value, .. } => (*value, *value),
+        _ => bail!(LogicalError, "codes of a condition that is no range"),
+    };
+    let first = numbers.find_number(low)?.unwrap_or_else(|after| after);
+    let end = match numbers.find_number(high)? {
+        Ok(code) => code + 1,
+        Err(after) => after,
+    };
+    Ok(first..end.max(first))
+}
+
 /// A column of a part, whose values must lie in memory as the scan expects.
 fn chunk_of(part: &Part, column: &ReadColumn) -> Result<Option<Arc<ColumnChunk>>> {
     let chunk = part.column(column.id)?;
@@ -409,7 +482,9 @@ impl PreparedScan {
     /// Whether zone maps show that all rows of a granule pass all tests.
     pub(crate) fn passes_all(&self, part: &PreparedPart, granule: usize) -> bool {
         part.tests.iter().all(|test| match test {
-            Test::Range(at) => self.zone_verdict(part, *at, granule) == Verdict::All,
+            Test::Range(at) | Test::Numbers(at, _) => {
+                self.zone_verdict(part, *at, granule) == Verdict::All
+            }
             Test::Codes(at, set) => {
                 let column = self.conjuncts[*at].shape.column();
                 let zone =
@@ -442,7 +517,7 @@ impl PreparedScan {
 
     /// How many rows of a granule pass, where its only test is `column <> default`.
     pub(crate) fn count_by_zone(&self, part: &PreparedPart, granule: usize) -> Option<u64> {
-        let [Test::Range(at)] = part.tests.as_slice() else { return None };
+        let [Test::Range(at) | Test::Numbers(at, _)] = part.tests.as_slice() else { return None };
         let Shape::NotEqual { column, value: 0 } = self.conjuncts[*at].shape else { return None };
         let zone = part.chunks[column].as_ref()?.zone(granule);
         (zone.nulls == 0).then(|| u64::from(zone.rows - zone.defaults))

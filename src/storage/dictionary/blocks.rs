@@ -91,6 +91,9 @@ impl BlockEntry {
         let damaged = || error!(CorruptedData, "dictionary block at {} is damaged", self.offset);
         let raw = bytes.get(start..start + self.raw as usize).ok_or_else(damaged)?;
         let width = usize::from(self.width);
+        if width == 0 {
+            return self.equal_views(raw, (buffer, start), views);
+        }
         let heads = (self.count as usize).checked_mul(width).ok_or_else(damaged)?;
         let (lengths, values) = raw.split_at_checked(heads).ok_or_else(damaged)?;
         let mut at = 0usize;
@@ -105,6 +108,23 @@ impl BlockEntry {
         }
         if at != values.len() {
             return Err(damaged());
+        }
+        Ok(())
+    }
+
+    /// The views of a block without lengths: all values are equally long.
+    fn equal_views(
+        &self,
+        raw: &[u8],
+        (buffer, start): (u32, usize),
+        views: &mut Vec<u128>,
+    ) -> Result<()> {
+        let width = raw.len() / self.count.max(1) as usize;
+        if width == 0 || width * self.count as usize != raw.len() {
+            bail!(CorruptedData, "dictionary block at {} is damaged", self.offset);
+        }
+        for (at, value) in raw.chunks_exact(width).enumerate() {
+            views.push(make_view(value, buffer, (start + at * width) as u32));
         }
         Ok(())
     }
@@ -127,7 +147,12 @@ pub(super) fn encode_directory(blocks: &[BlockEntry]) -> Vec<u8> {
     out
 }
 
-pub(super) fn decode_directory(bytes: &[u8], entries: u32) -> Result<Vec<BlockEntry>> {
+/// `fixed` is the length of all values, where they have one.
+pub(super) fn decode_directory(
+    bytes: &[u8],
+    entries: u32,
+    fixed: Option<usize>,
+) -> Result<Vec<BlockEntry>> {
     let mut reader = Reader::new(bytes);
     let count = reader.count()?;
     let mut blocks = Vec::with_capacity(count);
@@ -149,7 +174,11 @@ pub(super) fn decode_directory(bytes: &[u8], entries: u32) -> Result<Vec<BlockEn
             checksum: u32::from_le_bytes(reader.array()?),
             separator: reader.length_and_bytes()?.into(),
         };
-        let sane = matches!(block.width, 1 | 2 | 4)
+        let lengths = match fixed {
+            Some(width) => block.width == 0 && block.raw as usize == width * block.count as usize,
+            None => matches!(block.width, 1 | 2 | 4),
+        };
+        let sane = lengths
             && block.count > 0
             && block.raw <= MAX_BLOCK
             && block.stored <= block.raw;

@@ -1,4 +1,4 @@
-//! Decoded dictionaries, up to a number of bytes.
+//! Decoded dictionaries, up to a number of bytes: a share of what all of them would take, within bounds.
 //!
 //! Each dictionary has a worth: how many times over it was read of late, decoded or not, so how much
 //! decoding it saves by the byte. One is kept only if those of less worth can make room for it; otherwise a
@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef};
@@ -16,9 +17,14 @@ use parking_lot::Mutex;
 /// After so many dictionaries were read in whole, worths are halved.
 const MEMORY: f64 = 8.0;
 
+/// Of the bytes that all dictionaries would take that were looked at, two fifths may be held: as tables grow, so
+/// does what queries read of them.
+const SHARE: (usize, usize) = (2, 5);
+
 /// A bounded cache that all dictionaries of a store share.
 pub(crate) struct DictionaryCache {
-    limit: usize,
+    /// Bytes that may be held in any case, and those that may never be exceeded.
+    bounds: RangeInclusive<usize>,
     state: Mutex<State>,
     pool: Arc<rayon::ThreadPool>,
 }
@@ -30,6 +36,9 @@ struct State {
     decoding: HashMap<u64, Arc<Mutex<()>>>,
     /// By dictionary, those that are not kept included, until their parts go.
     worth: HashMap<u64, f64>,
+    /// Bytes that each open dictionary takes when it is decoded, kept or not, and their sum.
+    open: HashMap<u64, usize>,
+    open_bytes: usize,
     bytes: usize,
     /// Reads since worths were halved.
     reads: f64,
@@ -88,14 +97,29 @@ impl State {
 
 impl fmt::Debug for DictionaryCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DictionaryCache of {} bytes", self.limit)
+        write!(f, "DictionaryCache of {:?} bytes", self.bounds)
     }
 }
 
 impl DictionaryCache {
-    /// A cache of at most `limit` bytes; `pool` decodes large dictionaries.
-    pub(crate) fn new(limit: usize, pool: Arc<rayon::ThreadPool>) -> Arc<DictionaryCache> {
-        Arc::new(DictionaryCache { limit, state: Mutex::default(), pool })
+    /// A cache of so many bytes; `pool` decodes large dictionaries.
+    pub(crate) fn new(
+        bounds: RangeInclusive<usize>,
+        pool: Arc<rayon::ThreadPool>,
+    ) -> Arc<DictionaryCache> {
+        Arc::new(DictionaryCache { bounds, state: Mutex::default(), pool })
+    }
+
+    /// Notes that a dictionary was opened, which takes about `bytes` when it is decoded.
+    pub(crate) fn opened(&self, id: u64, bytes: usize) {
+        let mut state = self.state.lock();
+        let before = state.open.insert(id, bytes).unwrap_or(0);
+        state.open_bytes = state.open_bytes - before + bytes;
+    }
+
+    fn limit_of(&self, state: &State) -> usize {
+        let share = state.open_bytes / SHARE.1 * SHARE.0;
+        share.min(*self.bounds.end()).max(*self.bounds.start())
     }
 
     pub(crate) fn pool(&self) -> &rayon::ThreadPool {
@@ -104,7 +128,7 @@ impl DictionaryCache {
 
     /// Bytes that may be held.
     pub(crate) fn limit(&self) -> usize {
-        self.limit
+        self.limit_of(&self.state.lock())
     }
 
     /// Bytes that are held.
@@ -123,7 +147,7 @@ impl DictionaryCache {
     pub(crate) fn would_keep(&self, id: u64, bytes: usize, times: f64) -> bool {
         let state = self.state.lock();
         state.worth.get(&id).is_some_and(|worth| *worth >= times)
-            && state.victims(id, bytes, self.limit).is_some()
+            && state.victims(id, bytes, self.limit_of(&state)).is_some()
     }
 
     /// The decoded form of a dictionary, which takes about `bytes`. Who comes while another thread decodes
@@ -144,18 +168,23 @@ impl DictionaryCache {
             self.state.lock().decoding.remove(&id);
             return Ok(values);
         }
-        let kept = self.state.lock().make_room(id, bytes, self.limit);
+        let kept = self.make_room(&mut self.state.lock(), id, bytes);
         let values = decode();
         let mut state = self.state.lock();
         state.decoding.remove(&id);
         drop(turn);
         let values = values?;
         let bytes = values.get_array_memory_size();
-        if kept && state.make_room(id, bytes, self.limit) {
+        if kept && self.make_room(&mut state, id, bytes) {
             state.bytes += bytes;
             state.entries.insert(id, Entry { values: values.clone(), bytes });
         }
         Ok(values)
+    }
+
+    fn make_room(&self, state: &mut State, id: u64, bytes: usize) -> bool {
+        let limit = self.limit_of(state);
+        state.make_room(id, bytes, limit)
     }
 
     /// Drops a dictionary whose part is gone.
@@ -163,6 +192,9 @@ impl DictionaryCache {
         let mut state = self.state.lock();
         state.remove(id);
         state.worth.remove(&id);
+        if let Some(bytes) = state.open.remove(&id) {
+            state.open_bytes -= bytes;
+        }
     }
 }
 
@@ -182,7 +214,7 @@ mod tests {
     fn what_is_worth_less_goes_before_another_is_decoded() {
         let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
         let bytes = values(1000).get_array_memory_size();
-        let cache = DictionaryCache::new(bytes * 2, pool);
+        let cache = DictionaryCache::new(bytes * 2..=bytes * 2, pool);
         for (id, share) in [(1, 1.0), (2, 0.5)] {
             cache.get_or_decode(id, bytes, share, || Ok(values(1000))).unwrap();
         }
@@ -206,10 +238,25 @@ mod tests {
     }
 
     #[test]
+    fn the_limit_grows_with_the_dictionaries_that_are_open() {
+        let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
+        let cache = DictionaryCache::new(100..=1000, pool);
+        assert_eq!(cache.limit(), 100);
+        cache.opened(1, 500);
+        cache.opened(2, 500);
+        cache.opened(2, 600);
+        assert_eq!(cache.limit(), 440);
+        cache.opened(3, 10_000);
+        assert_eq!(cache.limit(), 1000);
+        (1..4).for_each(|id| cache.forget(id));
+        assert_eq!(cache.limit(), 100);
+    }
+
+    #[test]
     fn what_was_read_long_ago_counts_less() {
         let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
         let bytes = values(1000).get_array_memory_size();
-        let cache = DictionaryCache::new(bytes, pool);
+        let cache = DictionaryCache::new(bytes..=bytes, pool);
         cache.get_or_decode(1, bytes, 8.0, || Ok(values(1000))).unwrap();
         let mut runs = 0;
         while cache.get(2, 0.0).is_none() {

@@ -16,6 +16,8 @@ pub(crate) struct DictionaryWriter<'a> {
     segment: &'a SegmentWriter,
     /// ZSTD, or LZ4 without it.
     zstd: Option<zstd::bulk::Compressor<'static>>,
+    /// All values are equally long, and LZ4 finds nothing in them.
+    fixed: bool,
     lengths: Vec<u32>,
     values: Vec<u8>,
     /// The last value of the block before the open one.
@@ -31,10 +33,12 @@ pub(crate) struct DictionaryWriter<'a> {
 }
 
 impl<'a> DictionaryWriter<'a> {
-    /// A writer that compresses as a column's codec says, with LZ4 where it says nothing.
+    /// A writer that compresses as a column's codec says, with LZ4 where it says nothing; `fixed` says that
+    /// values are integers.
     pub(crate) fn new(
         segment: &'a SegmentWriter,
         compression: Option<Compression>,
+        fixed: bool,
     ) -> Result<DictionaryWriter<'a>> {
         let zstd = match compression {
             Some(Compression::Zstd(level)) => Some(
@@ -46,6 +50,7 @@ impl<'a> DictionaryWriter<'a> {
         Ok(DictionaryWriter {
             segment,
             zstd,
+            fixed,
             lengths: Vec::new(),
             values: Vec::new(),
             before: Vec::new(),
@@ -82,23 +87,24 @@ impl<'a> DictionaryWriter<'a> {
     fn close_block(&mut self) -> Result<()> {
         let longest = self.lengths.iter().max().copied().unwrap_or(0);
         let width = match longest {
+            _ if self.fixed => 0,
             0..=0xff => 1,
             0x100..=0xffff => 2,
             _ => 4,
         };
         let last = self.lengths.last().copied().unwrap_or(0) as usize;
         let mut raw = Vec::with_capacity(self.lengths.len() * width + self.values.len());
-        for length in &self.lengths {
+        for length in self.lengths.iter().filter(|_| width > 0) {
             raw.extend_from_slice(&length.to_le_bytes()[..width]);
         }
         raw.extend_from_slice(&self.values);
         let packed = match &mut self.zstd {
-            Some(zstd) => {
-                zstd.compress(&raw).map_err(|e| error!(CannotCompress, "Cannot compress: {e}"))?
-            }
-            None => lz4_flex::block::compress(&raw),
+            Some(zstd) => Some(
+                zstd.compress(&raw).map_err(|e| error!(CannotCompress, "Cannot compress: {e}"))?,
+            ),
+            None => (!self.fixed).then(|| lz4_flex::block::compress(&raw)),
         };
-        let stored = if packed.len() < raw.len() { &packed } else { &raw };
+        let stored = packed.as_ref().filter(|packed| packed.len() < raw.len()).unwrap_or(&raw);
         // The shortest prefix of the first value that is greater than the last one before.
         let common = self.first.iter().zip(&self.before).take_while(|(a, b)| a == b).count();
         let separator = match self.blocks.is_empty() {
@@ -112,7 +118,7 @@ impl<'a> DictionaryWriter<'a> {
             first_code: self.entries - self.lengths.len() as u32,
             count: self.lengths.len() as u32,
             width: width as u8,
-            lz4: self.zstd.is_none(),
+            lz4: self.zstd.is_none() && !self.fixed,
             checksum: crc32c::crc32c(stored),
             separator: separator.into(),
         });

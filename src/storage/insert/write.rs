@@ -13,9 +13,10 @@ use types::DataType;
 use super::buffer::{FullColumn, PartitionBuffer};
 use super::plan::WritePlan;
 use crate::dictionary::DictionaryWriter;
+use crate::dictionary::numbers::Numbers;
 use crate::dictionary::table::NULL;
 use crate::key::sort_rows;
-use crate::part::layout::ColumnEntry;
+use crate::part::layout::{ColumnEntry, DictionaryEntry};
 use crate::part::new::{NewPart, PartOutline, PartWriter};
 use crate::part::segment::ChunkWriter;
 use crate::part::{PartContext, encode_primary_index};
@@ -140,7 +141,7 @@ fn write_column(
     let mut chunk = ChunkWriter::new(&writer.segment, plan.types[at].clone(), codec.clone());
     let granules = (0..rows).step_by(granularity).map(|start| start..rows.min(start + granularity));
     if let FullColumn::Codes { codes, values, order: sorted, uncompressed, nulls } = column {
-        let mut dictionary = DictionaryWriter::new(&writer.segment, codec.general())?;
+        let mut dictionary = DictionaryWriter::new(&writer.segment, codec.general(), false)?;
         for id in &sorted {
             dictionary.push(values.value(*id as usize))?;
         }
@@ -159,15 +160,51 @@ fn write_column(
         chunk.add_uncompressed(uncompressed);
         return chunk.finish(*id, Some(dictionary));
     }
+    let coded = match (&column, Numbers::of(&plan.types[at])) {
+        (FullColumn::Array(array), Some(numbers)) => numbers.codes(array)?.map(|c| (numbers, c)),
+        _ => None,
+    };
+    let mut page = Vec::new();
     for granule in granules {
         let array = match order {
             None => column.range(granule.start, granule.len())?,
-            Some(order) => column.rows(&order[granule])?,
+            Some(order) => column.rows(&order[granule.clone()])?,
         };
         chunk.add_uncompressed(values_bytes(&array));
-        chunk.add_values(&array)?;
+        let Some((_, coded)) = &coded else {
+            chunk.add_values(&array)?;
+            continue;
+        };
+        page.clear();
+        // What stands under NULL is of no matter, but must be small.
+        let code = |row: usize| if coded.codes[row] == NULL { 0 } else { coded.codes[row] };
+        match order {
+            None => page.extend(granule.map(code)),
+            Some(order) => page.extend(order[granule].iter().map(|row| code(*row as usize))),
+        }
+        chunk.add_number_codes(&page, &array)?;
     }
-    chunk.finish(*id, None)
+    let dictionary = match coded {
+        Some((numbers, coded)) => {
+            let writer = DictionaryWriter::new(&writer.segment, codec.general(), true)?;
+            Some(write_numbers(writer, numbers, &coded.ordinals)?)
+        }
+        None => None,
+    };
+    chunk.finish(*id, dictionary)
+}
+
+/// Writes sorted distinct integers as a dictionary.
+pub(crate) fn write_numbers(
+    mut writer: DictionaryWriter<'_>,
+    numbers: Numbers,
+    ordinals: &[u64],
+) -> Result<DictionaryEntry> {
+    for ordinal in ordinals {
+        let (bytes, skipped) = numbers.bytes(*ordinal);
+        writer.push(&bytes[skipped..])?;
+    }
+    writer.finish()
 }
 
 /// Replaces the codes of NULL by 0 and tells where they were.

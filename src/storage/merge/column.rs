@@ -8,18 +8,21 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef};
 use base::{Error, Result, bail};
 use codec::CodecChoice;
-use types::{Column, DataType, default_array};
+use types::{DataType, default_array};
 
 use super::order::{GranuleOrder, MergeOrder, check_layout};
+use super::numbers::{MergedNumbers, merge_numbers};
 use super::strings::{CodeSource, merge_dictionaries};
 use super::{Merge, Progress, broken};
+use crate::dictionary::DictionaryWriter;
+use crate::dictionary::numbers::Numbers;
 use crate::dictionary::table::NULL;
 use crate::insert::buffer::can_have_dictionary;
 use crate::insert::plan::WritePlan;
-use crate::insert::write::split_nulls;
+use crate::insert::write::{split_nulls, write_numbers};
 use crate::part::layout::ColumnEntry;
 use crate::part::new::PartWriter;
-use crate::part::segment::ChunkWriter;
+use crate::part::segment::{ChunkWriter, SegmentWriter};
 use crate::part::{ColumnChunk, Part};
 
 /// One column of a merge.
@@ -71,7 +74,42 @@ impl<'a> MergeColumn<'a> {
                 return chunk.finish(self.id, Some(dictionary));
             }
         }
+        if let Some(numbers) = Numbers::of(&self.data_type)
+            && let Some(merged) =
+                merge_numbers(self.parts, &self.chunks, &self.data_type, numbers, self.progress)?
+        {
+            return self.write_numbers(chunk, segment, order, &merged);
+        }
         self.write_values(chunk, order)
+    }
+
+    fn write_numbers(
+        &self,
+        mut chunk: ChunkWriter<'_>,
+        segment: &SegmentWriter,
+        order: &MergeOrder,
+        merged: &MergedNumbers,
+    ) -> Result<ColumnEntry> {
+        let parts = self.parts.iter().zip(&merged.sources);
+        let mut readers: Vec<CodeReader<'_>> =
+            parts.map(|(part, source)| CodeReader::new(part, source)).collect();
+        let mut page = Vec::new();
+        for granule in &order.granules {
+            page.clear();
+            granule.each_run(|source, count| {
+                let reader = readers.get_mut(source).ok_or_else(|| broken("an unknown source"))?;
+                reader.read(count, &mut page)
+            })?;
+            let nulls = split_nulls(&mut page);
+            let ordinal = |code: &u32| merged.ordinals.get(*code as usize).copied().unwrap_or(0);
+            let values = merged.numbers.array(page.iter().map(ordinal), nulls);
+            chunk.add_number_codes(&page, &values)?;
+            self.progress.advance(granule.rows())?;
+        }
+        chunk.add_uncompressed(self.uncompressed());
+        let writer = DictionaryWriter::new(segment, self.codec.general(), true)?;
+        let dictionary = write_numbers(writer, merged.numbers, &merged.ordinals)?;
+        chunk.finish(self.id, Some(dictionary))
     }
 
     fn write_codes(
@@ -227,10 +265,10 @@ impl<'a> CodeReader<'a> {
         if self.granule == self.part.granules() {
             bail!(LogicalError, "merge: a source has too few rows");
         }
-        let Column::Dictionary(column) = chunk.column(self.granule)? else {
+        let Some(column) = chunk.codes(self.granule)? else {
             bail!(LogicalError, "merge: a page without codes");
         };
-        // `column` has checked that codes lie within the dictionary.
+        // `codes` has checked that codes lie within the dictionary.
         self.page.clear();
         self.page
             .extend(column.codes.iter().map(|c| new.get(*c as usize).copied().unwrap_or(NULL)));
@@ -258,6 +296,8 @@ pub(super) struct ValueReader<'a> {
     granule: usize,
     row: usize,
     array: ArrayRef,
+    /// The integers of its dictionary, once it was read.
+    held: Option<ArrayRef>,
 }
 
 impl<'a> ValueReader<'a> {
@@ -267,7 +307,7 @@ impl<'a> ValueReader<'a> {
         data_type: &'a DataType,
     ) -> ValueReader<'a> {
         let array = arrow_array::new_empty_array(&data_type.arrow_type());
-        ValueReader { part, chunk, data_type, granule: 0, row: 0, array }
+        ValueReader { part, chunk, data_type, granule: 0, row: 0, array, held: None }
     }
 
     /// A reader that goes on where another one of the same part and column stood.
@@ -297,6 +337,9 @@ impl<'a> ValueReader<'a> {
         let rows = self.part.granule_rows(self.granule);
         if rows == 0 {
             bail!(LogicalError, "merge: a source has too few rows");
+        }
+        if let (None, Some(chunk)) = (&self.held, self.chunk) {
+            self.held = chunk.hold_numbers()?;
         }
         self.array = match self.chunk {
             Some(chunk) => chunk.column(self.granule)?.to_flat()?,

@@ -158,15 +158,20 @@ struct Cursor {
     rows: usize,
     keys: Vec<KeyValues>,
     arrays: Vec<ArrayRef>,
+    /// Integers of dictionaries that are read granule by granule.
+    _held: Vec<ArrayRef>,
 }
 
 impl Cursor {
     fn open(part: &Arc<Part>, plan: &WritePlan) -> Result<Cursor> {
-        let mut chunks = Vec::new();
+        let (mut chunks, mut held) = (Vec::new(), Vec::new());
         for at in plan.key_inputs() {
             let (id, _) = plan.columns.get(at).ok_or_else(|| broken("a key without a column"))?;
             let chunk = part.column(*id)?;
             check_layout(chunk.as_deref(), &plan.types[at])?;
+            if let Some(chunk) = &chunk {
+                held.extend(chunk.hold_numbers()?);
+            }
             chunks.push((at, chunk));
         }
         let mut cursor = Cursor {
@@ -177,6 +182,7 @@ impl Cursor {
             rows: 0,
             keys: Vec::new(),
             arrays: Vec::new(),
+            _held: held,
         };
         if part.rows() > 0 {
             cursor.load(plan)?;

@@ -108,7 +108,7 @@ pub(super) fn merge_dictionaries(
     }
     // A nullable column's default is NULL, which has no code.
     let nullable = data_type.is_nullable();
-    let writer = DictionaryWriter::new(segment, compression)?;
+    let writer = DictionaryWriter::new(segment, compression, false)?;
     let entry =
         write_merged(writer, &mut streams, |source| !(nullable && chunks[source].is_none()))?;
     let sources = streams

@@ -4,17 +4,22 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use arrow_buffer::NullBuffer;
+use arrow_array::ArrayRef;
+use arrow_buffer::{NullBuffer, ScalarBuffer};
 use base::disk::FileView;
 use base::{Error, Result, bail, error};
 use codec::Page;
-use types::{Column, DataType, DictionaryColumn};
+use types::{Column, DataType, Dictionary, DictionaryColumn};
 
 use super::layout::{ColumnEntry, Mark, decode_marks};
 use super::record::PartRecord;
 use super::{ColumnBytes, PartContext};
 use crate::dictionary::PartDictionary;
+use crate::dictionary::numbers::Numbers;
 use crate::zone::ZoneMap;
+
+/// For fewer rows not all integers of a dictionary are read.
+const FEW_ROWS: usize = 64;
 
 /// One column of a part. Its marks are in memory; pages are read when asked for.
 pub struct ColumnChunk {
@@ -84,15 +89,29 @@ impl ColumnChunk {
         self.entry.dictionary.is_some()
     }
 
-    /// The distinct values; `None` of a column that keeps its values plainly.
+    /// The distinct strings; `None` of other columns and of strings that are kept plainly.
     pub fn dictionary(&self) -> Result<Option<Arc<PartDictionary>>> {
+        if Numbers::of(self.data_type()).is_some() { Ok(None) } else { self.any_dictionary() }
+    }
+
+    /// The distinct integers; `None` of other columns and of integers that are kept plainly.
+    pub fn numbers(&self) -> Result<Option<Arc<PartDictionary>>> {
+        if Numbers::of(self.data_type()).is_some() { self.any_dictionary() } else { Ok(None) }
+    }
+
+    fn any_dictionary(&self) -> Result<Option<Arc<PartDictionary>>> {
         let Some(entry) = &self.entry.dictionary else { return Ok(None) };
         if let Some(dictionary) = self.dictionary.get() {
             return Ok(Some(dictionary.clone()));
         }
         let place = format!("File {}, column {}", self.place, self.entry.id);
         let (file, cache) = (self.file.clone(), self.context.cache.clone());
-        let opened = PartDictionary::open(entry, file, place, cache).map_err(|e| self.blame(e))?;
+        let numbers = Numbers::of(self.data_type());
+        let opened = PartDictionary::open(entry, numbers, file, place, cache);
+        let opened = opened.map_err(|e| self.blame(e))?;
+        if numbers.is_some() && opened.is_empty() {
+            return Err(self.blame(error!(CorruptedData, "a dictionary of no integers")));
+        }
         Ok(Some(self.dictionary.get_or_init(|| Arc::new(opened)).clone()))
     }
 
@@ -132,14 +151,22 @@ impl ColumnChunk {
         self.file.read(mark.offset, mark.length as usize).map_err(|e| self.blame(e))
     }
 
-    /// The values of one granule.
+    /// All integers of a dictionary; as long as they are held, granules are read without decoding them anew.
+    pub fn hold_numbers(&self) -> Result<Option<ArrayRef>> {
+        self.numbers()?.map(|dictionary| dictionary.values()).transpose()
+    }
+
+    /// The values of one granule: strings that have a dictionary as codes of it.
     pub fn column(&self, granule: usize) -> Result<Column> {
+        match self.codes(granule)? {
+            Some(coded) if Numbers::of(self.data_type()).is_none() => {
+                return Ok(Column::Dictionary(coded));
+            }
+            Some(coded) => return flat(&coded, coded.dictionary.values()),
+            None => {}
+        }
         let page = self.page(granule)?;
         let blame = |e| self.blame_granule(granule, e);
-        if let Some(dictionary) = self.dictionary()? {
-            let (codes, nulls) = page.codes().map_err(blame)?;
-            return self.codes_column(codes, nulls, dictionary).map_err(blame);
-        }
         if let Some(value) = page.constant().map_err(blame)? {
             return Ok(Column::Constant { value, len: page.rows() });
         }
@@ -148,31 +175,62 @@ impl ColumnChunk {
 
     /// The values of some rows of one granule; `selection` ascends.
     pub fn column_selected(&self, granule: usize, selection: &[u16]) -> Result<Column> {
+        match self.codes_selected(granule, selection)? {
+            Some(coded) if Numbers::of(self.data_type()).is_none() => {
+                return Ok(Column::Dictionary(coded));
+            }
+            Some(coded) if selection.len() < FEW_ROWS && coded.nulls.is_none() => {
+                return coded.dictionary.lookup(&coded.codes).map(Column::Flat);
+            }
+            Some(coded) => return flat(&coded, coded.dictionary.values()),
+            None => {}
+        }
         let page = self.page(granule)?;
         let blame = |e| self.blame_granule(granule, e);
-        if let Some(dictionary) = self.dictionary()? {
-            let (codes, nulls) = page.codes_selected(selection).map_err(blame)?;
-            return self.codes_column(codes, nulls, dictionary).map_err(blame);
-        }
         if let Some(value) = page.constant().map_err(blame)? {
             return Ok(Column::Constant { value, len: selection.len() });
         }
         page.decode_selected(selection).map(Column::Flat).map_err(blame)
     }
 
+    /// The codes of one granule, if its column has a dictionary, be it of strings or integers.
+    pub fn codes(&self, granule: usize) -> Result<Option<DictionaryColumn>> {
+        self.codes_of(granule, |page| page.codes())
+    }
+
+    /// The codes of some rows of one granule; `selection` ascends.
+    pub fn codes_selected(
+        &self,
+        granule: usize,
+        selection: &[u16],
+    ) -> Result<Option<DictionaryColumn>> {
+        self.codes_of(granule, |page| page.codes_selected(selection))
+    }
+
+    fn codes_of(
+        &self,
+        granule: usize,
+        read: impl Fn(&Page) -> Result<(ScalarBuffer<u32>, Option<NullBuffer>)>,
+    ) -> Result<Option<DictionaryColumn>> {
+        let Some(dictionary) = self.any_dictionary()? else { return Ok(None) };
+        let blame = |e| self.blame_granule(granule, e);
+        let (codes, nulls) = read(&self.page(granule)?).map_err(blame)?;
+        self.codes_column(codes, nulls, dictionary).map(Some).map_err(blame)
+    }
+
     /// Codes from disk must be within the dictionary, or later lookups would fail far from here.
     fn codes_column(
         &self,
-        codes: arrow_buffer::ScalarBuffer<u32>,
+        codes: ScalarBuffer<u32>,
         nulls: Option<NullBuffer>,
         dictionary: Arc<PartDictionary>,
-    ) -> Result<Column> {
+    ) -> Result<DictionaryColumn> {
         let entries = self.entry.dictionary.as_ref().map_or(0, |d| d.entries);
         let largest = codes.iter().fold(0, |a, b| a.max(*b));
         if largest >= entries && !(largest == 0 && nulls.is_some()) && !codes.is_empty() {
             bail!(CorruptedData, "code {largest} in a page, of a dictionary of {entries} values");
         }
-        Ok(Column::Dictionary(DictionaryColumn { codes, nulls, dictionary }))
+        Ok(DictionaryColumn { codes, nulls, dictionary })
     }
 
     /// Bytes on disk: pages, dictionary.
@@ -198,7 +256,7 @@ impl ColumnChunk {
 
     /// Reads every page and dictionary block with its checksum.
     pub(crate) fn check(&self) -> Result<()> {
-        if let Some(dictionary) = self.dictionary()? {
+        if let Some(dictionary) = self.any_dictionary()? {
             dictionary.check()?;
         }
         for granule in 0..self.marks.len() {
@@ -219,4 +277,10 @@ impl ColumnChunk {
     fn blame_granule(&self, granule: usize, error: Error) -> Error {
         error.within(format!("File {}, column {}, granule {granule}", self.place, self.entry.id))
     }
+}
+
+/// The values of some codes, given all values of their dictionary.
+fn flat(coded: &DictionaryColumn, values: Result<ArrayRef>) -> Result<Column> {
+    let flat = arrow_select::take::take(&values?, &coded.codes_array(), None);
+    flat.map(Column::Flat).map_err(|e| Error::logical(format!("integers of codes: {e}")))
 }

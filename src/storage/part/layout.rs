@@ -1,4 +1,5 @@
-//! The layout of a segment file, format version 2. Version 1 is read as well: its dictionaries have no blocks of LZ4.
+//! The layout of a segment file, format version 3. Older ones are read as well: version 1 has no dictionary
+//! blocks of LZ4, version 2 no dictionaries of integers.
 //!
 //! ```text
 //! 0        "GRAN", format version (u32), 56 zero bytes
@@ -36,7 +37,7 @@ use crate::wire::{Reader, put, put_bytes};
 use crate::zone::ZoneMap;
 
 pub(crate) const MAGIC: &[u8; 4] = b"GRAN";
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 /// The first version that can be read.
 const OLDEST_VERSION: u32 = 1;
 pub(crate) const ALIGNMENT: usize = 64;

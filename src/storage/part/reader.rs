@@ -111,7 +111,7 @@ impl PartReader {
             .thread_name(|at| format!("parts-{at}"))
             .build()
             .map_err(|e| error!(CannotAllocateMemory, "Cannot start threads: {e}"))?;
-        let cache = DictionaryCache::new(dictionary_bytes, Arc::new(pool));
+        let cache = DictionaryCache::new(dictionary_bytes..=dictionary_bytes, Arc::new(pool));
         let context = Arc::new(PartContext { disk, cache, verify: true, small_part_bytes: 0 });
         Ok(PartReader { context, opened: Mutex::default() })
     }

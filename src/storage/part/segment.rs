@@ -175,6 +175,18 @@ impl<'a> ChunkWriter<'a> {
         self.add_mark(start, zone)
     }
 
+    /// Adds a granule of codes of integers; its zone speaks of the integers.
+    pub(crate) fn add_number_codes(
+        &mut self,
+        codes: &[u32],
+        values: &dyn arrow_array::Array,
+    ) -> Result<()> {
+        let zone = ZoneMap::of_array(values, &self.data_type);
+        let start = self.pending.len();
+        codec::encode_codes(codes, values.nulls(), &mut self.pending)?;
+        self.add_mark(start, zone)
+    }
+
     /// Adds a granule whose page was encoded before, as it is.
     pub(crate) fn add_encoded(&mut self, page: &[u8], zone: ZoneMap) -> Result<()> {
         let start = self.pending.len();

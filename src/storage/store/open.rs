@@ -61,7 +61,7 @@ impl Store {
             .build()
             .map_err(|e| Error::logical(format!("threads: {e}")))?;
         let pool = Arc::new(pool);
-        let cache = DictionaryCache::new(options.dictionary_cache_bytes, pool.clone());
+        let cache = DictionaryCache::new(options.dictionary_cache_bytes.clone(), pool.clone());
         let context = Arc::new(PartContext {
             disk: options.disk.clone(),
             cache,
