@@ -199,6 +199,8 @@ impl Query<'_> {
         let mut names = Vec::new();
         let mut casts = Vec::new();
         let mut target = new.clone();
+        // Rows that are stored need not meet constraints that come later.
+        target.create_sql.clear();
         for column in &mut target.columns {
             if !column.is_physical() {
                 continue;
@@ -340,7 +342,7 @@ impl Structure {
         let of_rule = table.row_rule.as_ref().is_some_and(|rule| rule.columns().contains(id));
         if of_keys || of_rule {
             bail!(
-                IllegalColumn,
+                AlterOfColumnIsForbidden,
                 "Trying to ALTER {what} column {name}, which is part of a key of {}",
                 table.full_name()
             );

@@ -262,7 +262,15 @@ impl Query<'_> {
                 };
                 defined.default = Some((kind, text));
             }
-            for (name, arguments) in &column.codec {
+            for (name, arguments) in &mut column.codec {
+                // Delta's width is that of the values, and is shown.
+                if name == "Delta"
+                    && arguments.is_empty()
+                    && let Some(width) = defined.data_type.arrow_type().primitive_width()
+                {
+                    arguments
+                        .push(sql::ast::Expression::Literal(Literal::Number(width.to_string())));
+                }
                 let numbers = arguments
                     .iter()
                     .map(|a| {

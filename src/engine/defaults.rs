@@ -10,6 +10,7 @@ use plan::{ColumnKind, RelationColumn, row_expressions};
 use storage::{DefaultKind, TableDefinition};
 use types::{Block, Column, DataType, default_array};
 
+use crate::checks::Checks;
 use crate::query::Query;
 
 /// How the stored columns of a table come from those that are given. EPHEMERAL columns are computed on the
@@ -21,6 +22,7 @@ pub(crate) struct Defaults {
     stored: Vec<bool>,
     /// Positions of `columns` in the order in which they can be computed.
     order: Vec<usize>,
+    checks: Checks,
 }
 
 /// One stored column.
@@ -84,7 +86,8 @@ impl Defaults {
         }
         let order = order(&needs, &columns)?;
         let stored: Vec<bool> = definition.columns.iter().map(|c| c.is_physical()).collect();
-        Ok(Defaults { given: given.len(), columns, stored, order })
+        let checks = Checks::new(definition, query)?;
+        Ok(Defaults { given: given.len(), columns, stored, order, checks })
     }
 
     /// The stored columns of rows that were given; `defaulted` tells which values were not.
@@ -123,7 +126,9 @@ impl Defaults {
             };
         }
         let stored = made.into_iter().zip(&self.stored).filter(|(_, s)| **s).map(|(c, _)| c);
-        Ok(Block::new(stored.collect(), rows))
+        let block = Block::new(stored.collect(), rows);
+        self.checks.check(&block)?;
+        Ok(block)
     }
 }
 

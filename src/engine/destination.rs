@@ -111,7 +111,6 @@ impl Writing {
     pub(crate) fn write(&mut self, query: &Query<'_>, block: Block) -> Result<()> {
         match self {
             Writing::Stored(table, insert, feeding) => {
-                crate::nested::check_sizes(&table.definition(), &block)?;
                 feeding.add(query, insert, &block)?;
                 insert.write(table, block)
             }

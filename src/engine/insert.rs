@@ -270,6 +270,17 @@ fn wanted_columns(definition: &TableDefinition, written: &[Expression]) -> Resul
                 }
                 names.extend(kept);
             }
+            Expression::Columns { pattern: Some(pattern), transformers, .. } => {
+                let pattern = regex::Regex::new(pattern)
+                    .map_err(|e| base::error!(RegexpError, "Names of columns: {e}"))?;
+                let mut kept: Vec<String> = ordinary().filter(|n| pattern.is_match(n)).collect();
+                for transformer in transformers {
+                    if let sql::ast::ColumnTransformer::Except(out) = transformer {
+                        kept.retain(|n| !out.contains(n));
+                    }
+                }
+                names.extend(kept);
+            }
             other => bail!(SyntaxError, "{other} is no name of a column"),
         }
     }

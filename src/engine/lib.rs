@@ -7,6 +7,7 @@
 mod alter;
 mod async_insert;
 mod change;
+mod checks;
 mod create;
 mod defaults;
 mod deprecated;

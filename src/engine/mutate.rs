@@ -118,7 +118,8 @@ impl Query<'_> {
         Evaluator::new(&expressions, &self.engine.registry, &self.functions)
     }
 
-    fn stored_expressions(
+    /// Expressions over a table's stored columns, resolved.
+    pub(crate) fn stored_expressions(
         &self,
         definition: &TableDefinition,
         texts: &[String],
@@ -244,7 +245,7 @@ fn refuse_fixed(definition: &TableDefinition, at: usize) -> Result<()> {
     let of_rule = definition.row_rule.as_ref().is_some_and(|r| r.columns().contains(&column.id));
     if of_key || of_rule || matches!(column.default, Some((DefaultKind::Materialized, _))) {
         bail!(
-            BadArguments,
+            CannotUpdateColumn,
             "Cannot UPDATE column {}: it is part of a key or computed",
             column.name
         );

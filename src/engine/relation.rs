@@ -131,6 +131,7 @@ impl Query<'_> {
             "one" => Ok(block_relation(None, "one", Arc::new(generated::one()?))),
             "values" => self.values_relation(arguments),
             "file" => self.file_relation(arguments),
+            "format" => self.format_relation(arguments),
             "merge" => self.merge_relation(arguments),
             "view" => match arguments {
                 [Expression::Subquery(query)] => Ok(Relation {

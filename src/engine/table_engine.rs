@@ -122,6 +122,17 @@ impl Query<'_> {
             Some(key) => self.key(key, columns)?,
             None => Vec::new(),
         };
+        if let Some(key) =
+            partition.iter().find(|key| key.expression.data_type().inner().is_float())
+            && !engine.settings.iter().any(|s| s.name == "allow_floating_point_partition_key")
+        {
+            bail!(
+                BadArguments,
+                "Floating point partition key {} is not supported: set \
+                 allow_floating_point_partition_key = 1 to have it all the same",
+                key.text
+            );
+        }
         Ok(Keys { sorting, primary, partition })
     }
 

@@ -92,7 +92,7 @@ impl Query<'_> {
         };
         match regex::bytes::Regex::new(&pattern) {
             Ok(pattern) => Ok((database, pattern)),
-            Err(error) => bail!(BadArguments, "Names of Merge: {error}"),
+            Err(error) => bail!(RegexpError, "Names of Merge: {error}"),
         }
     }
 

@@ -287,8 +287,10 @@ fn parts(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
         let visible = about.engine.ends_with("MergeTree");
         for part in snapshot.parts.iter().filter(|_| visible) {
             let record = part.record();
-            let values: Vec<String> =
-                record.partition_values.iter().map(Value::to_string).collect();
+            let keys = about.partition_key.iter().map(|key| key.expression.data_type());
+            let values = record.partition_values.iter().zip(keys);
+            let values = values.map(|(value, data_type)| shown(query, value, &data_type));
+            let values: Vec<String> = values.collect::<Result<_>>()?;
             let partition = match values.as_slice() {
                 [] => "tuple()".to_owned(),
                 [one] => one.trim_matches('\'').to_owned(),
@@ -351,4 +353,14 @@ fn detached_parts(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
             vec![text(database), text(table), text(&p.part), text(&p.message)]
         })
         .collect())
+}
+
+/// A value of a partition key: an enumeration's by its name.
+fn shown(query: &Query<'_>, value: &Value, data_type: &types::DataType) -> Result<String> {
+    use types::DataType::{Enum8, Enum16, String};
+    if !matches!(data_type, Enum8(_) | Enum16(_)) {
+        return Ok(value.to_string());
+    }
+    let text = query.cast_value(value.clone(), data_type, &String)?;
+    Ok(text.as_str().unwrap_or_default().to_owned())
 }

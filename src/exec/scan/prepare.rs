@@ -1,8 +1,8 @@
 //! What a scan will read: decided once per query and part.
 
 use std::slice;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arrow_array::ArrayRef;
 use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
@@ -291,7 +291,11 @@ impl PreparedScan {
         &self,
         of: impl Fn(&PreparedPart) -> Result<Option<Arc<PartDictionary>>>,
     ) -> Result<Option<Vec<Arc<PartDictionary>>>> {
-        self.parts.iter().map(|part| of(part).transpose()).collect::<Option<Result<_>>>().transpose()
+        self.parts
+            .iter()
+            .map(|part| of(part).transpose())
+            .collect::<Option<Result<_>>>()
+            .transpose()
     }
 
     /// Brings the dictionaries of a column together; whether that was done.
@@ -359,8 +363,7 @@ impl PreparedScan {
         let first = self.parts.first()?;
         if self.parts.len() == 1 {
             let chunk = first.chunks[column].as_ref()?;
-            let found =
-                if self.gives_codes(column) { chunk.numbers() } else { chunk.dictionary() };
+            let found = if self.gives_codes(column) { chunk.numbers() } else { chunk.dictionary() };
             return Some(found.ok()?? as Arc<dyn Dictionary>);
         }
         let unified = first.unified.read();

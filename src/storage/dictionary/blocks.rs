@@ -178,10 +178,8 @@ pub(super) fn decode_directory(
             Some(width) => block.width == 0 && block.raw as usize == width * block.count as usize,
             None => matches!(block.width, 1 | 2 | 4),
         };
-        let sane = lengths
-            && block.count > 0
-            && block.raw <= MAX_BLOCK
-            && block.stored <= block.raw;
+        let sane =
+            lengths && block.count > 0 && block.raw <= MAX_BLOCK && block.stored <= block.raw;
         let next = code.checked_add(block.count).filter(|_| sane);
         code = next.ok_or_else(|| error!(CorruptedData, "a dictionary's directory is damaged"))?;
         end = i128::from(block.offset) + i128::from(block.stored);

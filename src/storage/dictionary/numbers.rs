@@ -267,7 +267,9 @@ mod tests {
             Numbers::UInt32 => {
                 Arc::new(UInt32Array::from_iter_values(values.iter().map(|v| *v as u32)))
             }
-            Numbers::Int32 => Arc::new(Int32Array::from_iter_values(values.iter().map(|v| *v as i32))),
+            Numbers::Int32 => {
+                Arc::new(Int32Array::from_iter_values(values.iter().map(|v| *v as i32)))
+            }
             Numbers::UInt64 => {
                 Arc::new(UInt64Array::from_iter_values(values.iter().map(|v| *v as u64)))
             }
@@ -339,6 +341,8 @@ mod tests {
         assert!(codes((0..100_000).map(|n| n % 10_000).collect()).is_none(), "narrow");
         assert!(codes((0..1000).map(|n| wide(n % 10)).collect()).is_none(), "few rows");
         // Most rows have one value, the others are distinct.
-        assert!(codes((0..100_000).map(|n| if n % 5 == 0 { wide(n) } else { 0 }).collect()).is_none());
+        assert!(
+            codes((0..100_000).map(|n| if n % 5 == 0 { wide(n) } else { 0 }).collect()).is_none()
+        );
     }
 }

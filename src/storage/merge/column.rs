@@ -10,8 +10,8 @@ use base::{Error, Result, bail};
 use codec::CodecChoice;
 use types::{DataType, default_array};
 
-use super::order::{GranuleOrder, MergeOrder, check_layout};
 use super::numbers::{MergedNumbers, merge_numbers};
+use super::order::{GranuleOrder, MergeOrder, check_layout};
 use super::strings::{CodeSource, merge_dictionaries};
 use super::{Merge, Progress, broken};
 use crate::dictionary::DictionaryWriter;
