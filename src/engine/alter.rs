@@ -207,7 +207,9 @@ impl Query<'_> {
             }
             let place = stored.iter().position(|(id, _)| *id == column.id);
             let Some(at) = place.filter(|_| !cleared.contains(&column.name)) else {
-                needed |= column.default.is_some() || place.is_some();
+                // Arrays of a nested column are as long as the others of that column.
+                let nested = column.name.contains('.');
+                needed |= column.default.is_some() || place.is_some() || nested;
                 continue;
             };
             let read = Expr::column(at, stored[at].1.clone());

@@ -203,6 +203,18 @@ fn tables(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
             Value::Array([].into()),
         ]);
     }
+    for (name, table) in &query.session.temporary {
+        let blocks = table.blocks();
+        let row_count: usize = blocks.iter().map(types::Block::rows).sum();
+        let bytes: usize = blocks.iter().map(types::Block::memory).sum();
+        let about = &table.definition;
+        let mut row = vec![text(""), text(name), text(""), text(&about.engine), flag(true)];
+        row.push(text(&about.create_sql));
+        row.extend((0..7).map(|_| text("")));
+        row.extend([number(row_count), number(bytes), Value::Null, text(""), flag(true)]);
+        row.extend([Value::Array([].into()), Value::Array([].into())]);
+        rows.push(row);
+    }
     for declared in ALL.iter().copied().flatten() {
         let mut row = vec![text("system"), text(declared.name), text(""), text("SystemTable")];
         row.push(flag(false));
