@@ -20,6 +20,9 @@ use types::{Block, Column, DataType, Value};
 use crate::defaults::Defaults;
 use crate::query::Query;
 
+/// What brings rows along, see [`storage::RowChange`].
+type OwnedChange = Box<dyn Fn(Block) -> Result<Block>>;
+
 /// A table's structure while commands change it.
 struct Structure {
     create: CreateTable,
@@ -192,7 +195,7 @@ impl Query<'_> {
         old: &TableDefinition,
         new: &TableDefinition,
         cleared: &[String],
-    ) -> Result<(bool, Box<dyn Fn(Block) -> Result<Block>>)> {
+    ) -> Result<(bool, OwnedChange)> {
         let stored: Vec<(u32, DataType)> =
             old.physical_columns().map(|(_, c)| (c.id, c.data_type.clone())).collect();
         let mut needed = false;

@@ -261,7 +261,7 @@ fn wanted_columns(definition: &TableDefinition, written: &[Expression]) -> Resul
     for item in written {
         match item {
             Expression::Identifier(name) => names.push(name.0.join(".")),
-            Expression::Asterisk { transformers, .. } => {
+            Expression::Asterisk { qualifier: None, transformers } => {
                 let mut kept: Vec<String> = ordinary().collect();
                 for transformer in transformers {
                     if let sql::ast::ColumnTransformer::Except(out) = transformer {
@@ -270,7 +270,9 @@ fn wanted_columns(definition: &TableDefinition, written: &[Expression]) -> Resul
                 }
                 names.extend(kept);
             }
-            Expression::Columns { pattern: Some(pattern), transformers, .. } => {
+            Expression::Columns {
+                qualifier: None, pattern: Some(pattern), transformers, ..
+            } => {
                 let pattern = regex::Regex::new(pattern)
                     .map_err(|e| base::error!(RegexpError, "Names of columns: {e}"))?;
                 let mut kept: Vec<String> = ordinary().filter(|n| pattern.is_match(n)).collect();

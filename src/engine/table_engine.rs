@@ -124,7 +124,7 @@ impl Query<'_> {
         };
         if let Some(key) =
             partition.iter().find(|key| key.expression.data_type().inner().is_float())
-            && !engine.settings.iter().any(|s| s.name == "allow_floating_point_partition_key")
+            && !engine.settings.iter().any(allows_floats)
         {
             bail!(
                 BadArguments,
@@ -307,4 +307,10 @@ fn summed_columns(columns: &[ColumnDefinition], named: &[Expression]) -> Result<
         ids.push(column(columns, argument)?.id);
     }
     Ok(ids)
+}
+
+/// Whether a setting lets partitions be told by floating-point numbers.
+fn allows_floats(setting: &sql::ast::Setting) -> bool {
+    let value = crate::create::setting_text(&setting.value);
+    setting.name == "allow_floating_point_partition_key" && !matches!(value.as_str(), "0" | "false")
 }

@@ -4,7 +4,7 @@ use base::{Result, bail};
 use plan::plan_query;
 use sql::ast::{ColumnDefinition as Written, CreateTable, CreateView, Statement, TableName};
 use storage::{ColumnDefinition, TableDefinition};
-use types::{DataType, Schema};
+use types::{DataType, Field, Schema};
 
 use crate::materialized::inner_name;
 use crate::query::Query;
@@ -23,8 +23,14 @@ impl Query<'_> {
         if known && !create.or_replace {
             bail!(TableAlreadyExists, "Table {database}.{} already exists", create.name.table);
         }
-        let schema = plan_query(&create.query, self)?.schema();
+        let plan = plan_query(&create.query, self)?;
+        let schema = plan.schema();
         let columns = declared(&create.columns, &schema)?;
+        if columns.len() == schema.len() {
+            let fields = columns.iter();
+            let fields = fields.map(|c| Field::new(c.name.clone(), c.data_type.clone()));
+            plan::cast_columns(plan, &Schema::new(fields.collect()), self)?;
+        }
         if known {
             self.engine.store.drop_table(&database, &create.name.table)?;
         }
