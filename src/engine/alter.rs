@@ -79,8 +79,6 @@ impl Query<'_> {
         structure: &mut Structure,
         command: AlterCommand,
     ) -> Result<()> {
-        let create = &mut structure.create;
-        let engine = create.engine.get_or_insert_with(EngineClause::default);
         match command {
             AlterCommand::AddColumn { if_not_exists, column, position } => {
                 return structure.add(column, position, if_not_exists);
@@ -110,40 +108,7 @@ impl Query<'_> {
                 structure.cleared.push(name);
             }
             AlterCommand::Materialize { .. } => {}
-            AlterCommand::AddIndex { if_not_exists, index } => {
-                let known = create.indexes.iter().any(|i| i.name == index.name);
-                match known {
-                    true if if_not_exists => {}
-                    true => bail!(IllegalColumn, "Index {} exists already", index.name),
-                    false => create.indexes.push(index),
-                }
-            }
-            AlterCommand::DropIndex { if_exists, name } => {
-                let before = create.indexes.len();
-                create.indexes.retain(|i| i.name != name);
-                if create.indexes.len() == before && !if_exists {
-                    bail!(BadArguments, "There is no index {name} to drop");
-                }
-            }
-            AlterCommand::AddConstraint { name, check } => create.constraints.push((name, check)),
-            AlterCommand::DropConstraint { name } => create.constraints.retain(|(n, _)| *n != name),
-            AlterCommand::ModifyOrderBy(key) => {
-                engine.primary_key = engine.primary_key.take().or_else(|| engine.order_by.clone());
-                engine.order_by = Some(key);
-            }
-            AlterCommand::ModifyTtl(items) => engine.ttl = items,
-            AlterCommand::RemoveTtl => engine.ttl.clear(),
-            AlterCommand::ModifySetting(settings) => {
-                for setting in settings {
-                    engine.settings.retain(|s| s.name != setting.name);
-                    engine.settings.push(setting);
-                }
-            }
-            AlterCommand::ResetSetting(names) => {
-                engine.settings.retain(|s| !names.contains(&s.name));
-            }
-            AlterCommand::ModifyComment(comment) => create.comment = Some(comment),
-            other => bail!(NotImplemented, "ALTER TABLE {other} is not implemented yet"),
+            other => return structure.alter_clauses(other),
         }
         Ok(())
     }
@@ -270,6 +235,49 @@ fn renumbered(rule: storage::RowRule, ids: &BTreeMap<u32, u32>) -> storage::RowR
 }
 
 impl Structure {
+    /// One command about what is no column.
+    fn alter_clauses(&mut self, command: AlterCommand) -> Result<()> {
+        let create = &mut self.create;
+        let engine = create.engine.get_or_insert_with(EngineClause::default);
+        match command {
+            AlterCommand::AddIndex { if_not_exists, index } => {
+                let known = create.indexes.iter().any(|i| i.name == index.name);
+                match known {
+                    true if if_not_exists => {}
+                    true => bail!(IllegalColumn, "Index {} exists already", index.name),
+                    false => create.indexes.push(index),
+                }
+            }
+            AlterCommand::DropIndex { if_exists, name } => {
+                let before = create.indexes.len();
+                create.indexes.retain(|i| i.name != name);
+                if create.indexes.len() == before && !if_exists {
+                    bail!(BadArguments, "There is no index {name} to drop");
+                }
+            }
+            AlterCommand::AddConstraint { name, check } => create.constraints.push((name, check)),
+            AlterCommand::DropConstraint { name } => create.constraints.retain(|(n, _)| *n != name),
+            AlterCommand::ModifyOrderBy(key) => {
+                engine.primary_key = engine.primary_key.take().or_else(|| engine.order_by.clone());
+                engine.order_by = Some(key);
+            }
+            AlterCommand::ModifyTtl(items) => engine.ttl = items,
+            AlterCommand::RemoveTtl => engine.ttl.clear(),
+            AlterCommand::ModifySetting(settings) => {
+                for setting in settings {
+                    engine.settings.retain(|s| s.name != setting.name);
+                    engine.settings.push(setting);
+                }
+            }
+            AlterCommand::ResetSetting(names) => {
+                engine.settings.retain(|s| !names.contains(&s.name));
+            }
+            AlterCommand::ModifyComment(comment) => create.comment = Some(comment),
+            other => bail!(NotImplemented, "ALTER TABLE {other} is not implemented yet"),
+        }
+        Ok(())
+    }
+
     /// Where a column stands; nothing where it is missing and may be.
     fn require(&self, name: &str, if_exists: bool) -> Result<Option<usize>> {
         match self.create.columns.iter().position(|c| c.name == name) {

@@ -262,48 +262,51 @@ impl Query<'_> {
                 };
                 defined.default = Some((kind, text));
             }
-            for (name, arguments) in &mut column.codec {
-                // Delta's width is that of the values, and is shown.
-                if name == "Delta"
-                    && arguments.is_empty()
-                    && let Some(width) = defined.data_type.arrow_type().primitive_width()
-                {
-                    arguments
-                        .push(sql::ast::Expression::Literal(Literal::Number(width.to_string())));
-                }
-                let numbers = arguments
-                    .iter()
-                    .map(|a| {
-                        match self.constant(a)?.0.as_int().and_then(|n| i64::try_from(n).ok()) {
-                            Some(number) => Ok(number),
-                            None => bail!(
-                                IllegalCodecParameter,
-                                "Parameter {a} of codec {name} must be a number"
-                            ),
-                        }
-                    })
-                    .collect::<Result<Vec<i64>>>()?;
-                defined.codec.push((name.clone(), numbers));
-            }
-            if !column.codec.is_empty() {
-                let items: Vec<String> = defined
-                    .codec
-                    .iter()
-                    .map(|(name, numbers)| match numbers.as_slice() {
-                        [] => name.clone(),
-                        numbers => {
-                            let numbers: Vec<String> = numbers.iter().map(i64::to_string).collect();
-                            format!("{name}({})", numbers.join(", "))
-                        }
-                    })
-                    .collect();
-                defined.codec_text = format!("CODEC({})", items.join(", "));
-                defined.codec_choice()?;
-            }
+            self.codec(column, &mut defined)?;
             columns.push(defined);
         }
         self.check_defaults(&columns)?;
         Ok(columns)
+    }
+
+    /// What CODEC(...) says.
+    fn codec(&self, column: &mut Written, defined: &mut ColumnDefinition) -> Result<()> {
+        for (name, arguments) in &mut column.codec {
+            // Delta's width is that of the values, and is shown.
+            if name == "Delta"
+                && arguments.is_empty()
+                && let Some(width) = defined.data_type.arrow_type().primitive_width()
+            {
+                arguments.push(sql::ast::Expression::Literal(Literal::Number(width.to_string())));
+            }
+            let numbers = arguments
+                .iter()
+                .map(|a| match self.constant(a)?.0.as_int().and_then(|n| i64::try_from(n).ok()) {
+                    Some(number) => Ok(number),
+                    None => bail!(
+                        IllegalCodecParameter,
+                        "Parameter {a} of codec {name} must be a number"
+                    ),
+                })
+                .collect::<Result<Vec<i64>>>()?;
+            defined.codec.push((name.clone(), numbers));
+        }
+        if !column.codec.is_empty() {
+            let items: Vec<String> = defined
+                .codec
+                .iter()
+                .map(|(name, numbers)| match numbers.as_slice() {
+                    [] => name.clone(),
+                    numbers => {
+                        let numbers: Vec<String> = numbers.iter().map(i64::to_string).collect();
+                        format!("{name}({})", numbers.join(", "))
+                    }
+                })
+                .collect();
+            defined.codec_text = format!("CODEC({})", items.join(", "));
+            defined.codec_choice()?;
+        }
+        Ok(())
     }
 
     /// A column's type, or that of its default.

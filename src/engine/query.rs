@@ -113,14 +113,8 @@ impl<'s> Query<'s> {
                     );
                 }
                 let format = query.last_select().format.clone();
-                let mut plan = plan_query(&query, self)?;
-                let (offset, limit) =
-                    (self.settings.number("offset"), self.settings.number("limit"));
-                if offset > 0 || limit > 0 {
-                    let limit = (limit > 0).then_some(limit);
-                    plan = Plan::Limit { input: Box::new(plan), offset, limit, ties: Vec::new() };
-                }
-                self.answer(plan, format.as_deref(), output)
+                let plan = plan_query(&query, self)?;
+                self.answer(ending::limited(plan, &self.settings), format.as_deref(), output)
             }
             Statement::Insert(insert) => {
                 let data =
