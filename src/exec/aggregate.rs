@@ -30,12 +30,11 @@ mod two_steps;
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, UInt32Array};
 use base::Result;
 use expr::{Evaluator, Expr};
 use parking_lot::{Mutex, MutexGuard};
 use plan::{AggregateCall, Aggregation, SortKey};
-use types::{Block, Column, DataType, Dictionary};
+use types::{Block, DataType, Dictionary};
 
 use crate::context::ExecContext;
 use crate::overflow::OverflowMode;
@@ -131,6 +130,8 @@ struct Lane {
     held: base::Reservation,
     /// No more rows are to be read.
     over: bool,
+    /// Blocks one after another in which keys did not come in runs.
+    without_runs: u32,
 }
 
 /// Runs an aggregation over its input.
@@ -173,6 +174,7 @@ pub(crate) fn group(
             spilled: None,
             held: context.budget.reservation(),
             over: false,
+            without_runs: 0,
         });
     }
     let own = shared.clone();
@@ -219,10 +221,8 @@ fn prepare(
         }
         None => Numbering::Hashed,
     };
-    let runs = stage == Stage::Whole
-        && !key_types.is_empty()
-        && identity.is_none()
-        && calls.iter().all(BoundCall::counts_rows);
+    let runs =
+        stage == Stage::Whole && !key_types.is_empty() && calls.iter().all(BoundCall::counts_rows);
     if runs {
         calls = calls::sums_of_lengths(calls.len(), context)?;
     }
@@ -393,31 +393,6 @@ impl Shared {
         };
         let arguments = calls::prepare_arguments(&self.calls, arguments)?;
         Ok(Batch { keys, arguments, rows: block.rows() })
-    }
-
-    /// The runs of equal keys of some rows, with their lengths.
-    fn run_batch(&self, lane: &mut Lane, columns: &[Column], rows: usize) -> Result<Batch> {
-        let (keys, lengths) = match runs::starts(columns, rows) {
-            // Few repeat: they are found when they are looked up.
-            Some(starts) if starts.len() > rows / 4 * 3 => {
-                (lane.encoder.encode(columns, rows)?, vec![1; rows])
-            }
-            Some(starts) => {
-                let firsts: Vec<Column> =
-                    columns.iter().map(|c| c.take(&starts)).collect::<Result<_>>()?;
-                let keys = lane.encoder.encode(&firsts, starts.len())?;
-                (keys, runs::lengths(&starts, rows))
-            }
-            None => {
-                let mut keys = lane.encoder.encode(columns, rows)?;
-                let lengths = keys.collapse();
-                (keys, lengths)
-            }
-        };
-        let rows = lengths.len();
-        let lengths: ArrayRef = Arc::new(UInt32Array::from(lengths));
-        let arguments = vec![Column::Flat(lengths); self.calls.len()];
-        Ok(Batch { keys, arguments, rows })
     }
 
     /// Looks at the first rows: mostly different keys are partitioned. All lanes go the same way.

@@ -59,7 +59,7 @@ pub struct StoreOptions {
     pub merge_threads: usize,
     /// Whether pages are checked when they are first touched.
     pub verify_checksums: bool,
-    /// Bytes of decoded dictionaries that are kept: two fifths of what all take that are read, within these bounds.
+    /// Bytes of decoded dictionaries that are kept: half of what all take that are read, within these bounds.
     pub dictionary_cache_bytes: RangeInclusive<usize>,
     /// Rows after which an insert writes a part.
     pub insert_rows: usize,

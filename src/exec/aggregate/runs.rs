@@ -1,14 +1,60 @@
 //! Runs of rows with equal keys, found on the key columns before anything is packed.
 
+use std::sync::Arc;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types as t;
 use arrow_array::{Array, ArrayRef, UInt32Array};
 use arrow_schema::DataType;
-use types::Column;
+use base::Result;
+use types::{Column, Value};
+
+use super::{Batch, Lane, Shared};
+
+/// Blocks without runs of equal keys after which only some are looked at.
+const TRIED_BLOCKS: u32 = 4;
+
+impl Shared {
+    /// The runs of equal keys of some rows, with their lengths.
+    pub(super) fn run_batch(
+        &self,
+        lane: &mut Lane,
+        columns: &[Column],
+        rows: usize,
+    ) -> Result<Batch> {
+        let tried = lane.without_runs < TRIED_BLOCKS || lane.without_runs.is_multiple_of(16);
+        let found = if tried { starts(columns, rows) } else { None };
+        let few = !tried || found.as_ref().is_some_and(|starts| starts.len() > rows / 4 * 3);
+        lane.without_runs = if few { lane.without_runs + 1 } else { 0 };
+        if few {
+            // Those that repeat are found when they are looked up.
+            let keys = lane.encoder.encode(columns, rows)?;
+            let one = Column::constant(&types::DataType::UInt32, &Value::Int(1), rows)?;
+            return Ok(Batch { keys, arguments: vec![one; self.calls.len()], rows });
+        }
+        let (keys, lengths) = match found {
+            Some(starts) => {
+                let firsts: Vec<Column> =
+                    columns.iter().map(|c| c.take(&starts)).collect::<Result<_>>()?;
+                let keys = lane.encoder.encode(&firsts, starts.len())?;
+                (keys, run_lengths(&starts, rows))
+            }
+            None => {
+                let mut keys = lane.encoder.encode(columns, rows)?;
+                let lengths = keys.collapse();
+                (keys, lengths)
+            }
+        };
+        let rows = lengths.len();
+        let lengths: ArrayRef = Arc::new(UInt32Array::from(lengths));
+        let arguments = vec![Column::Flat(lengths); self.calls.len()];
+        Ok(Batch { keys, arguments, rows })
+    }
+}
 
 /// The first row of every run, if the columns tell by comparing fixed-width values; rows that differ in their
 /// bits alone, as NaNs may, are runs of their own.
-pub(super) fn starts(columns: &[Column], count: usize) -> Option<UInt32Array> {
+fn starts(columns: &[Column], count: usize) -> Option<UInt32Array> {
     let mut changed = vec![0u8; count];
     for column in columns {
         match column {
@@ -36,7 +82,7 @@ pub(super) fn starts(columns: &[Column], count: usize) -> Option<UInt32Array> {
 }
 
 /// How many rows each run has.
-pub(super) fn lengths(starts: &UInt32Array, count: usize) -> Vec<u32> {
+fn run_lengths(starts: &UInt32Array, count: usize) -> Vec<u32> {
     let starts = starts.values();
     let ends = starts.iter().skip(1).copied().chain([count as u32]);
     starts.iter().zip(ends).map(|(start, end)| end - start).collect()
@@ -98,7 +144,7 @@ mod tests {
             .map(|row| row as u32)
             .collect();
         assert_eq!(found.values(), &expected);
-        let lengths = lengths(&found, 1000);
+        let lengths = run_lengths(&found, 1000);
         assert_eq!(lengths.iter().sum::<u32>(), 1000);
         assert_eq!(lengths[0], 7);
         assert_eq!(starts(&columns[..0], 3).unwrap().values(), &[0]);

@@ -1,5 +1,6 @@
 //! One granule: tests over a shrinking selection, then the columns of what is left.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -21,6 +22,15 @@ pub(crate) struct GranuleReader {
 
 /// Rows of a granule that passed so far; `None` is all.
 type Selection = Option<Vec<u16>>;
+
+/// What a test of codes of integers gave.
+enum Tested {
+    All,
+    None,
+    Rows(Vec<u16>),
+    /// Codes do not tell.
+    ByValue,
+}
 
 impl GranuleReader {
     pub(crate) fn new(scan: Arc<PreparedScan>) -> GranuleReader {
@@ -76,25 +86,14 @@ impl GranuleReader {
                 }
                 Test::Numbers(conjunct, codes) => {
                     let conjunct = &self.scan.conjuncts[*conjunct];
-                    let Some(column) = conjunct.shape.column() else { continue };
-                    let Some(chunk) = &part.chunks[column] else { continue };
-                    match conjunct.shape.verdict(chunk.zone(granule)) {
-                        Verdict::All => continue,
-                        Verdict::None => return Ok(None),
-                        Verdict::Some => {}
+                    match self.numbers(conjunct, codes, part, granule)? {
+                        Tested::All => continue,
+                        Tested::None => return Ok(None),
+                        Tested::Rows(found) => intersect(&mut selection, found, cached)?,
+                        Tested::ByValue => {
+                            self.expression(conjunct, part, granule, &mut selection, cached)?;
+                        }
                     }
-                    let others = matches!(conjunct.shape, Shape::NotEqual { .. });
-                    if others && chunk.zone(granule).nulls > 0 {
-                        self.expression(conjunct, part, granule, &mut selection, cached)?;
-                        continue;
-                    }
-                    let mut found = Vec::new();
-                    if let Some(last) = codes.end.checked_sub(1).filter(|_| !codes.is_empty()) {
-                        let (low, high) = (i64::from(codes.start), i64::from(last));
-                        chunk.page(granule)?.select_range(low, high, &mut found)?;
-                    }
-                    let found = if others { complement(&found, rows) } else { found };
-                    intersect(&mut selection, found, cached)?;
                 }
                 Test::Codes(conjunct, set) => {
                     let Some(column) = self.scan.conjuncts[*conjunct].shape.column() else {
@@ -125,6 +124,34 @@ impl GranuleReader {
             }
         }
         Ok(Some(selection))
+    }
+
+    /// Rows of integers by their codes.
+    fn numbers(
+        &self,
+        conjunct: &super::prepare::Conjunct,
+        codes: &Range<u32>,
+        part: &PreparedPart,
+        granule: usize,
+    ) -> Result<Tested> {
+        let chunk = conjunct.shape.column().and_then(|column| part.chunks[column].as_ref());
+        let Some(chunk) = chunk else { return Ok(Tested::ByValue) };
+        match conjunct.shape.verdict(chunk.zone(granule)) {
+            Verdict::All => return Ok(Tested::All),
+            Verdict::None => return Ok(Tested::None),
+            Verdict::Some => {}
+        }
+        let others = matches!(conjunct.shape, Shape::NotEqual { .. });
+        if others && chunk.zone(granule).nulls > 0 {
+            return Ok(Tested::ByValue);
+        }
+        let mut found = Vec::new();
+        if !codes.is_empty() {
+            let (low, high) = (i64::from(codes.start), i64::from(codes.end) - 1);
+            chunk.page(granule)?.select_range(low, high, &mut found)?;
+        }
+        let rows = part.part.granule_rows(granule);
+        Ok(Tested::Rows(if others { complement(&found, rows) } else { found }))
     }
 
     /// Rows by a comparison on packed values; `None` where the page cannot do it.

@@ -103,7 +103,7 @@ pub(crate) struct PreparedScan {
     pub(crate) encoded: bool,
     names: Vec<String>,
     /// Columns of integers of which codes are given out.
-    as_codes: RwLock<Vec<bool>>,
+    pub(super) as_codes: RwLock<Vec<bool>>,
 }
 
 impl PreparedScan {
@@ -183,19 +183,10 @@ impl PreparedScan {
                 Shape::Range { column, .. } | Shape::NotEqual { column, .. }
                     if chunks[*column].is_some() && self.encoded =>
                 {
-                    let numbers = match &chunks[*column] {
-                        Some(chunk) => chunk.numbers()?,
-                        None => None,
-                    };
-                    let Some(numbers) = numbers else {
-                        tests.push(Test::Range(at));
-                        continue;
-                    };
-                    let codes = code_range(&conjunct.shape, &numbers)?;
-                    if codes.is_empty() && matches!(conjunct.shape, Shape::Range { .. }) {
-                        return Ok(None);
+                    match self.range_test(at, chunks[*column].as_deref())? {
+                        Some(test) => tests.push(test),
+                        None => return Ok(None),
                     }
-                    tests.push(Test::Numbers(at, codes));
                 }
                 Shape::Strings { column } if self.encoded => {
                     let Some(set) =
@@ -231,6 +222,17 @@ impl PreparedScan {
         let unified = RwLock::new(vec![None; chunks.len()]);
         let held = chunks.iter().map(|_| OnceLock::new()).collect();
         Ok(Some(PreparedPart { part, chunks, granules, tests, unified, held }))
+    }
+
+    /// The test of a conjunct's range; `None` where no value of the part lies within.
+    fn range_test(&self, conjunct: usize, chunk: Option<&ColumnChunk>) -> Result<Option<Test>> {
+        let Some(numbers) = chunk.map(ColumnChunk::numbers).transpose()?.flatten() else {
+            return Ok(Some(Test::Range(conjunct)));
+        };
+        let shape = &self.conjuncts[conjunct].shape;
+        let codes = code_range(shape, &numbers)?;
+        let none = codes.is_empty() && matches!(shape, Shape::Range { .. });
+        Ok((!none).then_some(Test::Numbers(conjunct, codes)))
     }
 
     /// The codes for which a conjunct of one dictionary column holds; `None` where testing rows is cheaper.
@@ -270,74 +272,6 @@ impl PreparedScan {
         tested_codes(&dictionary, conjunct, column, context).map(Some)
     }
 
-    /// Brings the dictionaries of several parts together for the columns that are given out, where that
-    /// pays: the dictionaries must not be much larger than what is read.
-    pub(crate) fn unify(&self, context: &Arc<ExecContext>) -> Result<()> {
-        if self.parts.len() < 2 || !self.encoded {
-            return Ok(());
-        }
-        for column in 0..self.visible {
-            if let Some(dictionaries) = self.dictionaries(|part| {
-                part.chunks[column].as_ref().map_or(Ok(None), |chunk| chunk.dictionary())
-            })? {
-                self.unify_column(column, &dictionaries, context)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The dictionaries of all parts; `None` if one has none.
-    fn dictionaries(
-        &self,
-        of: impl Fn(&PreparedPart) -> Result<Option<Arc<PartDictionary>>>,
-    ) -> Result<Option<Vec<Arc<PartDictionary>>>> {
-        self.parts
-            .iter()
-            .map(|part| of(part).transpose())
-            .collect::<Option<Result<_>>>()
-            .transpose()
-    }
-
-    /// Brings the dictionaries of a column together; whether that was done.
-    fn unify_column(
-        &self,
-        column: usize,
-        dictionaries: &[Arc<PartDictionary>],
-        context: &ExecContext,
-    ) -> Result<bool> {
-        let rows: usize = self.parts.iter().map(PreparedPart::rows).sum();
-        let entries: usize = dictionaries.iter().map(|d| d.len()).sum();
-        let Some(global) = context.translations.get(dictionaries, entries <= rows)? else {
-            return Ok(false);
-        };
-        for (at, part) in self.parts.iter().enumerate() {
-            part.unified.write()[column] = Some((at, global.clone()));
-        }
-        Ok(true)
-    }
-
-    /// Gives columns of integers out as codes of one dictionary, where that pays.
-    pub(crate) fn want_codes(&self, columns: &[usize], context: &ExecContext) -> Result<()> {
-        let rows: usize = self.parts.iter().map(PreparedPart::rows).sum();
-        for column in columns.iter().copied().filter(|c| self.encoded && *c < self.visible) {
-            let numbers = self.dictionaries(|part| {
-                part.chunks[column].as_ref().map_or(Ok(None), |chunk| chunk.numbers())
-            })?;
-            let coded = match numbers.as_deref() {
-                None | Some([]) => false,
-                Some([only]) => only.len() <= rows,
-                Some(several) => self.unify_column(column, several, context)?,
-            };
-            self.as_codes.write()[column] = coded;
-        }
-        Ok(())
-    }
-
-    /// Whether a column of integers is given out as codes.
-    pub(crate) fn gives_codes(&self, column: usize) -> bool {
-        self.as_codes.read()[column]
-    }
-
     /// Between which values a column of integers lies in the granules that are read, by their zone maps.
     pub(crate) fn bounds(&self, column: usize) -> Option<Bounds> {
         if !self.encoded || column >= self.visible {
@@ -353,22 +287,6 @@ impl PreparedScan {
             }
         }
         bounds
-    }
-
-    /// The dictionary that all blocks hold codes of, where there is one.
-    pub(crate) fn dictionary(&self, column: usize) -> Option<Arc<dyn Dictionary>> {
-        if !self.encoded || column >= self.visible {
-            return None;
-        }
-        let first = self.parts.first()?;
-        if self.parts.len() == 1 {
-            let chunk = first.chunks[column].as_ref()?;
-            let found = if self.gives_codes(column) { chunk.numbers() } else { chunk.dictionary() };
-            return Some(found.ok()?? as Arc<dyn Dictionary>);
-        }
-        let unified = first.unified.read();
-        let (_, global) = unified[column].as_ref()?;
-        Some(global.clone() as Arc<dyn Dictionary>)
     }
 
     /// Whether rows have to meet conditions.

@@ -17,9 +17,9 @@ use parking_lot::Mutex;
 /// After so many dictionaries were read in whole, worths are halved.
 const MEMORY: f64 = 8.0;
 
-/// Of the bytes that all dictionaries would take that were looked at, two fifths may be held: as tables grow, so
-/// does what queries read of them.
-const SHARE: (usize, usize) = (2, 5);
+/// One part in so many may be held of the bytes that all dictionaries would take that were looked at: as tables
+/// grow, so does what queries read of them.
+const SHARE: usize = 2;
 
 /// A bounded cache that all dictionaries of a store share.
 pub(crate) struct DictionaryCache {
@@ -39,6 +39,7 @@ struct State {
     /// Bytes that each open dictionary takes when it is decoded, kept or not, and their sum.
     open: HashMap<u64, usize>,
     open_bytes: usize,
+    largest: usize,
     bytes: usize,
     /// Reads since worths were halved.
     reads: f64,
@@ -115,11 +116,13 @@ impl DictionaryCache {
         let mut state = self.state.lock();
         let before = state.open.insert(id, bytes).unwrap_or(0);
         state.open_bytes = state.open_bytes - before + bytes;
+        state.largest = state.largest.max(bytes);
     }
 
     fn limit_of(&self, state: &State) -> usize {
-        let share = state.open_bytes / SHARE.1 * SHARE.0;
-        share.min(*self.bounds.end()).max(*self.bounds.start())
+        // A query that reads one column finds it decoded the next time. Estimates are somewhat too small.
+        let wanted = (state.open_bytes / SHARE).max(state.largest / 8 * 9);
+        wanted.min(*self.bounds.end()).max(*self.bounds.start())
     }
 
     pub(crate) fn pool(&self) -> &rayon::ThreadPool {
@@ -194,6 +197,9 @@ impl DictionaryCache {
         state.worth.remove(&id);
         if let Some(bytes) = state.open.remove(&id) {
             state.open_bytes -= bytes;
+            if bytes == state.largest {
+                state.largest = state.open.values().max().copied().unwrap_or(0);
+            }
         }
     }
 }
@@ -245,10 +251,12 @@ mod tests {
         cache.opened(1, 500);
         cache.opened(2, 500);
         cache.opened(2, 600);
-        assert_eq!(cache.limit(), 440);
-        cache.opened(3, 10_000);
+        assert_eq!(cache.limit(), 675, "the largest and an eighth");
+        cache.opened(3, 400);
+        assert_eq!(cache.limit(), 750, "half of all");
+        cache.opened(4, 10_000);
         assert_eq!(cache.limit(), 1000);
-        (1..4).for_each(|id| cache.forget(id));
+        (1..5).for_each(|id| cache.forget(id));
         assert_eq!(cache.limit(), 100);
     }
 

@@ -21,7 +21,7 @@ const NARROW_BITS: u32 = 24;
 /// A dictionary must fit into memory when parts are merged.
 const MOST_VALUES: usize = 1 << 24;
 /// Below so many rows a dictionary costs more than it saves.
-const LEAST_ROWS: usize = 1024;
+const LEAST_ROWS: usize = 128;
 /// Rows by which it is guessed whether a dictionary pays.
 pub(crate) const SAMPLE: usize = 65_536;
 /// How many times values other than the commonest are met on average, so that a dictionary pays.
@@ -339,7 +339,7 @@ mod tests {
         assert!(codes((0..100_000).map(|n| wide(n % 10_000)).collect()).is_some());
         assert!(codes((0..100_000).map(wide).collect()).is_none(), "all distinct");
         assert!(codes((0..100_000).map(|n| n % 10_000).collect()).is_none(), "narrow");
-        assert!(codes((0..1000).map(|n| wide(n % 10)).collect()).is_none(), "few rows");
+        assert!(codes((0..100).map(|n| wide(n % 10)).collect()).is_none(), "few rows");
         // Most rows have one value, the others are distinct.
         assert!(
             codes((0..100_000).map(|n| if n % 5 == 0 { wide(n) } else { 0 }).collect()).is_none()

@@ -73,8 +73,10 @@ pub(super) fn merge_numbers(
         ordinals.push(own);
     }
     // A nullable column's default is NULL, which has no code.
-    let default = numbers.ordinals(&types::default_array(&data_type.clone(), 1)?)?;
-    let default = (!data_type.is_nullable()).then_some(default).unwrap_or_default();
+    let default = match data_type.is_nullable() {
+        true => Vec::new(),
+        false => numbers.ordinals(&types::default_array(data_type, 1)?)?,
+    };
     for (source, own) in sources.iter().zip(&mut ordinals) {
         if matches!(source, Source::Missing) {
             own.clone_from(&default);

@@ -93,6 +93,19 @@ const CODECS: &[(&str, &[CodecCall])] = &[
 /// Added when two of the parts were there already.
 const LATE: (&str, &str) = ("late", "Nullable(String)");
 
+/// Integers that repeat and spread, which have a dictionary since version 3; in a table of their own.
+const NUMBERS: &[(&str, &str)] = &[
+    ("k", "Int64"),
+    ("u32", "UInt32"),
+    ("i32", "Int32"),
+    ("u64", "UInt64"),
+    ("i64", "Int64"),
+    ("maybe", "Nullable(Int64)"),
+    ("packed", "UInt64"),
+];
+
+const NUMBER_ROWS: i128 = 300;
+
 const ROWS: i128 = 240;
 const INSERTS: i128 = 3;
 
@@ -199,6 +212,44 @@ fn expected() -> Rows {
     all
 }
 
+/// The rows of one insert into the table of integers.
+fn number_rows(insert: i128) -> Rows {
+    let row = |n: i128| {
+        let random = |salt: u64, distinct: i128| i128::from(noise(n * n % distinct, salt));
+        let maybe = if n % 7 == 3 { Value::Null } else { int(random(24, 31) - (1 << 63)) };
+        let values = [
+            int(random(20, 29) & 0xffff_ffff),
+            int((random(21, 37) & 0xffff_ffff) - (1 << 31)),
+            int(random(22, 41)),
+            int(random(23, 43) - (1 << 63)),
+            maybe,
+            int(random(25, 47)),
+        ];
+        std::iter::once(int(n)).chain(values).collect()
+    };
+    (insert * NUMBER_ROWS..(insert + 1) * NUMBER_ROWS).map(row).collect()
+}
+
+fn described_numbers() -> TableDefinition {
+    let mut definition = definition(NUMBERS, &[2], &[]);
+    definition.name = "numbers".to_owned();
+    definition.settings.insert("index_granularity".to_owned(), "64".to_owned());
+    definition.columns[6].codec = vec![("ZSTD".to_owned(), vec![1])];
+    definition
+}
+
+fn check_numbers(snapshot: &TableSnapshot) {
+    let mut expected: Rows = (0..INSERTS).flat_map(number_rows).collect();
+    sort_all(&mut expected);
+    assert_eq!(all_sorted(read(snapshot).unwrap()), expected);
+    for part in &snapshot.parts {
+        for (_, column) in snapshot.definition.physical_columns().skip(1) {
+            let dictionary = part.column(column.id).unwrap().unwrap().numbers().unwrap();
+            assert!(dictionary.is_some(), "column {} has a dictionary", column.name);
+        }
+    }
+}
+
 fn described() -> TableDefinition {
     let mut definition = definition(COLUMNS, &[1], &[0]);
     definition.settings.insert("index_granularity".to_owned(), "64".to_owned());
@@ -236,7 +287,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// Versions of the part format that are read.
-const VERSIONS: [&str; 2] = ["v1", "v2"];
+const VERSIONS: [&str; 3] = ["v1", "v2", "v3"];
 
 /// A golden folder as a data folder of its own, without the catalog.
 fn unpacked(version: &str) -> tempfile::TempDir {
@@ -273,6 +324,14 @@ fn check_folder(version: &str) {
     store.optimize(&table, None, true, &CancelToken::new()).unwrap();
     assert_eq!(table.snapshot().parts.len(), 3);
     check(&table.snapshot());
+    if let Some(table) = store.table("d", "numbers") {
+        let levels: Vec<u32> = table.snapshot().parts.iter().map(|p| p.record().level).collect();
+        assert_eq!(levels, [1, 0], "two merged, one as inserted");
+        check_numbers(&table.snapshot());
+        store.optimize(&table, None, true, &CancelToken::new()).unwrap();
+        check_numbers(&table.snapshot());
+    }
+    assert_eq!(store.table("d", "numbers").is_some(), version >= "v3");
 }
 
 #[test]
@@ -313,7 +372,15 @@ fn write_a_new_golden_folder() {
     }
     store.optimize(&table, Some("0"), true, &CancelToken::new()).unwrap();
     check(&table.snapshot());
-    drop((store, table));
+    let numbers = create(&store, described_numbers());
+    for at in 0..INSERTS {
+        insert(&store, &numbers, &number_rows(at)).unwrap();
+        if at == 1 {
+            store.optimize(&numbers, None, true, &CancelToken::new()).unwrap();
+        }
+    }
+    check_numbers(&numbers.snapshot());
+    drop((store, table, numbers));
     let new = folder().join("new");
     if new.exists() {
         fs::remove_dir_all(&new).unwrap();
