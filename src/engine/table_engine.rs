@@ -24,8 +24,8 @@ pub(crate) enum Family {
     Proxy,
 }
 
-/// All engines.
-const ENGINES: &[(&str, Family)] = &[
+/// All engines that CREATE TABLE takes.
+pub(crate) const ENGINES: &[(&str, Family)] = &[
     ("MergeTree", Family::MergeTree),
     ("ReplacingMergeTree", Family::MergeTree),
     ("SummingMergeTree", Family::MergeTree),
