@@ -234,6 +234,9 @@ error_codes! {
     RegexpError = 427 "CANNOT_COMPILE_REGEXP" User,
     TooManyQueryPlanOptimizations = 572 "TOO_MANY_QUERY_PLAN_OPTIMIZATIONS" Permanent,
     CannotInsertNullInOrdinaryColumn = 349 "CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN" User,
+    ViolatedConstraint = 469 "VIOLATED_CONSTRAINT" User,
+    CannotUpdateColumn = 420 "CANNOT_UPDATE_COLUMN" User,
+    AlterOfColumnIsForbidden = 524 "ALTER_OF_COLUMN_IS_FORBIDDEN" User,
     UnknownElementOfEnum = 691 "UNKNOWN_ELEMENT_OF_ENUM" User,
 }
 

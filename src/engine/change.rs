@@ -29,29 +29,45 @@ impl Query<'_> {
             Statement::Drop(drop) => self.drop_objects(&drop),
             Statement::Rename(rename) => self.rename(&rename),
             Statement::Optimize { table, partition, is_final, .. } => {
-                let table = self.stored_table(&table)?;
-                let partition = match partition.map(|p| p.0) {
-                    None | Some(PartitionExpression::All) => None,
-                    Some(PartitionExpression::Id(id)) => Some(id),
-                    Some(PartitionExpression::Value(value)) => {
-                        Some(self.constant_text(&value).or_else(|_| {
-                            self.constant(&value).map(|(value, _)| value.to_string())
-                        })?)
-                    }
-                };
-                let store = &self.engine.store;
-                store.optimize(&table, partition.as_deref(), is_final, &self.cancel).map(|_| ())
+                self.optimize(&table, partition.map(|p| p.0), is_final)
             }
             Statement::System(command) => self.system(&command),
             Statement::Kill { mutation: false, filter } => self.kill_queries(&filter),
-            Statement::Alter { table, .. }
-            | Statement::Delete { table, .. }
-            | Statement::Update { table, .. } => {
-                self.stored_table(&table)?;
-                bail!(NotImplemented, "ALTER, DELETE and UPDATE are not implemented yet")
+            Statement::Alter { table, commands, .. } => self.alter(&table, commands),
+            Statement::Delete { table, filter } => {
+                let table = self.stored_table(&table)?;
+                self.delete_rows(&table, &filter)
+            }
+            Statement::Update { table, assignments, filter } => {
+                let table = self.stored_table(&table)?;
+                self.update_rows(&table, &assignments, &filter)
             }
             other => bail!(NotImplemented, "{other} is not implemented yet"),
         }
+    }
+
+    /// OPTIMIZE: merges the parts of a table, or of one partition.
+    fn optimize(
+        &self,
+        name: &TableName,
+        partition: Option<PartitionExpression>,
+        is_final: bool,
+    ) -> Result<()> {
+        let table = self.written_table(self.stored_table(name)?)?;
+        let definition = table.definition();
+        let mut ids: Vec<Option<String>> = vec![None];
+        if let Some(partition) = partition {
+            let chosen = self.chosen_partition(&definition, &partition)?;
+            let snapshot = table.snapshot();
+            let records = snapshot.parts.iter().map(|part| part.record());
+            let records = records.filter(|r| chosen.matches(&r.partition, &r.partition_values));
+            ids = records.map(|r| Some(r.partition.clone())).collect();
+            ids.dedup();
+        }
+        for id in ids {
+            self.engine.store.optimize(&table, id.as_deref(), is_final, &self.cancel)?;
+        }
+        Ok(())
     }
 
     /// A stored table by name.
@@ -69,9 +85,6 @@ impl Query<'_> {
     }
 
     fn drop_objects(&mut self, drop: &Drop) -> Result<()> {
-        if drop.kind == DropKind::Detach {
-            bail!(NotImplemented, "DETACH is not implemented yet");
-        }
         for name in &drop.names {
             let name = &self.named(name)?;
             match drop.object {
@@ -86,6 +99,9 @@ impl Query<'_> {
                     if known || !drop.if_exists {
                         self.engine.store.drop_database(&name.table)?;
                     }
+                }
+                ObjectKind::Table | ObjectKind::View if drop.kind == DropKind::Detach => {
+                    self.detach(name, drop.if_exists)?;
                 }
                 ObjectKind::Table | ObjectKind::View => {
                     if name.database.is_none()
@@ -105,14 +121,58 @@ impl Query<'_> {
                     }
                     let table = self.stored_table(name)?;
                     if drop.kind == DropKind::Truncate {
+                        let table = match table.definition().engine.as_str() {
+                            "Buffer" => table,
+                            _ => self.written_table(table)?,
+                        };
                         self.engine.store.truncate(&table)?;
                     } else {
                         self.engine.store.drop_table(database, &name.table)?;
+                        self.drop_inner(&table)?;
                     }
                 }
                 _ if drop.if_exists => {}
                 other => bail!(NotImplemented, "DROP of a {other:?} is not implemented yet"),
             }
+        }
+        Ok(())
+    }
+
+    /// DETACH TABLE: the table stands under a hidden name until it is attached again.
+    fn detach(&self, name: &TableName, if_exists: bool) -> Result<()> {
+        let database = self.database_of(name).to_owned();
+        if if_exists && self.engine.store.table(&database, &name.table).is_none() {
+            return Ok(());
+        }
+        self.stored_table(name)?;
+        let hidden = (database.clone(), detached_name(&name.table));
+        self.engine.store.rename_tables(&[((database, name.table.clone()), hidden)])
+    }
+
+    /// ATTACH TABLE of a detached table; whether there was one.
+    ///
+    /// # Errors
+    /// TABLE_ALREADY_EXISTS
+    pub(crate) fn attach(&self, name: &TableName) -> Result<bool> {
+        let database = self.database_of(name).to_owned();
+        let hidden = detached_name(&name.table);
+        if self.engine.store.table(&database, &hidden).is_none() {
+            return Ok(false);
+        }
+        let back = ((database.clone(), hidden), (database, name.table.clone()));
+        self.engine.store.rename_tables(&[back])?;
+        Ok(true)
+    }
+
+    /// Drops what a materialized view kept its rows in, where that was its own.
+    fn drop_inner(&self, view: &Table) -> Result<()> {
+        let about = view.definition();
+        let inner = crate::materialized::inner_name(&about.name);
+        if about.engine == "MaterializedView"
+            && crate::materialized::target_name(&about)?.table == inner
+            && self.engine.store.table(&about.database, &inner).is_some()
+        {
+            self.engine.store.drop_table(&about.database, &inner)?;
         }
         Ok(())
     }
@@ -127,8 +187,15 @@ impl Query<'_> {
         let full = |name: &TableName| (self.database_of(name).to_owned(), name.table.clone());
         let mut pairs = Vec::new();
         for (from, to) in &rename.pairs {
-            self.stored_table(from)?;
+            let table = self.stored_table(from)?.definition();
             pairs.push((full(from), full(to)));
+            if table.engine == "MaterializedView" {
+                let inner = |name: &str| crate::materialized::inner_name(name);
+                let (old, new) = (full(from), full(to));
+                if self.engine.store.table(&old.0, &inner(&old.1)).is_some() {
+                    pairs.push(((old.0, inner(&old.1)), (new.0, inner(&new.1))));
+                }
+            }
             if rename.exchange {
                 self.stored_table(to)?;
                 pairs.push((full(to), full(from)));
@@ -185,4 +252,17 @@ impl Query<'_> {
         }
         Ok(())
     }
+}
+
+/// Under which name a table stands while it is detached.
+fn detached_name(name: &str) -> String {
+    format!("{DETACHED}{name}")
+}
+
+/// How names of detached tables begin.
+const DETACHED: &str = ".detached.";
+
+/// Whether a table is detached, so that nobody sees it.
+pub(crate) fn is_detached(name: &str) -> bool {
+    name.starts_with(DETACHED)
 }

@@ -1,4 +1,4 @@
-//! CREATE TABLE and CREATE VIEW.
+//! CREATE TABLE.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,10 +6,9 @@ use std::sync::Arc;
 use base::{Result, bail, error};
 use plan::{ColumnKind, RelationColumn, plan_query, row_expressions};
 use sql::ast::{
-    ColumnDefinition as Written, CreateTable, CreateView, EngineClause, Expression, Literal,
-    SettingValue, TableName,
+    ColumnDefinition as Written, CreateTable, EngineClause, Literal, SettingValue, TableName,
 };
-use storage::{ColumnDefinition, DefaultKind, KeyColumn, TableDefinition};
+use storage::{ColumnDefinition, DefaultKind, TableDefinition};
 use types::DataType;
 
 use crate::destination::TemporaryTable;
@@ -17,9 +16,6 @@ use crate::query::Query;
 
 /// Temporary tables that a session may have.
 const MOST_TEMPORARY: usize = 1000;
-
-/// Engines that tables can have.
-const ENGINES: [&str; 3] = ["MergeTree", "Memory", "Null"];
 
 impl Query<'_> {
     /// CREATE TABLE.
@@ -36,15 +32,19 @@ impl Query<'_> {
             bail!(UnknownDatabase, "Database {database} does not exist");
         }
         let known = self.engine.store.table(&database, &name.table).is_some();
+        if create.attach && !known && create.columns.is_empty() && create.engine.is_none() {
+            if self.attach(&name)? {
+                return Ok(());
+            }
+            bail!(UnknownTable, "There is no detached table {database}.{}", name.table);
+        }
         if known && create.if_not_exists {
             return Ok(());
         }
         if known && !create.or_replace {
             bail!(TableAlreadyExists, "Table {database}.{} already exists", name.table);
         }
-        if let Some(like) = create.like.take() {
-            self.copy_structure(&mut create, &like)?;
-        }
+        self.copy_structure(&mut create)?;
         let query = self.structure_of_query(&mut create)?;
         let definition = self.definition(&database, &name.table, &mut create)?;
         if known {
@@ -112,9 +112,7 @@ impl Query<'_> {
         if self.session.temporary.len() >= MOST_TEMPORARY {
             bail!(BadArguments, "More than {MOST_TEMPORARY} temporary tables in a session");
         }
-        if let Some(like) = create.like.take() {
-            self.copy_structure(&mut create, &like)?;
-        }
+        self.copy_structure(&mut create)?;
         let query = self.structure_of_query(&mut create)?;
         create.engine = Some(EngineClause { name: "Memory".to_owned(), ..EngineClause::default() });
         let definition = self.definition("", &name.table, &mut create)?;
@@ -130,8 +128,40 @@ impl Query<'_> {
         Ok(())
     }
 
-    /// `CREATE TABLE a AS b`: columns, and the engine where none is written.
-    fn copy_structure(&self, create: &mut CreateTable, like: &TableName) -> Result<()> {
+    /// `CREATE TABLE a AS b`: columns, and the engine where none is written; of `AS f(...)` and of tables that say
+    /// nothing of their columns the columns of the rows.
+    fn copy_structure(&self, create: &mut CreateTable) -> Result<()> {
+        let says_none = create.columns.is_empty() && create.query.is_none();
+        let relation = if let Some((name, arguments)) = create.as_function.take() {
+            let relation = self.function_relation(&name, &arguments)?;
+            if create.engine.is_none() {
+                bail!(NotImplemented, "CREATE TABLE AS {name}() needs an ENGINE");
+            }
+            relation
+        } else if let Some(columns) =
+            create.engine.as_ref().filter(|_| says_none && create.like.is_none())
+        {
+            match self.columns_of_engine(columns)? {
+                Some(relation) => relation,
+                None => return Ok(()),
+            }
+        } else {
+            return self.copy_table(create);
+        };
+        if create.columns.is_empty() {
+            let shown = relation.columns.iter().filter(|c| c.kind == ColumnKind::Ordinary);
+            let column = |c: &RelationColumn| Written {
+                name: c.name.clone(),
+                data_type: Some(c.data_type.to_string()),
+                ..Written::default()
+            };
+            create.columns = shown.map(column).collect();
+        }
+        Ok(())
+    }
+
+    fn copy_table(&self, create: &mut CreateTable) -> Result<()> {
+        let Some(like) = &create.like.take() else { return Ok(()) };
         let table = self.stored_table(like)?;
         let text = table.definition().create_sql.clone();
         let sql::ast::Statement::CreateTable(other) = sql::parse(&text)?.statement else {
@@ -146,7 +176,8 @@ impl Query<'_> {
         Ok(())
     }
 
-    fn definition(
+    /// A table as its CREATE statement describes it, which becomes canonical on the way.
+    pub(crate) fn definition(
         &self,
         database: &str,
         name: &str,
@@ -159,17 +190,13 @@ impl Query<'_> {
                 .unwrap_or("MergeTree")
                 .clone_into(&mut engine.name);
         }
-        if !ENGINES.contains(&engine.name.as_str()) {
-            bail!(
-                UnknownStorage,
-                "Unknown table engine {}: Granary has {}",
-                engine.name,
-                ENGINES.join(", ")
-            );
-        }
+        engine.arguments = engine.arguments.filter(|arguments| !arguments.is_empty());
+        let family = crate::table_engine::family(&engine.name)?;
         crate::deprecated::modernize(&mut engine);
+        crate::nested::flatten(&mut create.columns, self.settings.flag("flatten_nested"))?;
         let columns = self.columns(&mut create.columns)?;
-        let keys = self.keys(&columns, &mut engine, create)?;
+        let mut keys = self.keys(family, &columns, &mut engine, create)?;
+        let row_rule = self.row_rule(&columns, &engine, &mut keys)?;
         for column in &mut create.columns {
             column.primary_key = false;
         }
@@ -196,6 +223,7 @@ impl Query<'_> {
             settings,
             create_sql: statement.to_string(),
             comment: create.comment.clone().unwrap_or_default(),
+            row_rule,
             ..TableDefinition::default()
         })
     }
@@ -234,40 +262,51 @@ impl Query<'_> {
                 };
                 defined.default = Some((kind, text));
             }
-            for (name, arguments) in &column.codec {
-                let numbers = arguments
-                    .iter()
-                    .map(|a| {
-                        match self.constant(a)?.0.as_int().and_then(|n| i64::try_from(n).ok()) {
-                            Some(number) => Ok(number),
-                            None => bail!(
-                                IllegalCodecParameter,
-                                "Parameter {a} of codec {name} must be a number"
-                            ),
-                        }
-                    })
-                    .collect::<Result<Vec<i64>>>()?;
-                defined.codec.push((name.clone(), numbers));
-            }
-            if !column.codec.is_empty() {
-                let items: Vec<String> = defined
-                    .codec
-                    .iter()
-                    .map(|(name, numbers)| match numbers.as_slice() {
-                        [] => name.clone(),
-                        numbers => {
-                            let numbers: Vec<String> = numbers.iter().map(i64::to_string).collect();
-                            format!("{name}({})", numbers.join(", "))
-                        }
-                    })
-                    .collect();
-                defined.codec_text = format!("CODEC({})", items.join(", "));
-                defined.codec_choice()?;
-            }
+            self.codec(column, &mut defined)?;
             columns.push(defined);
         }
         self.check_defaults(&columns)?;
         Ok(columns)
+    }
+
+    /// What CODEC(...) says.
+    fn codec(&self, column: &mut Written, defined: &mut ColumnDefinition) -> Result<()> {
+        for (name, arguments) in &mut column.codec {
+            // Delta's width is that of the values, and is shown.
+            if name == "Delta"
+                && arguments.is_empty()
+                && let Some(width) = defined.data_type.arrow_type().primitive_width()
+            {
+                arguments.push(sql::ast::Expression::Literal(Literal::Number(width.to_string())));
+            }
+            let numbers = arguments
+                .iter()
+                .map(|a| match self.constant(a)?.0.as_int().and_then(|n| i64::try_from(n).ok()) {
+                    Some(number) => Ok(number),
+                    None => bail!(
+                        IllegalCodecParameter,
+                        "Parameter {a} of codec {name} must be a number"
+                    ),
+                })
+                .collect::<Result<Vec<i64>>>()?;
+            defined.codec.push((name.clone(), numbers));
+        }
+        if !column.codec.is_empty() {
+            let items: Vec<String> = defined
+                .codec
+                .iter()
+                .map(|(name, numbers)| match numbers.as_slice() {
+                    [] => name.clone(),
+                    numbers => {
+                        let numbers: Vec<String> = numbers.iter().map(i64::to_string).collect();
+                        format!("{name}({})", numbers.join(", "))
+                    }
+                })
+                .collect();
+            defined.codec_text = format!("CODEC({})", items.join(", "));
+            defined.codec_choice()?;
+        }
+        Ok(())
     }
 
     /// A column's type, or that of its default.
@@ -281,7 +320,14 @@ impl Query<'_> {
             }
             _ => bail!(SyntaxError, "Column {} has neither a type nor a default", column.name),
         };
-        Ok(if column.nullable == Some(true) { data_type.nullable() } else { data_type })
+        // `DEFAULT NULL` says that there can be NULL.
+        let null_default = column.default.as_ref().is_some_and(|d| {
+            d.kind == sql::ast::DefaultKind::Default
+                && matches!(d.expression, Some(sql::ast::Expression::Literal(Literal::Null)))
+        }) && column.nullable.is_none()
+            && data_type.can_be_nullable();
+        let nullable = column.nullable == Some(true) || null_default;
+        Ok(if nullable { data_type.nullable() } else { data_type })
     }
 
     /// Defaults must name known columns and be convertible.
@@ -295,138 +341,10 @@ impl Query<'_> {
         }
         Ok(())
     }
-
-    fn keys(
-        &self,
-        columns: &[ColumnDefinition],
-        engine: &mut EngineClause,
-        create: &CreateTable,
-    ) -> Result<Keys> {
-        if engine.name != "MergeTree" {
-            if engine.order_by.is_some()
-                || engine.partition_by.is_some()
-                || engine.primary_key.is_some()
-            {
-                bail!(
-                    BadArguments,
-                    "Engine {} has no keys: leave ORDER BY, PRIMARY KEY and PARTITION BY out",
-                    engine.name
-                );
-            }
-            return Ok(Keys { sorting: Vec::new(), primary: 0, partition: Vec::new() });
-        }
-        let of_columns: Vec<Expression> = create
-            .columns
-            .iter()
-            .filter(|c| c.primary_key)
-            .map(|c| Expression::Identifier(sql::ast::Name::simple(c.name.clone())))
-            .collect();
-        if !of_columns.is_empty() && engine.primary_key.is_none() {
-            engine.primary_key = Some(Expression::Tuple(of_columns));
-        }
-        if engine.order_by.is_none() {
-            engine.order_by = engine.primary_key.clone();
-        }
-        let Some(order_by) = &engine.order_by else {
-            bail!(
-                BadArguments,
-                "You must provide an ORDER BY or PRIMARY KEY expression in the table definition. \
-                 If you don't want this table to be sorted, use ORDER BY tuple()"
-            );
-        };
-        let sorting = self.key(order_by, columns)?;
-        let primary = match &engine.primary_key {
-            None => sorting.len(),
-            Some(key) => {
-                let primary = self.key(key, columns)?;
-                let is_prefix = primary.len() <= sorting.len()
-                    && primary.iter().zip(&sorting).all(|(p, s)| p.expression == s.expression);
-                if !is_prefix {
-                    bail!(BadArguments, "Primary key must be a prefix of the sorting key");
-                }
-                primary.len()
-            }
-        };
-        let partition = match &engine.partition_by {
-            Some(key) => self.key(key, columns)?,
-            None => Vec::new(),
-        };
-        Ok(Keys { sorting, primary, partition })
-    }
-
-    fn key(&self, key: &Expression, columns: &[ColumnDefinition]) -> Result<Vec<KeyColumn>> {
-        let parts: Vec<Expression> = match key {
-            Expression::Tuple(parts) => parts.clone(),
-            Expression::Function(call) if call.name == "tuple" => call.arguments.clone(),
-            other => vec![other.clone()],
-        };
-        let resolved = row_expressions(&parts, &relation(columns), self)?;
-        parts
-            .into_iter()
-            .zip(resolved)
-            .map(|(part, expression)| {
-                for at in expression.columns() {
-                    if !columns[at].is_physical() {
-                        bail!(BadArguments, "Column {} of a key is not stored", columns[at].name);
-                    }
-                }
-                Ok(KeyColumn { expression, text: part.to_string() })
-            })
-            .collect()
-    }
-
-    /// CREATE VIEW.
-    pub(crate) fn create_view(&self, create: CreateView) -> Result<()> {
-        if create.materialized {
-            bail!(NotImplemented, "Materialized views are not implemented yet");
-        }
-        let database = self.database_of(&create.name).to_owned();
-        let known = self.engine.store.table(&database, &create.name.table).is_some();
-        if known && create.if_not_exists {
-            return Ok(());
-        }
-        if known && !create.or_replace {
-            bail!(TableAlreadyExists, "Table {database}.{} already exists", create.name.table);
-        }
-        let schema = plan_query(&create.query, self)?.schema();
-        let columns = schema
-            .fields()
-            .iter()
-            .enumerate()
-            .map(|(at, f)| ColumnDefinition::new(at as u32, f.name.clone(), f.data_type.clone()))
-            .collect();
-        let name = create.name.table.clone();
-        let query = create.query.to_string();
-        let mut canonical = create;
-        (canonical.if_not_exists, canonical.or_replace) = (false, false);
-        canonical.name.database = Some(database.clone());
-        if known {
-            self.engine.store.drop_table(&database, &name)?;
-        }
-        let comment = canonical.comment.clone().unwrap_or_default();
-        let statement = sql::ast::Statement::CreateView(Box::new(canonical));
-        self.engine.store.create_table(TableDefinition {
-            database,
-            name,
-            columns,
-            engine: "View".to_owned(),
-            create_sql: statement.to_string(),
-            query: Some(query),
-            comment,
-            ..TableDefinition::default()
-        })?;
-        Ok(())
-    }
-}
-
-struct Keys {
-    sorting: Vec<KeyColumn>,
-    primary: usize,
-    partition: Vec<KeyColumn>,
 }
 
 /// All columns by position, for keys and defaults.
-fn relation(columns: &[ColumnDefinition]) -> Vec<RelationColumn> {
+pub(crate) fn relation(columns: &[ColumnDefinition]) -> Vec<RelationColumn> {
     columns
         .iter()
         .map(|c| RelationColumn {
@@ -437,7 +355,7 @@ fn relation(columns: &[ColumnDefinition]) -> Vec<RelationColumn> {
         .collect()
 }
 
-fn setting_text(value: &SettingValue) -> String {
+pub(crate) fn setting_text(value: &SettingValue) -> String {
     match value {
         SettingValue::Literal(Literal::Number(text)) => text.clone(),
         SettingValue::Literal(Literal::String(bytes)) => {
@@ -480,7 +398,7 @@ pub(crate) fn pretty(create_sql: &str) -> Result<String> {
             }
         }
         text.push_str(&lines);
-        if engine.name == "MergeTree" && engine.settings.is_empty() {
+        if engine.name.ends_with("MergeTree") && engine.settings.is_empty() {
             text.push_str("\nSETTINGS index_granularity = 8192");
         }
     }

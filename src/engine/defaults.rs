@@ -1,4 +1,4 @@
-//! DEFAULT and MATERIALIZED columns of inserted rows.
+//! DEFAULT and MATERIALIZED columns of inserted rows, and arrays of nested columns that were not given.
 
 use std::sync::Arc;
 
@@ -10,10 +10,11 @@ use plan::{ColumnKind, RelationColumn, row_expressions};
 use storage::{DefaultKind, TableDefinition};
 use types::{Block, Column, DataType, default_array};
 
+use crate::checks::Checks;
 use crate::query::Query;
 
 /// How the stored columns of a table come from those that are given. EPHEMERAL columns are computed on the
-/// way; ALIAS columns are left out of expressions.
+/// way; ALIAS columns stand for their expressions.
 pub(crate) struct Defaults {
     given: usize,
     columns: Vec<Made>,
@@ -21,6 +22,7 @@ pub(crate) struct Defaults {
     stored: Vec<bool>,
     /// Positions of `columns` in the order in which they can be computed.
     order: Vec<usize>,
+    checks: Checks,
 }
 
 /// One stored column.
@@ -40,27 +42,29 @@ impl Defaults {
         given: &[String],
         query: &Query<'_>,
     ) -> Result<Defaults> {
-        let relation: Vec<RelationColumn> = definition
-            .columns
-            .iter()
-            .map(|c| RelationColumn {
-                name: c.name.clone(),
-                data_type: c.data_type.clone(),
-                kind: ColumnKind::Ordinary,
-            })
-            .collect();
+        let (relation, places) = relation_of(definition)?;
         let mut columns = Vec::new();
         let mut needs: Vec<Vec<usize>> = Vec::new();
         for column in &definition.columns {
             let place = given.iter().position(|n| *n == column.name);
-            let expression = match &column.default {
+            let text = match &column.default {
                 Some((DefaultKind::Default | DefaultKind::Materialized, text)) => {
+                    Some(text.clone())
+                }
+                None if place.is_none() => crate::nested::missing_array(definition, column, given),
+                _ => None,
+            };
+            let expression = match text {
+                Some(text) => {
                     let cast = format!(
                         "_CAST({text}, {})",
                         crate::query::quoted(column.data_type.to_string())
                     );
                     let parsed = sql::parse_expression(&cast)?;
-                    let resolved = row_expressions(&[parsed], &relation, query)?;
+                    let resolved: Vec<expr::Expr> = row_expressions(&[parsed], &relation, query)?
+                        .into_iter()
+                        .map(|e| e.remap(&|at| places[at]))
+                        .collect();
                     needs.push(resolved.iter().flat_map(expr::Expr::columns).collect());
                     Some(Arc::new(Evaluator::new(
                         &resolved,
@@ -68,7 +72,7 @@ impl Defaults {
                         &query.functions,
                     )?))
                 }
-                _ => {
+                None => {
                     needs.push(Vec::new());
                     None
                 }
@@ -82,7 +86,8 @@ impl Defaults {
         }
         let order = order(&needs, &columns)?;
         let stored: Vec<bool> = definition.columns.iter().map(|c| c.is_physical()).collect();
-        Ok(Defaults { given: given.len(), columns, stored, order })
+        let checks = Checks::new(definition, query)?;
+        Ok(Defaults { given: given.len(), columns, stored, order, checks })
     }
 
     /// The stored columns of rows that were given; `defaulted` tells which values were not.
@@ -121,8 +126,30 @@ impl Defaults {
             };
         }
         let stored = made.into_iter().zip(&self.stored).filter(|(_, s)| **s).map(|(c, _)| c);
-        Ok(Block::new(stored.collect(), rows))
+        let block = Block::new(stored.collect(), rows);
+        self.checks.check(&block)?;
+        Ok(block)
     }
+}
+
+/// The columns that defaults may name, and where in the table those stand that are values of a row.
+fn relation_of(definition: &TableDefinition) -> Result<(Vec<RelationColumn>, Vec<usize>)> {
+    let mut relation = Vec::with_capacity(definition.columns.len());
+    let mut places = Vec::with_capacity(definition.columns.len());
+    for (at, column) in definition.columns.iter().enumerate() {
+        let kind = match &column.default {
+            Some((DefaultKind::Alias, text)) => {
+                ColumnKind::Alias(Box::new(sql::parse_expression(text)?))
+            }
+            _ => {
+                places.push(at);
+                ColumnKind::Ordinary
+            }
+        };
+        let (name, data_type) = (column.name.clone(), column.data_type.clone());
+        relation.push(RelationColumn { name, data_type, kind });
+    }
+    Ok((relation, places))
 }
 
 /// Values of one column where the mask is set, of the other elsewhere.

@@ -1,4 +1,4 @@
-//! The first syntax of MergeTree: `MergeTree(date[, sample], key, granularity)`.
+//! The first syntax of MergeTree: `MergeTree(date[, sample], key, granularity[, the engine's own arguments])`.
 
 use sql::ast::{EngineClause, Expression, FunctionCall, Literal};
 
@@ -9,16 +9,19 @@ pub(crate) fn modernize(engine: &mut EngineClause) {
         return;
     }
     let is_number = |e: &Expression| matches!(e, Expression::Literal(Literal::Number(_)));
-    let (date, sample, key) = match engine.arguments.as_deref() {
-        Some([date, key, granularity]) if is_number(granularity) => (date, None, key),
-        Some([date, sample, key, granularity]) if is_number(granularity) => {
-            (date, Some(sample), key)
+    let (date, sample, key, rest) = match engine.arguments.as_deref() {
+        Some([date, key, granularity, rest @ ..]) if is_number(granularity) => {
+            (date, None, key, rest)
+        }
+        Some([date, sample, key, granularity, rest @ ..]) if is_number(granularity) => {
+            (date, Some(sample), key, rest)
         }
         _ => return,
     };
+    let rest = (!rest.is_empty()).then(|| rest.to_vec());
     let months = FunctionCall::new("toYYYYMM", vec![date.clone()]);
     engine.partition_by = Some(Expression::Function(months));
     engine.order_by = Some(key.clone());
     engine.sample_by = sample.cloned();
-    engine.arguments = None;
+    engine.arguments = rest;
 }

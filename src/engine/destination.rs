@@ -12,6 +12,7 @@ use sql::ast::{Expression, InsertTarget};
 use storage::{ColumnDefinition, EngineKind, Table, TableDefinition};
 use types::{Block, Schema};
 
+use crate::materialized::Feeding;
 use crate::query::Query;
 use crate::relation::{format_of, parse_structure};
 
@@ -81,7 +82,7 @@ pub(crate) struct FileTarget {
 
 /// An INSERT that is going on; nothing is there before it is committed.
 pub(crate) enum Writing {
-    Stored(Arc<Table>, Box<storage::Insert>),
+    Stored(Arc<Table>, Box<storage::Insert>, Feeding),
     Temporary(Arc<TemporaryTable>, Vec<Block>, Reservation),
     Nowhere,
     File {
@@ -107,9 +108,12 @@ impl Destination {
 
 impl Writing {
     /// Takes complete rows.
-    pub(crate) fn write(&mut self, block: Block) -> Result<()> {
+    pub(crate) fn write(&mut self, query: &Query<'_>, block: Block) -> Result<()> {
         match self {
-            Writing::Stored(table, insert) => insert.write(table, block),
+            Writing::Stored(table, insert, feeding) => {
+                feeding.add(query, insert, &block)?;
+                insert.write(table, block)
+            }
             Writing::Temporary(_, blocks, held) => {
                 held.resize(held.bytes().saturating_add(block.memory()))?;
                 blocks.push(block);
@@ -124,9 +128,12 @@ impl Writing {
     }
 
     /// Makes the rows visible.
-    pub(crate) fn commit(self) -> Result<()> {
+    pub(crate) fn commit(self, query: &Query<'_>) -> Result<()> {
         match self {
-            Writing::Stored(_, insert) => insert.commit().map(|_| ()),
+            Writing::Stored(_, mut insert, mut feeding) => {
+                feeding.finish(query, &mut insert)?;
+                insert.commit().map(|_| ())
+            }
             Writing::Temporary(table, blocks, held) => {
                 drop(held);
                 table.add(blocks)
@@ -167,6 +174,7 @@ impl Query<'_> {
             self.relation(name)?;
             bail!(TableIsReadOnly, "Table {database}.{} cannot be written", name.table);
         };
+        let table = self.written_table(table)?;
         if table.engine_kind() == EngineKind::None {
             bail!(
                 NotImplemented,
@@ -250,7 +258,8 @@ impl Query<'_> {
             Destination::Stored(table) => {
                 let mut insert = self.engine.store.begin_insert();
                 self.prepare_insert(&mut insert, table);
-                Writing::Stored(table.clone(), Box::new(insert))
+                let feeding = Feeding::new(self, table)?;
+                Writing::Stored(table.clone(), Box::new(insert), feeding)
             }
             Destination::Temporary(table) => {
                 Writing::Temporary(table.clone(), Vec::new(), self.budget.reservation())

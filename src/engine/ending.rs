@@ -11,6 +11,7 @@ use plan::Plan;
 use types::{Block, Column, DataType, Schema};
 
 use crate::query::Query;
+use crate::settings::Settings;
 
 /// The least and the greatest value of every column of an answer.
 pub(crate) struct Extremes {
@@ -124,6 +125,16 @@ impl ColumnExtremes {
             }
         }
     }
+}
+
+/// An answer's rows within the settings `offset` and `limit`.
+pub(crate) fn limited(plan: Plan, settings: &Settings) -> Plan {
+    let (offset, limit) = (settings.number("offset"), settings.number("limit"));
+    if offset == 0 && limit == 0 {
+        return plan;
+    }
+    let limit = (limit > 0).then_some(limit);
+    Plan::Limit { input: Box::new(plan), offset, limit, ties: Vec::new() }
 }
 
 /// The row of totals of a plan that has run.

@@ -94,6 +94,7 @@ impl Query<'_> {
         if let Destination::Stored(table) = table
             && self.settings.flag("async_insert")
             && table.engine_kind() == EngineKind::Parts
+            && self.views_of(&definition)?.is_empty()
         {
             let mut blocks = Vec::new();
             while let Some(read) = reader.next()? {
@@ -112,12 +113,12 @@ impl Query<'_> {
             self.cancel.check()?;
             let block = defaults.complete(read.block, &read.defaulted)?;
             self.count_written(std::slice::from_ref(&block));
-            write.write(block)?;
+            write.write(self, block)?;
         }
-        write.commit()
+        write.commit(self)
     }
 
-    fn insert_query(
+    pub(crate) fn insert_query(
         &mut self,
         table: &Destination,
         wanted: &[String],
@@ -158,11 +159,11 @@ impl Query<'_> {
             let (block, defaulted) = nulls_as_defaults(block, &schema, &nullable)?;
             let block = defaults.complete(block, &defaulted)?;
             self.count_written(std::slice::from_ref(&block));
-            write.write(block)
+            write.write(self, block)
         });
         self.count(&context);
         streamed?;
-        write.commit()
+        write.commit(self)
     }
 
     pub(crate) fn prepare_insert(&self, write: &mut storage::Insert, table: &Arc<Table>) {
@@ -172,6 +173,7 @@ impl Query<'_> {
             0
         };
         write.set_max_partitions(usize::try_from(most).unwrap_or(usize::MAX));
+        write.set_combine(self.settings.flag("optimize_on_insert"));
         let token = self.settings.get("insert_deduplication_token").unwrap_or_default();
         if !token.is_empty() && self.settings.flag("insert_deduplicate") {
             write.deduplicate(table, token);
@@ -259,8 +261,21 @@ fn wanted_columns(definition: &TableDefinition, written: &[Expression]) -> Resul
     for item in written {
         match item {
             Expression::Identifier(name) => names.push(name.0.join(".")),
-            Expression::Asterisk { transformers, .. } => {
+            Expression::Asterisk { qualifier: None, transformers } => {
                 let mut kept: Vec<String> = ordinary().collect();
+                for transformer in transformers {
+                    if let sql::ast::ColumnTransformer::Except(out) = transformer {
+                        kept.retain(|n| !out.contains(n));
+                    }
+                }
+                names.extend(kept);
+            }
+            Expression::Columns {
+                qualifier: None, pattern: Some(pattern), transformers, ..
+            } => {
+                let pattern = regex::Regex::new(pattern)
+                    .map_err(|e| base::error!(RegexpError, "Names of columns: {e}"))?;
+                let mut kept: Vec<String> = ordinary().filter(|n| pattern.is_match(n)).collect();
                 for transformer in transformers {
                     if let sql::ast::ColumnTransformer::Except(out) = transformer {
                         kept.retain(|n| !out.contains(n));

@@ -4,8 +4,10 @@
 //! This room must not know sockets: a request comes in as a [`Request`] with a source of bytes,
 //! and the answer goes out through an [`Output`].
 
+mod alter;
 mod async_insert;
 mod change;
+mod checks;
 mod create;
 mod defaults;
 mod deprecated;
@@ -13,7 +15,10 @@ mod destination;
 mod ending;
 mod engine;
 mod insert;
+mod materialized;
 mod metrics;
+mod mutate;
+mod nested;
 mod process;
 mod query;
 mod relation;
@@ -22,6 +27,8 @@ mod session;
 mod settings;
 mod show;
 mod system;
+mod table_engine;
+mod view;
 
 pub use engine::{Engine, EngineOptions, Gathered, Recovery, VERSION};
 pub use format::ByteSource;

@@ -36,6 +36,8 @@ pub(crate) struct Query<'s> {
     pub(crate) progress: Arc<Progress>,
     pub(crate) external: Vec<crate::request::ExternalTable>,
     pub(crate) served: bool,
+    /// Tables of engine Merge that were looked into.
+    pub(crate) proxies: std::cell::Cell<usize>,
     parsed: Option<sql::Parsed>,
     started: Instant,
     default_format: String,
@@ -64,6 +66,7 @@ impl<'s> Query<'s> {
         };
         Query {
             served: engine.options.files.is_some(),
+            proxies: std::cell::Cell::new(0),
             engine,
             settings,
             database,
@@ -111,7 +114,7 @@ impl<'s> Query<'s> {
                 }
                 let format = query.last_select().format.clone();
                 let plan = plan_query(&query, self)?;
-                self.answer(plan, format.as_deref(), output)
+                self.answer(ending::limited(plan, &self.settings), format.as_deref(), output)
             }
             Statement::Insert(insert) => {
                 let data =

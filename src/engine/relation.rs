@@ -1,7 +1,9 @@
 //! Tables and table functions as queries see them.
 
+mod combined;
 mod file;
 mod generated;
+mod proxy;
 
 use std::sync::Arc;
 
@@ -14,8 +16,9 @@ use types::{Block, DataType, Schema, Value};
 use crate::query::Query;
 use crate::system;
 
+use combined::Combined;
 pub(crate) use file::{format_of, open};
-pub(crate) use generated::Rows;
+pub(crate) use generated::{Blocks, Rows};
 
 impl Query<'_> {
     /// A table by name.
@@ -42,7 +45,33 @@ impl Query<'_> {
         let database = self.database_of(name);
         if let Some(table) = self.engine.store.table(database, &name.table) {
             let snapshot = table.snapshot();
-            return table_relation(&snapshot.definition, RelationSource::Table(snapshot.clone()));
+            let about = &snapshot.definition;
+            match about.engine.as_str() {
+                "Merge" | "Buffer" => return self.proxy_relation(about),
+                "MaterializedView" => {
+                    let mut shown = self.relation(&crate::materialized::target_name(about)?)?;
+                    for column in &mut shown.columns {
+                        let known = about.columns.iter().any(|c| c.name == column.name);
+                        if !known && column.kind == ColumnKind::Ordinary {
+                            column.kind = ColumnKind::Hidden;
+                        }
+                    }
+                    let (database, name) = (Some(about.database.clone()), about.name.clone());
+                    return Ok(Relation { database, name, ..shown });
+                }
+                _ => {}
+            }
+            let mut relation = table_relation(about, RelationSource::Table(snapshot.clone()))?;
+            if about.row_rule.is_some() {
+                let combined = Combined::new(snapshot.clone(), self.engine.registry.clone());
+                let combined: Arc<dyn BlockSource> = Arc::new(combined);
+                if about.engine == "Join" {
+                    relation.source = RelationSource::Blocks(combined);
+                } else {
+                    relation.combined = Some(combined);
+                }
+            }
+            return Ok(relation);
         }
         if matches!(database, "system" | "information_schema" | "INFORMATION_SCHEMA")
             && let Some(source) = system::table(&name.table, self)?
@@ -102,12 +131,15 @@ impl Query<'_> {
             "one" => Ok(block_relation(None, "one", Arc::new(generated::one()?))),
             "values" => self.values_relation(arguments),
             "file" => self.file_relation(arguments),
+            "format" => self.format_relation(arguments),
+            "merge" => self.merge_relation(arguments),
             "view" => match arguments {
                 [Expression::Subquery(query)] => Ok(Relation {
                     database: None,
                     name: "view".to_owned(),
                     columns: Vec::new(),
                     source: RelationSource::View(query.clone()),
+                    combined: None,
                 }),
                 _ => bail!(BadArguments, "view() takes one query"),
             },
@@ -260,7 +292,10 @@ impl Query<'_> {
 }
 
 /// A stored table as a query sees it.
-fn table_relation(definition: &Arc<TableDefinition>, source: RelationSource) -> Result<Relation> {
+pub(crate) fn table_relation(
+    definition: &Arc<TableDefinition>,
+    source: RelationSource,
+) -> Result<Relation> {
     let source = match &definition.query {
         Some(text) if definition.engine == "View" => match sql::parse(text)?.statement {
             Statement::Query(query) => RelationSource::View(query),
@@ -289,6 +324,7 @@ fn table_relation(definition: &Arc<TableDefinition>, source: RelationSource) -> 
         name: definition.name.clone(),
         columns,
         source,
+        combined: None,
     })
 }
 
@@ -312,6 +348,7 @@ pub(crate) fn block_relation(
             })
             .collect(),
         source: RelationSource::Blocks(source),
+        combined: None,
     }
 }
 

@@ -14,6 +14,7 @@
 
 use expr::Registry;
 
+mod applied;
 mod arg_extremes;
 mod arguments;
 mod arrays;
@@ -55,6 +56,7 @@ mod tests;
 
 /// Adds this family.
 pub(crate) fn register(registry: &mut Registry) {
+    registry.add_functions(applied::FUNCTIONS);
     registry.add_aggregates(sums::FUNCTIONS);
     registry.add_aggregates(means::FUNCTIONS);
     registry.add_aggregates(extremes::FUNCTIONS);

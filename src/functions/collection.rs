@@ -25,8 +25,9 @@ mod vector;
 use expr::Registry;
 
 pub(crate) use find::starts_or_ends;
+pub(crate) use lists::item_type;
 pub(crate) use map::concat_maps;
-pub(crate) use slice::{concat_arrays, reverse};
+pub(crate) use slice::{concat_arrays, reverse, same_lengths};
 pub(crate) use tuple::concat_tuples;
 
 /// Adds this family.

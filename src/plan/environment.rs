@@ -53,6 +53,8 @@ pub struct Relation {
     pub columns: Vec<RelationColumn>,
     /// Where the rows come from.
     pub source: RelationSource,
+    /// What FINAL reads instead; none where the table has no FINAL.
+    pub combined: Option<Arc<dyn BlockSource>>,
 }
 
 /// A column of a relation.

@@ -11,6 +11,8 @@ use expr::Expr;
 use serde::{Deserialize, Serialize};
 use types::{DataType, Field, Schema};
 
+use crate::row_rule::RowRule;
+
 /// How a column gets its value where an INSERT gives none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum DefaultKind {
@@ -124,6 +126,9 @@ pub struct TableDefinition {
     /// The query of a view.
     #[serde(default)]
     pub query: Option<String>,
+    /// What merges and FINAL do with rows of equal sorting keys.
+    #[serde(default)]
+    pub row_rule: Option<RowRule>,
 }
 
 /// How a table keeps its rows.
@@ -145,6 +150,8 @@ impl TableDefinition {
         match self.engine.as_str() {
             "Memory" => EngineKind::Memory,
             "Null" => EngineKind::Null,
+            // Rows of tables without a key stay in the order of their inserts, whatever is merged.
+            "Log" | "TinyLog" | "StripeLog" | "Set" | "Join" => EngineKind::Parts,
             name if name.ends_with("MergeTree") => EngineKind::Parts,
             _ => EngineKind::None,
         }

@@ -14,9 +14,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use base::{Result, bail};
-use types::{Block, Value};
+use types::{Block, DataType, Value};
 
-use crate::definition::EngineKind;
+use crate::combine::combined_buffer;
+use crate::definition::{EngineKind, TableDefinition};
 use crate::part::Part;
 use crate::part::new::NewPart;
 use crate::partition::partition_id;
@@ -24,7 +25,7 @@ use crate::store::{BusyParts, Store};
 use crate::table::Table;
 use buffer::PartitionBuffer;
 use plan::WritePlan;
-use write::write_part;
+use write::{Origin, write_part};
 
 /// A transaction that adds rows to tables. Dropping it without a commit undoes it.
 pub struct Insert {
@@ -34,6 +35,7 @@ pub struct Insert {
     pub(crate) extras: Vec<(String, Option<Vec<u8>>)>,
     pub(crate) removed: Vec<(Arc<Table>, BusyParts)>,
     max_partitions: usize,
+    combine: bool,
     bytes: u64,
 }
 
@@ -41,10 +43,23 @@ pub struct Insert {
 pub(crate) struct TableInsert {
     pub(crate) table: Arc<Table>,
     plan: Option<WritePlan>,
+    /// What the table was when the insert began.
+    definition: Arc<TableDefinition>,
     buffers: HashMap<Vec<Value>, PartitionBuffer>,
     pub(crate) parts: Vec<NewPart>,
     pub(crate) memory: Vec<Block>,
     pub(crate) rows: u64,
+}
+
+impl TableInsert {
+    /// Whether the table still has the columns that the rows were made for.
+    pub(crate) fn fits(&self) -> bool {
+        let now = self.table.definition();
+        let columns = |d: &TableDefinition| -> Vec<(u32, DataType)> {
+            d.physical_columns().map(|(_, c)| (c.id, c.data_type.clone())).collect()
+        };
+        Arc::ptr_eq(&now, &self.definition) || columns(&now) == columns(&self.definition)
+    }
 }
 
 /// What a committed insert wrote.
@@ -74,6 +89,7 @@ impl Insert {
             extras: Vec::new(),
             removed: Vec::new(),
             max_partitions: MAX_PARTITIONS,
+            combine: true,
             bytes: 0,
         }
     }
@@ -81,6 +97,12 @@ impl Insert {
     /// Allows so many partitions in one block instead of 100; 0 means any number.
     pub fn set_max_partitions(&mut self, most: usize) {
         self.max_partitions = if most == 0 { usize::MAX } else { most };
+    }
+
+    /// Whether rows of equal keys are combined by the tables' rules before they are written; they are unless
+    /// this says otherwise.
+    pub fn set_combine(&mut self, combine: bool) {
+        self.combine = combine;
     }
 
     /// Adds a token: if the table has seen it, the commit writes nothing of this insert.
@@ -165,7 +187,7 @@ impl Insert {
         let plan = match table.engine_kind() {
             EngineKind::Parts => {
                 self.store.admit_insert(table)?;
-                Some(WritePlan::new(definition, self.store.registry())?)
+                Some(WritePlan::new(definition.clone(), self.store.registry())?)
             }
             EngineKind::Memory | EngineKind::Null => None,
             EngineKind::None => bail!(
@@ -177,6 +199,7 @@ impl Insert {
         self.tables.push(TableInsert {
             table: table.clone(),
             plan,
+            definition,
             buffers: HashMap::new(),
             parts: Vec::new(),
             memory: Vec::new(),
@@ -214,7 +237,15 @@ impl Insert {
             return Ok(());
         };
         let partition = partition_id(&plan.definition, &buffer.values);
-        let part = write_part(store.context(), store.pool(), plan, partition, buffer)?;
+        let buffer = match self.combine && plan.definition.row_rule.is_some() {
+            true => combined_buffer(plan, store.registry(), store.pool(), buffer)?,
+            false => buffer,
+        };
+        if buffer.rows == 0 {
+            return Ok(());
+        }
+        let origin = Origin::default();
+        let part = write_part(store.context(), store.pool(), plan, partition, buffer, origin)?;
         into.parts.push(part);
         Ok(())
     }

@@ -10,6 +10,7 @@
 //! A [`PartReader`] opens parts on a disk without a store: they describe themselves.
 
 mod catalog;
+mod combine;
 mod definition;
 mod dictionary;
 mod insert;
@@ -17,6 +18,7 @@ mod key;
 mod merge;
 mod part;
 mod partition;
+mod row_rule;
 mod size;
 mod store;
 mod table;
@@ -29,9 +31,10 @@ pub use definition::{
 };
 pub use dictionary::PartDictionary;
 pub use insert::{Insert, Written};
-pub use merge::{MergeInfo, MergeTotals};
+pub use merge::{FinalRows, MergeInfo, MergeTotals};
 pub use part::new::new_uuid;
 pub use part::{ColumnBytes, ColumnChunk, FileRecord, Part, PartAddress, PartReader, PartRecord};
-pub use store::{FullName, Problem, Store, StoreOptions};
+pub use row_rule::RowRule;
+pub use store::{FullName, Problem, Rewrite, RowChange, Store, StoreOptions};
 pub use table::{Table, TableSnapshot};
 pub use zone::{Extremes, Prefix16, ZoneMap};

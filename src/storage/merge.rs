@@ -6,14 +6,15 @@
 //! 3. `column` brings each column over, several at a time, one granule of each source in memory.
 //! 4. One transaction of the catalog puts the new part in the place of its sources.
 //!
-//! Engines that drop or combine rows of equal keys have their place between 2 and 3: a rule that
-//! edits the order before columns are read.
+//! Tables whose engine combines rows of equal keys take another way after 2: `rows` reads whole rows, which are
+//! combined and written as an insert's are.
 
 mod background;
 mod column;
 mod heap;
 mod numbers;
 mod order;
+mod rows;
 mod select;
 mod strings;
 
@@ -35,6 +36,7 @@ use crate::table::Table;
 pub(crate) use background::MergeState;
 pub use background::{MergeInfo, MergeTotals};
 use order::MergeOrder;
+pub use rows::FinalRows;
 
 /// How far a merge is.
 #[derive(Debug)]
@@ -93,11 +95,14 @@ impl Merge {
         }
     }
 
-    /// Writes the merged part below `tmp/`.
-    pub(crate) fn run(&self, pool: &rayon::ThreadPool) -> Result<NewPart> {
+    /// Writes the merged part below `tmp/`; nothing where no row is left.
+    pub(crate) fn run(&self, pool: &Arc<rayon::ThreadPool>) -> Result<Option<NewPart>> {
         use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
         let Some(first) = self.parts.first() else { bail!(LogicalError, "a merge of no parts") };
         let plan = WritePlan::new(self.definition.clone(), &self.registry)?;
+        if plan.definition.row_rule.is_some() {
+            return self.run_combined(plan, pool);
+        }
         let rows: u64 = self.progress.rows;
         let bytes: u64 = self.parts.iter().map(|p| p.record().bytes_uncompressed).sum();
         let granularity = plan.granularity_for(rows, bytes);
@@ -131,7 +136,7 @@ impl Merge {
             .install(|| work.into_par_iter().with_max_len(1).map(write).collect::<Result<_>>())?;
         entries.sort_by_key(|(at, _)| *at);
         let index = writer.segment.append_blob(encode_primary_index(&keys)?)?;
-        writer.finish(entries.into_iter().map(|(_, entry)| entry).collect(), index)
+        writer.finish(entries.into_iter().map(|(_, entry)| entry).collect(), index).map(Some)
     }
 }
 
@@ -141,9 +146,9 @@ impl Store {
         &self,
         table: &Arc<Table>,
         sources: &[Arc<Part>],
-        mut part: NewPart,
+        mut part: Option<NewPart>,
     ) -> Result<()> {
-        part.publish()?;
+        part.as_mut().map_or(Ok(()), NewPart::publish)?;
         let _commit = self.commit_guard();
         let snapshot = table.snapshot();
         let whole = sources.iter().all(|s| snapshot.parts.iter().any(|p| Arc::ptr_eq(p, s)));
@@ -153,7 +158,9 @@ impl Store {
         let min = sources.iter().map(|p| p.record().min_block).min().unwrap_or(0);
         let max = sources.iter().map(|p| p.record().max_block).max().unwrap_or(0);
         let mut transaction = Transaction::default();
-        transaction.add_part(self, table, part, Some((min, max)));
+        if let Some(part) = part {
+            transaction.add_part(self, table, part, Some((min, max)));
+        }
         for source in sources {
             transaction.remove_part(table, source.id());
         }
@@ -204,7 +211,11 @@ impl Store {
             if !full {
                 parts = select::best_range(&parts, 1.0, u64::MAX);
             }
-            if parts.len() < 2 {
+            // One part may hold rows that are still to be combined.
+            let raw = full
+                && table.definition().row_rule.is_some()
+                && parts.iter().any(|p| p.record().level == 0);
+            if parts.len() < 2 && !raw {
                 return Ok(false);
             }
             let Ok(held) = BusyParts::take(table, &parts) else {

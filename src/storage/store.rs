@@ -15,9 +15,11 @@ mod commit;
 mod lock;
 mod open;
 mod recover;
+mod rewrite;
 mod schema;
 mod settle;
 
+pub use rewrite::{Rewrite, RowChange};
 pub use schema::FullName;
 
 use std::collections::{BTreeMap, HashSet};

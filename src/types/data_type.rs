@@ -223,6 +223,7 @@ impl DataType {
         match self {
             DataType::Nullable(_) => true,
             DataType::LowCardinality(inner) => inner.is_nullable(),
+            DataType::SimpleAggregateFunction(simple) => simple.1.is_nullable(),
             _ => false,
         }
     }

@@ -49,6 +49,36 @@ impl Query<'_> {
         Ok(block_relation(None, "file", Arc::new(source)))
     }
 
+    /// `format(name[, structure], data)`: data that the query itself holds.
+    pub(super) fn format_relation(&self, arguments: &[Expression]) -> Result<Relation> {
+        let (name, structure, data) = match arguments {
+            [name, data] => (name, None, data),
+            [name, structure, data] => (name, Some(structure), data),
+            _ => bail!(
+                NumberOfArgumentsDoesntMatch,
+                "Table function format() takes a format, a structure or none, and data"
+            ),
+        };
+        let format = self.constant_text(name)?;
+        let bytes = match self.constant(data)?.0.as_bytes() {
+            Some(bytes) => Bytes::copy_from_slice(bytes),
+            None => bail!(BadArguments, "Data of format() must be a string"),
+        };
+        let settings = self.format_settings()?;
+        let source = || Box::new(format::BytesSource::new(vec![bytes.clone()]));
+        let schema = match structure.map(|s| self.constant_text(s)).transpose()?.as_deref() {
+            None | Some("auto") => format::infer_schema(&format, source().as_mut(), &settings)?,
+            Some(structure) => parse_structure(structure)?,
+        };
+        let mut reader = format::reader(&format, source(), &schema, &settings, 1)?;
+        let mut blocks = Vec::new();
+        while let Some(read) = reader.next()? {
+            blocks.push(read.block);
+        }
+        let rows = super::Blocks::new("format", schema, blocks);
+        Ok(block_relation(None, "format", Arc::new(rows)))
+    }
+
     /// The files of a glob, sorted; when served only within the configured folder.
     pub(crate) fn file_paths(&self, pattern: &str) -> Result<Vec<PathBuf>> {
         let folder = self.engine.options.files.as_ref();

@@ -86,7 +86,12 @@ settings! {
     group_by_use_nulls: Bool = "0", "Whether keys that a set of ROLLUP, CUBE or GROUPING SETS lacks are NULL.";
     force_grouping_standard_compatibility: Bool = "1", "Whether grouping() is 1 for keys that a set lacks, as the standard has it, or for those that it has.";
     max_recursive_cte_evaluation_depth: UInt64 = "1000", "Rounds that a table of WITH RECURSIVE may take.";
-    final: Bool = "0", "Whether every table is read with FINAL; tables here hold no rows that FINAL would bring together.";
+    final: Bool = "0", "Whether every table is read with FINAL.";
+    optimize_on_insert: Bool = "1", "Whether rows of equal keys are combined by the table's engine before they are written.";
+    flatten_nested: Bool = "1", "Whether a column of type Nested becomes one array for each of its fields.";
+    limit: UInt64 = "0", "Rows that an answer has at most; 0 is any number.";
+    offset: UInt64 = "0", "Rows that an answer leaves out from its start.";
+    join_default_strictness: String = "ALL", "What a JOIN without ANY or ALL means.";
     extremes: Bool = "0", "Whether the least and greatest value of each column stand after the rows.";
     cast_keep_nullable: Bool = "0", "Whether CAST of a nullable value stays nullable.";
     optimizer_disabled_passes: String = "", "Names of optimizer passes to leave out, separated by commas.";
@@ -224,7 +229,18 @@ pub(super) const TOLERATED: &[&str] = &[
     "alter_sync",
     "allow_deprecated_syntax_for_merge_tree",
     "any_join_distinct_right_table_keys",
-    "optimize_on_insert",
+    "allow_experimental_lightweight_delete",
+    "compatibility_ignore_auto_increment_in_create_table",
+    "enable_optimize_predicate_expression_to_final_subquery",
+    "force_optimize_projection",
+    "regexp_max_matches_per_row",
+    "force_index_by_date",
+    "function_range_max_elements_in_block",
+    "lightweight_deletes_sync",
+    "do_not_merge_across_partitions_select_final",
+    "optimize_fuse_sum_count_avg",
+    "preferred_max_column_in_block_size_bytes",
+    "use_skip_indexes_if_final",
     "joined_subquery_requires_alias",
     "optimize_aggregation_in_order",
     "min_count_to_compile_expression",

@@ -149,7 +149,8 @@ pub(super) const TABLES: &[SystemTable] = &[
 
 fn all_tables(query: &Query<'_>) -> Vec<std::sync::Arc<Table>> {
     let store = &query.engine.store;
-    store.databases().iter().flat_map(|d| store.tables(&d.name)).collect()
+    let all = store.databases().into_iter().flat_map(|d| store.tables(&d.name));
+    all.filter(|table| !crate::change::is_detached(&table.definition().name)).collect()
 }
 
 fn databases(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
@@ -178,7 +179,7 @@ fn tables(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
         let list = |keys: &[storage::KeyColumn]| {
             keys.iter().map(|k| k.text.as_str()).collect::<Vec<_>>().join(", ")
         };
-        let is_view = about.engine == "View";
+        let is_view = table.engine_kind() == storage::EngineKind::None;
         rows.push(vec![
             text(&about.database),
             text(&about.name),
@@ -201,6 +202,18 @@ fn tables(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
             Value::Array([].into()),
             Value::Array([].into()),
         ]);
+    }
+    for (name, table) in &query.session.temporary {
+        let blocks = table.blocks();
+        let row_count: usize = blocks.iter().map(types::Block::rows).sum();
+        let bytes: usize = blocks.iter().map(types::Block::memory).sum();
+        let about = &table.definition;
+        let mut row = vec![text(""), text(name), text(""), text(&about.engine), flag(true)];
+        row.push(text(&about.create_sql));
+        row.extend((0..7).map(|_| text("")));
+        row.extend([number(row_count), number(bytes), Value::Null, text(""), flag(true)]);
+        row.extend([Value::Array([].into()), Value::Array([].into())]);
+        rows.push(row);
     }
     for declared in ALL.iter().copied().flatten() {
         let mut row = vec![text("system"), text(declared.name), text(""), text("SystemTable")];
@@ -282,10 +295,14 @@ fn parts(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
     for table in all_tables(query) {
         let snapshot = table.snapshot();
         let about = &snapshot.definition;
-        for part in &snapshot.parts {
+        // Tables of the Log family have no parts that anybody could see.
+        let visible = about.engine.ends_with("MergeTree");
+        for part in snapshot.parts.iter().filter(|_| visible) {
             let record = part.record();
-            let values: Vec<String> =
-                record.partition_values.iter().map(Value::to_string).collect();
+            let keys = about.partition_key.iter().map(|key| key.expression.data_type());
+            let values = record.partition_values.iter().zip(keys);
+            let values = values.map(|(value, data_type)| shown(query, value, &data_type));
+            let values: Vec<String> = values.collect::<Result<_>>()?;
             let partition = match values.as_slice() {
                 [] => "tuple()".to_owned(),
                 [one] => one.trim_matches('\'').to_owned(),
@@ -348,4 +365,14 @@ fn detached_parts(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
             vec![text(database), text(table), text(&p.part), text(&p.message)]
         })
         .collect())
+}
+
+/// A value of a partition key: an enumeration's by its name.
+fn shown(query: &Query<'_>, value: &Value, data_type: &types::DataType) -> Result<String> {
+    use types::DataType::{Enum8, Enum16, String};
+    if !matches!(data_type, Enum8(_) | Enum16(_)) {
+        return Ok(value.to_string());
+    }
+    let text = query.cast_value(value.clone(), data_type, &String)?;
+    Ok(text.as_str().unwrap_or_default().to_owned())
 }

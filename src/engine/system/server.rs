@@ -7,6 +7,7 @@ use super::{SystemTable, flag, number, text};
 use crate::metrics::{METRICS, MetricDeclaration, MetricKind};
 use crate::query::Query;
 use crate::settings::{SETTINGS, SettingKind};
+use crate::table_engine::{ENGINES, Family};
 
 pub(super) const TABLES: &[SystemTable] = &[
     SystemTable {
@@ -90,12 +91,9 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("supports_sort_order", "UInt8"),
         ],
         rows: |_| {
-            Ok(["MergeTree", "Memory", "Null", "View"]
-                .iter()
-                .map(|name| {
-                    vec![text(name), flag(*name == "MergeTree"), flag(*name == "MergeTree")]
-                })
-                .collect())
+            let own = ENGINES.iter().map(|(name, family)| (*name, *family == Family::MergeTree));
+            let all = own.chain([("View", false), ("MaterializedView", false)]);
+            Ok(all.map(|(name, sorted)| vec![text(name), flag(sorted), flag(sorted)]).collect())
         },
     },
     SystemTable {

@@ -13,11 +13,11 @@ pub(super) use crate::text::strings::{illegal, list_column, numbers};
 
 /// A column of arrays; `offsets[row]..offsets[row + 1]` are a row's items.
 #[derive(Clone)]
-pub(super) struct Lists {
+pub(crate) struct Lists {
     /// One more than rows, the first 0.
     pub(super) offsets: Vec<i32>,
     /// All items and no others.
-    pub(super) items: ArrayRef,
+    pub(crate) items: ArrayRef,
 }
 
 impl Lists {
@@ -52,7 +52,7 @@ impl Lists {
     }
 
     /// The row of every item.
-    pub(super) fn item_rows(&self) -> Vec<u32> {
+    pub(crate) fn item_rows(&self) -> Vec<u32> {
         let mut rows = Vec::with_capacity(self.items.len());
         for row in 0..self.rows() {
             let (from, to) = self.bounds(row);
@@ -130,7 +130,7 @@ pub(super) fn tuples(types: &[DataType], parts: Vec<ArrayRef>, rows: usize) -> R
 }
 
 /// The item type of an argument that must be an array.
-pub(super) fn item_type(function: &str, arguments: &[Argument], at: usize) -> Result<DataType> {
+pub(crate) fn item_type(function: &str, arguments: &[Argument], at: usize) -> Result<DataType> {
     match arguments.get(at).map(|a| &a.data_type) {
         Some(DataType::Array(item)) => Ok(item.as_ref().clone()),
         Some(_) => Err(illegal(function, &arguments[at])),

@@ -305,7 +305,7 @@ fn flatten(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
 }
 
 /// The lists of several columns, of one length in each row.
-pub(super) fn same_lengths(function: &str, columns: &[types::Column]) -> Result<Vec<Lists>> {
+pub(crate) fn same_lengths(function: &str, columns: &[types::Column]) -> Result<Vec<Lists>> {
     let lists: Vec<Lists> = columns.iter().map(Lists::new).collect::<Result<_>>()?;
     if let Some((first, rest)) = lists.split_first()
         && rest.iter().any(|list| list.offsets != first.offsets)

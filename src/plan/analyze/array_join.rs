@@ -31,9 +31,13 @@ impl Analyzer<'_> {
         let label = super::scope::TableLabel::default();
         let table = extended.tables.len();
         extended.tables.push(label);
-        for (at, array) in join.arrays.iter().enumerate() {
+        let written = nested_arrays(&scope, &join.arrays);
+        for (at, array) in written.iter().enumerate() {
             let (expression, name) = match array {
                 Expression::Alias(inner, name) => (inner.as_ref(), name.clone()),
+                Expression::Identifier(name) if has_column(&scope, &name.0.join(".")) => {
+                    (array, name.0.join("."))
+                }
                 Expression::Identifier(name) => (array, name.last().to_owned()),
                 other => (other, sql::column_name(other)),
             };
@@ -69,6 +73,46 @@ impl Analyzer<'_> {
         });
         Ok((plan, extended))
     }
+}
+
+fn has_column(scope: &Scope, name: &str) -> bool {
+    scope.columns.iter().any(|c| c.name == name)
+}
+
+/// The arrays of ARRAY JOIN with those of nested columns in the place of the nested columns' names:
+/// `n` stands for `n.a, n.b`, and `n AS m` makes `m.a, m.b` of them.
+fn nested_arrays(scope: &Scope, written: &[Expression]) -> Vec<Expression> {
+    let mut arrays = Vec::with_capacity(written.len());
+    for array in written {
+        let (inner, alias) = match array {
+            Expression::Alias(inner, alias) => (inner.as_ref(), Some(alias)),
+            other => (other, None),
+        };
+        let before = arrays.len();
+        if let Expression::Identifier(name) = inner
+            && !has_column(scope, &name.0.join("."))
+            && !has_column(scope, name.last())
+        {
+            let prefix = format!("{}.", name.last());
+            for column in &scope.columns {
+                let Some(field) = column.name.strip_prefix(&prefix) else { continue };
+                if column.data_type.list_item().is_none() {
+                    continue;
+                }
+                let mut parts = name.0.clone();
+                parts.push(field.to_owned());
+                let array = Expression::Identifier(sql::ast::Name(parts));
+                arrays.push(match alias {
+                    Some(alias) => Expression::Alias(Box::new(array), format!("{alias}.{field}")),
+                    None => array,
+                });
+            }
+        }
+        if arrays.len() == before {
+            arrays.push(array.clone());
+        }
+    }
+    arrays
 }
 
 impl Resolver<'_, '_> {

@@ -177,6 +177,7 @@ impl Resolver<'_, '_> {
         let arguments = arguments.iter().map(|a| self.resolve(a)).collect::<Result<Vec<_>>>();
         (self.aggregates_allowed, self.windows_allowed) = allowed;
         let arguments = arguments?;
+        let arguments: Vec<Expr> = arguments.into_iter().map(super::resolve::plain_value).collect();
         let types: Vec<DataType> = arguments.iter().map(Expr::data_type).collect();
         let bound = self.environment().registry().bind_aggregate(
             self.environment().context(),

@@ -42,9 +42,15 @@ impl Analyzer<'_> {
                         TableLabel { name: Some(name.table.clone()), ..TableLabel::default() },
                     ),
                     None => {
-                        let relation = self.environment.table(name)?;
-                        if *is_final && !matches!(relation.source, RelationSource::Table(_)) {
-                            bail!(IllegalFinal, "Table {} has no FINAL", name.table);
+                        let mut relation = self.environment.table(name)?;
+                        match relation.combined.take() {
+                            Some(combined) if *is_final || self.environment.flag("final") => {
+                                relation.source = RelationSource::Blocks(combined);
+                            }
+                            None if *is_final => {
+                                bail!(IllegalFinal, "Table {} has no FINAL", name.table)
+                            }
+                            _ => {}
                         }
                         self.relation(relation)?
                     }
@@ -123,8 +129,16 @@ impl Analyzer<'_> {
         let source = match relation.source {
             RelationSource::View(query) => {
                 let plan = self.view(&query)?;
-                let columns = ordinary(&plan.schema());
-                return Ok((plan, columns, label));
+                let schema = plan.schema();
+                if relation.columns.len() != schema.len() {
+                    return Ok((plan, ordinary(&schema), label));
+                }
+                // What the view declares holds, whatever the tables below have become.
+                let fields = relation.columns.iter();
+                let fields = fields.map(|c| Field::new(c.name.clone(), c.data_type.clone()));
+                let plan =
+                    super::cast_columns(plan, &Schema::new(fields.collect()), self.environment)?;
+                return Ok((plan, relation.columns, label));
             }
             RelationSource::Table(snapshot) => Source::Table(snapshot),
             RelationSource::Blocks(source) => Source::Blocks(source),
@@ -168,7 +182,11 @@ impl Analyzer<'_> {
             sql::ast::JoinKind::Paste => bail!(NotImplemented, "PASTE JOIN is not implemented yet"),
         };
         let strictness = match join.strictness {
-            None | Some(sql::ast::JoinStrictness::All) => JoinStrictness::All,
+            None => match self.environment.setting("join_default_strictness").as_deref() {
+                Some("ANY") if kind != JoinKind::Cross => JoinStrictness::Any,
+                _ => JoinStrictness::All,
+            },
+            Some(sql::ast::JoinStrictness::All) => JoinStrictness::All,
             Some(sql::ast::JoinStrictness::Any) => JoinStrictness::Any,
             Some(sql::ast::JoinStrictness::Semi) => JoinStrictness::Semi,
             Some(sql::ast::JoinStrictness::Anti) => JoinStrictness::Anti,

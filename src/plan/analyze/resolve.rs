@@ -352,12 +352,26 @@ fn flatten<'e>(
     }
 }
 
+/// A column of SimpleAggregateFunction as the value that it holds.
+pub(super) fn plain_value(argument: Expr) -> Expr {
+    match argument {
+        Expr::Column { index, data_type: DataType::SimpleAggregateFunction(simple) } => {
+            Expr::column(index, simple.1.clone())
+        }
+        other => other,
+    }
+}
+
 /// A call of a scalar function; computed at once where all arguments are literals and that is allowed.
 pub(crate) fn build_call(
     environment: &dyn Environment,
     name: &str,
     arguments: Vec<Expr>,
 ) -> Result<Expr> {
+    let arguments: Vec<Expr> = match name {
+        "toTypeName" => arguments,
+        _ => arguments.into_iter().map(plain_value).collect(),
+    };
     let described: Vec<Argument> = arguments
         .iter()
         .map(|a| Argument {

@@ -136,6 +136,19 @@ impl WritePlan {
         }
     }
 
+    /// Positions of the stored columns that the sorting or the partition key reads.
+    pub(crate) fn all_key_inputs(&self) -> Vec<usize> {
+        let partition = self.definition.partition_key.iter();
+        let read: Vec<usize> = partition.flat_map(|key| key.expression.columns()).collect();
+        let mut inputs = self.key_inputs();
+        for (stored, (at, _)) in self.definition.physical_columns().enumerate() {
+            if read.contains(&at) {
+                inputs.push(stored);
+            }
+        }
+        inputs
+    }
+
     /// Positions of the stored columns that the sorting key reads.
     pub(crate) fn key_inputs(&self) -> Vec<usize> {
         let mut inputs: Vec<usize> = Vec::new();

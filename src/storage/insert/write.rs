@@ -22,6 +22,15 @@ use crate::part::segment::ChunkWriter;
 use crate::part::{PartContext, encode_primary_index};
 use crate::size::values_bytes;
 
+/// Where the rows of a part come from.
+#[derive(Default)]
+pub(crate) struct Origin {
+    /// How many merges lie behind them.
+    pub level: u32,
+    /// The ids of the parts that they replace.
+    pub sources: Vec<String>,
+}
+
 /// Sorts, encodes and writes the rows of a buffer as one part.
 pub(crate) fn write_part(
     context: &PartContext,
@@ -29,6 +38,7 @@ pub(crate) fn write_part(
     plan: &WritePlan,
     partition: String,
     buffer: PartitionBuffer,
+    origin: Origin,
 ) -> Result<NewPart> {
     let PartitionBuffer { values, columns, rows } = buffer;
     let sizes: Vec<usize> = columns.iter().map(super::buffer::ColumnBuffer::memory).collect();
@@ -57,8 +67,8 @@ pub(crate) fn write_part(
         partition_values: values,
         rows: rows as u64,
         granularity,
-        level: 0,
-        sources: Vec::new(),
+        level: origin.level,
+        sources: origin.sources,
     };
     let writer = PartWriter::create(context, outline, bytes)?;
     let index = primary_index(plan, &full, order.as_deref(), rows, granularity as usize)?;

@@ -282,7 +282,7 @@ impl Store {
 }
 
 /// What a thread does until the store ends.
-fn work(store: &Weak<Store>, state: &Arc<MergeState>, pool: &rayon::ThreadPool) {
+fn work(store: &Weak<Store>, state: &Arc<MergeState>, pool: &Arc<rayon::ThreadPool>) {
     while !state.ending.load(Ordering::Acquire) {
         let found = match store.upgrade() {
             None => return,

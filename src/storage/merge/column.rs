@@ -174,7 +174,7 @@ impl<'a> MergeColumn<'a> {
 }
 
 /// The rows of one granule from several sources as one array.
-fn gather(readers: &mut [ValueReader<'_>], granule: &GranuleOrder) -> Result<ArrayRef> {
+pub(super) fn gather(readers: &mut [ValueReader<'_>], granule: &GranuleOrder) -> Result<ArrayRef> {
     // Pieces in order; long runs become slices that are put together, short ones single rows.
     let mut arrays: Vec<ArrayRef> = Vec::new();
     let mut open: Vec<Option<usize>> = vec![None; readers.len()];
@@ -285,8 +285,11 @@ impl<'a> CodeReader<'a> {
     }
 }
 
+/// Where a reader of values stands: its next granule, and the row in the one that is loaded; none at the start.
+pub(super) type Place = Option<(usize, usize, ArrayRef)>;
+
 /// Reads the values of one source in order.
-struct ValueReader<'a> {
+pub(super) struct ValueReader<'a> {
     part: &'a Part,
     chunk: Option<&'a ColumnChunk>,
     data_type: &'a DataType,
@@ -305,6 +308,25 @@ impl<'a> ValueReader<'a> {
     ) -> ValueReader<'a> {
         let array = arrow_array::new_empty_array(&data_type.arrow_type());
         ValueReader { part, chunk, data_type, granule: 0, row: 0, array, held: None }
+    }
+
+    /// A reader that goes on where another one of the same part and column stood.
+    pub(super) fn at(
+        part: &'a Part,
+        chunk: Option<&'a ColumnChunk>,
+        data_type: &'a DataType,
+        place: &Place,
+    ) -> ValueReader<'a> {
+        let mut reader = ValueReader::new(part, chunk, data_type);
+        if let Some((granule, row, array)) = place {
+            (reader.granule, reader.row, reader.array) = (*granule, *row, array.clone());
+        }
+        reader
+    }
+
+    /// Where it stands, for [`ValueReader::at`].
+    pub(super) fn place(&self) -> Place {
+        Some((self.granule, self.row, self.array.clone()))
     }
 
     /// Loads the next granule if the last one is used up; whether that was so.

@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 
 use super::Store;
 use crate::catalog::{Change, TableState};
+use crate::definition::TableDefinition;
 use crate::insert::{Insert, Written};
 use crate::part::new::NewPart;
 use crate::part::{Part, PartRecord};
@@ -33,6 +34,10 @@ pub(crate) struct TableChange {
     pub added: Vec<Arc<Part>>,
     pub removed: HashSet<String>,
     pub memory: Vec<types::Block>,
+    /// The definition from now on, where it changes.
+    pub definition: Option<Arc<TableDefinition>>,
+    /// Whether the rows of a Memory table are replaced rather than added to.
+    pub replaces_memory: bool,
 }
 
 /// One transaction that is being put together.
@@ -47,7 +52,7 @@ pub(crate) struct Transaction {
 }
 
 impl Transaction {
-    fn table(&mut self, table: &Arc<Table>) -> &mut TableChange {
+    pub(crate) fn table(&mut self, table: &Arc<Table>) -> &mut TableChange {
         let known = self.tables.iter().position(|t| Arc::ptr_eq(&t.table, table));
         let at = known.unwrap_or_else(|| {
             self.tables.push(TableChange {
@@ -56,6 +61,8 @@ impl Transaction {
                 added: Vec::new(),
                 removed: HashSet::new(),
                 memory: Vec::new(),
+                definition: None,
+                replaces_memory: false,
             });
             self.tables.len() - 1
         });
@@ -171,6 +178,12 @@ impl Store {
                 bail!(UnknownTable, "Table {} was dropped", table.definition().full_name());
             }
         }
+        for into in &insert.tables {
+            if !into.fits() {
+                let name = into.table.definition().full_name();
+                bail!(Aborted, "Columns of table {name} were changed meanwhile; insert again");
+            }
+        }
         for (table, held) in &insert.removed {
             let gone = transaction.table(table).removed.clone();
             let snapshot = table.snapshot();
@@ -206,7 +219,7 @@ impl Store {
     /// Makes a transaction durable and visible; within the commit lock.
     pub(crate) fn commit_transaction(&self, mut transaction: Transaction) -> Result<u64> {
         let nothing = transaction.changes.is_empty()
-            && transaction.tables.iter().all(|t| t.memory.is_empty());
+            && transaction.tables.iter().all(|t| t.memory.is_empty() && !t.replaces_memory);
         if nothing {
             return Ok(self.version());
         }
@@ -230,11 +243,18 @@ impl Store {
         self.unsettled.add(&transaction.unsettled);
         let _visible = self.visible.write();
         for change in transaction.tables {
-            let TableChange { table, state, added, removed, memory } = change;
+            let TableChange { table, state, added, removed, memory, definition, replaces_memory } =
+                change;
             let apply = |snapshot: &mut TableSnapshot| {
                 snapshot.version = version;
                 snapshot.parts.retain(|p| !removed.contains(p.id()));
                 snapshot.parts.extend(added);
+                if let Some(definition) = definition {
+                    snapshot.definition = definition;
+                }
+                if replaces_memory {
+                    snapshot.memory.clear();
+                }
                 snapshot.memory.extend(memory);
                 trim_memory(snapshot);
             };

@@ -300,7 +300,7 @@ impl Store {
     }
 }
 
-fn next_id(definition: &TableDefinition, before: u32) -> u32 {
+pub(super) fn next_id(definition: &TableDefinition, before: u32) -> u32 {
     definition.columns.iter().map(|c| c.id.saturating_add(1)).max().unwrap_or(0).max(before)
 }
 

@@ -250,6 +250,7 @@ impl Environment for Planner {
             name: name.table.clone(),
             columns: snapshot.definition.columns.iter().map(column).collect(),
             source: RelationSource::Table(snapshot),
+            combined: None,
         })
     }
 

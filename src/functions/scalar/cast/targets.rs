@@ -128,8 +128,8 @@ targets! {
     "Int128" "" (1) "" "'-42'" => "-42", "0";
     "Float32" "" (1) "" "'1.5'" => "1.5", "0";
     "Float64" "" (1) "" "'1.5'" => "1.5", "0";
-    "Date" "" (1) "" "'2024-02-29'" => "2024-02-29", "1970-01-01", monotonic: true, case_insensitive: false, aliases: &["DATE"];
-    "Date32" "" (1) "" "'1955-02-28'" => "1955-02-28", "1900-01-01", monotonic: true;
+    "Date" "" (2) "[, zone]" "'2024-02-29'" => "2024-02-29", "1970-01-01", monotonic: true, case_insensitive: false, aliases: &["DATE"];
+    "Date32" "" (2) "[, zone]" "'1955-02-28'" => "1955-02-28", "1900-01-01", monotonic: true;
     "DateTime" ", 'UTC'" (2) "[, zone]" "'2024-02-29 12:00:00'" => "2024-02-29 12:00:00", "1970-01-01 00:00:00", monotonic: true;
     "DateTime32" ", 'UTC'" (2) "[, zone]" "'2024-02-29 12:00:00'" => "2024-02-29 12:00:00", "1970-01-01 00:00:00", monotonic: true;
     "DateTime64" ", 3, 'UTC'" (3) ", precision[, zone]" "'2024-02-29 12:00:00.5'" => "2024-02-29 12:00:00.500", "1970-01-01 00:00:00.000", monotonic: true;
@@ -297,8 +297,10 @@ fn plain(
     name: &str,
 ) -> Result<Bound> {
     let mut from = arguments[0].data_type.clone();
-    if to == DataType::String && arguments.len() == 2 {
-        let zone = zone_argument(arguments, 1, "toString")?;
+    // The zone in which a moment has the text or the day.
+    let of_zone = matches!(to, DataType::String | DataType::Date | DataType::Date32);
+    if of_zone && arguments.len() == 2 {
+        let zone = zone_argument(arguments, 1, &format!("to{name}"))?;
         from = match from.inner() {
             DataType::DateTime(_) => rewrap(&from, DataType::DateTime(zone)),
             DataType::DateTime64(precision, _) => {

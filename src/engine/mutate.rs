@@ -1,0 +1,254 @@
+//! Mutations: DELETE, UPDATE and changes of whole partitions.
+//!
+//! Rows are changed by rewriting parts, all of them visible at once when the statement ends.
+
+use std::sync::Arc;
+
+use arrow_array::BooleanArray;
+use arrow_array::cast::AsArray;
+use arrow_array::types::UInt8Type;
+use base::{Result, bail};
+use expr::{Evaluator, Expr};
+use plan::{ColumnKind, RelationColumn, row_expressions};
+use sql::ast::{Expression, PartitionExpression};
+use storage::{ColumnDefinition, DefaultKind, EngineKind, Rewrite, Table, TableDefinition};
+use types::{Block, Column, Value};
+
+use crate::query::{Query, quoted};
+
+impl Query<'_> {
+    /// `DELETE FROM t WHERE ...`, `ALTER TABLE t DELETE WHERE ...`
+    pub(crate) fn delete_rows(&self, table: &Arc<Table>, filter: &Expression) -> Result<()> {
+        let definition = mutable(table)?;
+        let text = format!("toUInt8(if({filter}, 0, 1))");
+        let kept = self.over_stored(&definition, &[text])?;
+        let change = move |block: Block| {
+            let kept = kept.evaluate_one(block.columns(), block.rows())?.to_flat()?;
+            let kept = kept.as_primitive::<UInt8Type>();
+            let mask: BooleanArray = kept.values().iter().map(|keep| Some(*keep != 0)).collect();
+            block.filter(&mask)
+        };
+        self.rewrite_rows(table, definition, &change)
+    }
+
+    /// `ALTER TABLE t UPDATE a = 1 WHERE ...`
+    pub(crate) fn update_rows(
+        &self,
+        table: &Arc<Table>,
+        assignments: &[(String, Expression)],
+        filter: &Expression,
+    ) -> Result<()> {
+        let definition = mutable(table)?;
+        let mut texts = Vec::new();
+        for (at, column) in definition.columns.iter().enumerate() {
+            if !column.is_physical() {
+                continue;
+            }
+            let name = sql::quote_identifier(&column.name);
+            let wanted = quoted(column.data_type.to_string());
+            let assigned = assignments.iter().find(|(assigned, _)| *assigned == column.name);
+            texts.push(match (assigned, &column.default) {
+                (Some((_, value)), _) => {
+                    refuse_fixed(&definition, at)?;
+                    format!("_CAST(if({filter}, _CAST({value}, {wanted}), {name}), {wanted})")
+                }
+                _ => name.to_string(),
+            });
+        }
+        for (name, _) in assignments {
+            if !definition.columns.iter().any(|c| c.name == *name && c.is_physical()) {
+                bail!(NoSuchColumnInTable, "There is no column {name} to update");
+            }
+        }
+        let values = self.over_stored(&definition, &texts)?;
+        let computed = self.recomputed(&definition, assignments)?;
+        let change = move |block: Block| {
+            let rows = block.rows();
+            let mut columns: Vec<Column> = values.evaluate_columns(block.columns(), rows)?;
+            for (at, expression) in &computed {
+                columns[*at] = expression.evaluate_one(&columns, rows)?;
+            }
+            Ok(Block::new(columns, rows))
+        };
+        self.rewrite_rows(table, definition, &change)
+    }
+
+    /// MATERIALIZED columns that read columns which are assigned: they are computed anew.
+    fn recomputed(
+        &self,
+        definition: &TableDefinition,
+        assignments: &[(String, Expression)],
+    ) -> Result<Vec<(usize, Evaluator)>> {
+        let assigned = |name: &str| assignments.iter().any(|(known, _)| known == name);
+        let stored: Vec<&ColumnDefinition> =
+            definition.physical_columns().map(|(_, c)| c).collect();
+        let mut computed = Vec::new();
+        for (at, column) in stored.iter().enumerate() {
+            let Some((DefaultKind::Materialized, text)) = &column.default else { continue };
+            let text = format!("_CAST({text}, {})", quoted(column.data_type.to_string()));
+            let expressions = self.stored_expressions(definition, &[text])?;
+            let reads = expressions.iter().flat_map(Expr::columns);
+            if reads.into_iter().any(|read| assigned(&stored[read].name)) {
+                let evaluator =
+                    Evaluator::new(&expressions, &self.engine.registry, &self.functions)?;
+                computed.push((at, evaluator));
+            }
+        }
+        Ok(computed)
+    }
+
+    fn rewrite_rows(
+        &self,
+        table: &Arc<Table>,
+        definition: Arc<TableDefinition>,
+        change: &dyn Fn(Block) -> Result<Block>,
+    ) -> Result<()> {
+        let rewrite = Rewrite {
+            definition: definition.as_ref().clone(),
+            choose: &|_| true,
+            change,
+            cancel: self.cancel.clone(),
+        };
+        self.engine.store.rewrite(table, &rewrite)
+    }
+
+    /// Expressions over a table's stored columns.
+    fn over_stored(&self, definition: &TableDefinition, texts: &[String]) -> Result<Evaluator> {
+        let expressions = self.stored_expressions(definition, texts)?;
+        Evaluator::new(&expressions, &self.engine.registry, &self.functions)
+    }
+
+    /// Expressions over a table's stored columns, resolved.
+    pub(crate) fn stored_expressions(
+        &self,
+        definition: &TableDefinition,
+        texts: &[String],
+    ) -> Result<Vec<Expr>> {
+        let parsed =
+            texts.iter().map(|t| sql::parse_expression(t)).collect::<Result<Vec<Expression>>>()?;
+        let mut columns = Vec::new();
+        for column in &definition.columns {
+            let kind = match &column.default {
+                Some((DefaultKind::Alias, text)) => {
+                    ColumnKind::Alias(Box::new(sql::parse_expression(text)?))
+                }
+                Some((DefaultKind::Ephemeral, _)) => continue,
+                _ => ColumnKind::Ordinary,
+            };
+            let (name, data_type) = (column.name.clone(), column.data_type.clone());
+            columns.push(RelationColumn { name, data_type, kind });
+        }
+        row_expressions(&parsed, &columns, self)
+    }
+
+    /// `ALTER TABLE t DROP PARTITION ...`
+    pub(crate) fn alter_partition(
+        &self,
+        table: &Arc<Table>,
+        action: &str,
+        partition: &PartitionExpression,
+    ) -> Result<()> {
+        match action {
+            "DROP" => {
+                if table.engine_kind() != EngineKind::Parts {
+                    let about = table.definition();
+                    bail!(NotImplemented, "Storage {} has no partitions", about.engine);
+                }
+                let chosen = self.chosen_partition(&table.definition(), partition)?;
+                self.engine.store.drop_parts(table, |part| {
+                    let record = part.record();
+                    chosen.matches(&record.partition, &record.partition_values)
+                })?;
+                Ok(())
+            }
+            other => bail!(NotImplemented, "ALTER TABLE {other} PARTITION is not implemented yet"),
+        }
+    }
+
+    /// Which partition an expression means.
+    pub(crate) fn chosen_partition(
+        &self,
+        definition: &TableDefinition,
+        partition: &PartitionExpression,
+    ) -> Result<ChosenPartition> {
+        let value = match partition {
+            PartitionExpression::All => return Ok(ChosenPartition::All),
+            PartitionExpression::Id(id) => return Ok(ChosenPartition::Id(id.clone())),
+            PartitionExpression::Value(value) => value,
+        };
+        let (value, data_type) = self.constant(value)?;
+        let keys = &definition.partition_key;
+        let parts = match (&value, &data_type) {
+            (Value::Tuple(items), types::DataType::Tuple(fields)) if keys.len() == items.len() => {
+                let types = fields.iter().map(|f| f.data_type.clone());
+                items.iter().cloned().zip(types).collect()
+            }
+            _ if keys.len() == 1 => vec![(value, data_type)],
+            // Tables without a partition key call their only partition so.
+            (Value::Tuple(items), _) if items.is_empty() => Vec::new(),
+            _ if keys.is_empty() => {
+                return Ok(ChosenPartition::Id(value.as_str().unwrap_or_default().to_owned()));
+            }
+            _ => bail!(
+                IllegalColumn,
+                "Wrong number of fields in the partition expression, must be {}",
+                keys.len()
+            ),
+        };
+        let mut values = Vec::with_capacity(parts.len());
+        for ((value, data_type), key) in parts.into_iter().zip(keys) {
+            values.push(self.cast_value(value, &data_type, &key.expression.data_type())?);
+        }
+        Ok(ChosenPartition::Values(values))
+    }
+}
+
+/// Some of a table's partitions.
+pub(crate) enum ChosenPartition {
+    All,
+    Id(String),
+    Values(Vec<Value>),
+}
+
+impl ChosenPartition {
+    /// Whether a partition of this id and these values of the key is meant.
+    pub(crate) fn matches(&self, id: &str, values: &[Value]) -> bool {
+        match self {
+            ChosenPartition::All => true,
+            ChosenPartition::Id(wanted) => wanted == id,
+            ChosenPartition::Values(wanted) => wanted == values,
+        }
+    }
+}
+
+/// A table whose rows can be changed.
+fn mutable(table: &Arc<Table>) -> Result<Arc<TableDefinition>> {
+    let definition = table.definition();
+    let fits = match definition.engine_kind() {
+        EngineKind::Parts => {
+            definition.engine.ends_with("MergeTree") || definition.engine == "Join"
+        }
+        EngineKind::Memory => true,
+        EngineKind::Null | EngineKind::None => false,
+    };
+    if !fits {
+        bail!(NotImplemented, "Mutations are not supported by storage {}", definition.engine);
+    }
+    Ok(definition)
+}
+
+/// Columns that decide where a row stands cannot be assigned.
+fn refuse_fixed(definition: &TableDefinition, at: usize) -> Result<()> {
+    let keys = definition.sorting_key.iter().chain(&definition.partition_key);
+    let of_key = keys.flat_map(|key| key.expression.columns()).any(|read| read == at);
+    let column = &definition.columns[at];
+    let of_rule = definition.row_rule.as_ref().is_some_and(|r| r.columns().contains(&column.id));
+    if of_key || of_rule || matches!(column.default, Some((DefaultKind::Materialized, _))) {
+        bail!(
+            CannotUpdateColumn,
+            "Cannot UPDATE column {}: it is part of a key or computed",
+            column.name
+        );
+    }
+    Ok(())
+}
