@@ -5,6 +5,9 @@
 //! 3. Where stored rows have to follow (a type changed, a new column has an expression, a column was cleared), the
 //!    parts are rewritten; the new parts and the new definition become visible in one commit.
 
+mod keys;
+mod names;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -19,6 +22,8 @@ use types::{Block, Column, DataType, Value};
 
 use crate::defaults::Defaults;
 use crate::query::Query;
+use keys::{check_added_keys, keeps_order};
+use names::renamed_in;
 
 /// What brings rows along, see [`storage::RowChange`].
 type OwnedChange = Box<dyn Fn(Block) -> Result<Block>>;
@@ -48,6 +53,7 @@ impl Query<'_> {
                 bail!(NotImplemented, "Alter is not supported by storage {}", about.engine);
             }
         }
+        let _alone = table.change_alone(&self.cancel)?;
         let mut structure = structure_of(&table)?;
         for command in commands {
             match command {
@@ -99,13 +105,24 @@ impl Query<'_> {
             }
             AlterCommand::ClearColumn { name, partition: None } => {
                 structure.require(&name, false)?;
+                structure.refuse_key(table, &name, "clear")?;
                 structure.cleared.push(name);
             }
             AlterCommand::Materialize { what, name: Some(name) }
                 if what.eq_ignore_ascii_case("COLUMN") =>
             {
                 structure.require(&name, false)?;
-                structure.cleared.push(name);
+                structure.refuse_key(table, &name, "materialize")?;
+                let column = table.columns.iter().find(|c| c.name == name);
+                match column.and_then(|c| c.default.as_ref()) {
+                    Some((DefaultKind::Materialized, _)) => structure.cleared.push(name),
+                    // Parts have its values since it was added.
+                    Some((DefaultKind::Default, _)) => {}
+                    _ => bail!(
+                        BadArguments,
+                        "Cannot MATERIALIZE column {name}: it has no default expression"
+                    ),
+                }
             }
             AlterCommand::Materialize { .. } => {}
             other => return structure.alter_clauses(other),
@@ -177,7 +194,9 @@ impl Query<'_> {
             let Some(at) = place.filter(|_| !cleared.contains(&column.name)) else {
                 // Arrays of a nested column are as long as the others of that column.
                 let nested = column.name.contains('.');
-                needed |= column.default.is_some() || place.is_some() || nested;
+                // A column that was stored before has values of that time, perhaps of another type.
+                let before = old.columns.iter().any(|c| c.id == column.id);
+                needed |= column.default.is_some() || before || nested;
                 continue;
             };
             let read = Expr::column(at, stored[at].1.clone());
@@ -258,6 +277,7 @@ impl Structure {
             AlterCommand::AddConstraint { name, check } => create.constraints.push((name, check)),
             AlterCommand::DropConstraint { name } => create.constraints.retain(|(n, _)| *n != name),
             AlterCommand::ModifyOrderBy(key) => {
+                check_added_keys(engine.order_by.as_ref(), &key, &self.ids)?;
                 engine.primary_key = engine.primary_key.take().or_else(|| engine.order_by.clone());
                 engine.order_by = Some(key);
             }
@@ -434,49 +454,4 @@ impl Structure {
         self.create.columns.insert(place.unwrap_or(at), changed);
         Ok(())
     }
-}
-
-/// The canonical text of an expression with another name for a column. Words within quotes, behind a dot and before
-/// a bracket name no column.
-fn renamed_in(text: &str, from: &str, to: &str) -> String {
-    let (from, to) = (sql::quote_identifier(from), sql::quote_identifier(to));
-    let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '`');
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let length = match first {
-            '\'' => quoted_length(rest),
-            c if is_word(c) => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
-            c => c.len_utf8(),
-        };
-        let (piece, after) = rest.split_at(length);
-        let is_call = after.trim_start().starts_with('(');
-        out.push_str(if piece == from && !is_call { &to } else { piece });
-        rest = after;
-    }
-    out
-}
-
-/// Bytes of the string literal that a text begins with.
-fn quoted_length(text: &str) -> usize {
-    let mut escaped = false;
-    for (at, c) in text.char_indices().skip(1) {
-        match c {
-            '\\' if !escaped => escaped = true,
-            '\'' if !escaped => return at + 1,
-            _ => escaped = false,
-        }
-    }
-    text.len()
-}
-
-/// Whether values of a key's column stay sorted and partitions stay what they are: names are added to an
-/// enumeration, an enumeration becomes its numbers.
-fn keeps_order(old: Option<&str>, new: Option<&str>) -> Result<bool> {
-    let (Some(old), Some(new)) = (old, new) else { return Ok(false) };
-    Ok(match (DataType::parse(old)?, DataType::parse(new)?) {
-        (DataType::Enum8(_), DataType::Enum8(_) | DataType::Int8)
-        | (DataType::Enum16(_), DataType::Enum16(_) | DataType::Int16) => true,
-        (old, new) => old == new,
-    })
 }

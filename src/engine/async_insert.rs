@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use base::{Result, bail, catch_panic};
 use parking_lot::{Condvar, Mutex};
-use storage::{Store, Table};
+use storage::{Store, Table, TableDefinition};
 use types::Block;
 
 /// Bytes that may wait; beyond, inserts wait for room.
@@ -73,6 +73,8 @@ pub(crate) struct QueueCounts {
 
 struct Entry {
     table: Arc<Table>,
+    /// What the rows were completed for.
+    definition: Arc<TableDefinition>,
     blocks: Vec<Block>,
     ticket: Arc<Ticket>,
     /// Whether somebody waits to be told.
@@ -102,7 +104,12 @@ impl AsyncInserter {
     }
 
     /// Puts rows into the queue; with `wait` returns when they are durable, or why they are not.
-    pub(crate) fn insert(&self, table: &Arc<Table>, blocks: Vec<Block>, wait: bool) -> Result<()> {
+    pub(crate) fn insert(
+        &self,
+        (table, definition): (&Arc<Table>, Arc<TableDefinition>),
+        blocks: Vec<Block>,
+        wait: bool,
+    ) -> Result<()> {
         let bytes: usize = blocks.iter().map(Block::memory).sum();
         let ticket = Arc::new(Ticket::default());
         {
@@ -117,7 +124,7 @@ impl AsyncInserter {
             queue.rows += blocks.iter().map(Block::rows).sum::<usize>();
             queue.taken_in += 1;
             let (table, ticket) = (table.clone(), ticket.clone());
-            queue.waiting.push(Entry { table, blocks, ticket, heard: wait });
+            queue.waiting.push(Entry { table, definition, blocks, ticket, heard: wait });
         }
         self.shared.changed.notify_all();
         if !wait {
@@ -190,8 +197,15 @@ fn run(shared: &Shared, store: &Arc<Store>) {
         }
         // One table's failure must not fail another's rows.
         for table in tables {
-            let entries: Vec<&Entry> =
-                batch.iter().filter(|e| Arc::ptr_eq(&e.table, &table)).collect();
+            let now = table.definition();
+            let (entries, stale): (Vec<&Entry>, Vec<&Entry>) = batch
+                .iter()
+                .filter(|e| Arc::ptr_eq(&e.table, &table))
+                .partition(|e| now.stores_as(&e.definition));
+            stale.iter().for_each(|entry| refuse_stale(entry));
+            if entries.is_empty() {
+                continue;
+            }
             let result = catch_panic("an asynchronous insert", || write(store, &table, &entries));
             if let Err(error) = &result
                 && entries.iter().any(|entry| !entry.heard)
@@ -217,9 +231,23 @@ fn run(shared: &Shared, store: &Arc<Store>) {
     }
 }
 
+/// Tells that the table got other columns after the rows were made.
+fn refuse_stale(entry: &Entry) {
+    let name = entry.definition.full_name();
+    let error = base::error!(Aborted, "Table {name} was altered meanwhile; try again");
+    if !entry.heard {
+        eprintln!("An asynchronous insert into {name} was lost: {error}");
+    }
+    *entry.ticket.result.lock() = Some(Err(error));
+    entry.ticket.done.notify_all();
+}
+
 fn write(store: &Arc<Store>, table: &Arc<Table>, entries: &[&Entry]) -> Result<()> {
     let mut insert = store.begin_insert();
     insert.set_max_partitions(0);
+    if let Some(first) = entries.first() {
+        insert.expect(table, &first.definition)?;
+    }
     for block in entries.iter().flat_map(|e| &e.blocks) {
         insert.write(table, block.clone())?;
     }

@@ -36,6 +36,7 @@ impl Query<'_> {
             Statement::Alter { table, commands, .. } => self.alter(&table, commands),
             Statement::Delete { table, filter } => {
                 let table = self.stored_table(&table)?;
+                let _alone = table.change_alone(&self.cancel)?;
                 self.delete_rows(&table, &filter)
             }
             Statement::Update { table, assignments, filter } => {
@@ -125,6 +126,7 @@ impl Query<'_> {
                             "Buffer" => table,
                             _ => self.written_table(table)?,
                         };
+                        let _alone = table.change_alone(&self.cancel)?;
                         self.engine.store.truncate(&table)?;
                     } else {
                         self.engine.store.drop_table(database, &name.table)?;
@@ -165,7 +167,7 @@ impl Query<'_> {
     }
 
     /// Drops what a materialized view kept its rows in, where that was its own.
-    fn drop_inner(&self, view: &Table) -> Result<()> {
+    pub(crate) fn drop_inner(&self, view: &Table) -> Result<()> {
         let about = view.definition();
         let inner = crate::materialized::inner_name(&about.name);
         if about.engine == "MaterializedView"

@@ -107,6 +107,14 @@ impl Destination {
 }
 
 impl Writing {
+    /// Says for which definition of the table the rows are completed.
+    pub(crate) fn expect(&mut self, definition: &TableDefinition) -> Result<()> {
+        match self {
+            Writing::Stored(table, insert, _) => insert.expect(table, definition),
+            Writing::Temporary(..) | Writing::Nowhere | Writing::File { .. } => Ok(()),
+        }
+    }
+
     /// Takes complete rows.
     pub(crate) fn write(&mut self, query: &Query<'_>, block: Block) -> Result<()> {
         match self {

@@ -103,12 +103,13 @@ impl Query<'_> {
             }
             self.count_written(&blocks);
             return self.engine.async_inserter.insert(
-                table,
+                (table, definition),
                 blocks,
                 self.settings.flag("wait_for_async_insert"),
             );
         }
         let mut write = self.begin_writing(table)?;
+        write.expect(&definition)?;
         while let Some(read) = reader.next()? {
             self.cancel.check()?;
             let block = defaults.complete(read.block, &read.defaulted)?;
@@ -154,6 +155,7 @@ impl Query<'_> {
         let plan = optimize(plan, self)?;
         let defaults = Defaults::new(&definition, wanted, self)?;
         let mut write = self.begin_writing(table)?;
+        write.expect(&definition)?;
         let context = self.exec_context();
         let streamed = exec::stream(plan, &context, &mut |block| {
             let (block, defaulted) = nulls_as_defaults(block, &schema, &nullable)?;

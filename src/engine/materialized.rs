@@ -122,6 +122,9 @@ impl Feeding {
     }
 }
 
+/// A view's table, the definition that the rows are made for, and the rows.
+type Made = (Arc<Table>, Arc<TableDefinition>, Vec<Block>);
+
 impl Query<'_> {
     /// The names of the materialized views over a table.
     pub(crate) fn views_of(&self, source: &TableDefinition) -> Result<Vec<Arc<TableDefinition>>> {
@@ -185,8 +188,8 @@ impl Query<'_> {
             let rows = Blocks::new(&source.name, source.physical_schema(), blocks.clone());
             let inserted = table_relation(source, RelationSource::Blocks(Arc::new(rows)))?;
             let seen = Inserted { query: self, inserted, view: &fed.definition, source };
-            let (target, given) = self.run_view(&fed, &seen).map_err(about)?;
-            let definition = target.definition();
+            let (target, definition, given) = self.run_view(&fed, &seen).map_err(about)?;
+            insert.expect(&target, &definition)?;
             for block in &given {
                 insert.write(&target, block.clone())?;
             }
@@ -197,8 +200,8 @@ impl Query<'_> {
         Ok(())
     }
 
-    /// The rows that a view makes of inserted ones, complete for its table.
-    fn run_view(&self, fed: &Fed, seen: &Inserted<'_, '_>) -> Result<(Arc<Table>, Vec<Block>)> {
+    /// The rows that a view makes of inserted ones, complete for its table as that is defined.
+    fn run_view(&self, fed: &Fed, seen: &Inserted<'_, '_>) -> Result<Made> {
         let target = self.stored_table(&target_name(&fed.definition)?)?;
         let target = self.written_table(target)?;
         let definition = target.definition();
@@ -212,7 +215,7 @@ impl Query<'_> {
                 given.push(defaults.complete(block, &[])?);
             }
         }
-        Ok((target, given))
+        Ok((target, definition, given))
     }
 
     /// Fills a new view with the rows that its source has already.

@@ -11,7 +11,9 @@ use base::{Result, bail};
 use expr::{Evaluator, Expr};
 use plan::{ColumnKind, RelationColumn, row_expressions};
 use sql::ast::{Expression, PartitionExpression};
-use storage::{ColumnDefinition, DefaultKind, EngineKind, Rewrite, Table, TableDefinition};
+use storage::{
+    ColumnDefinition, DefaultKind, EngineKind, Rewrite, RowRule, Table, TableDefinition,
+};
 use types::{Block, Column, Value};
 
 use crate::query::{Query, quoted};
@@ -79,20 +81,48 @@ impl Query<'_> {
         definition: &TableDefinition,
         assignments: &[(String, Expression)],
     ) -> Result<Vec<(usize, Evaluator)>> {
-        let assigned = |name: &str| assignments.iter().any(|(known, _)| known == name);
+        let mut changed: Vec<String> = assignments.iter().map(|(name, _)| name.clone()).collect();
         let stored: Vec<&ColumnDefinition> =
             definition.physical_columns().map(|(_, c)| c).collect();
-        let mut computed = Vec::new();
+        let mut waiting = Vec::new();
         for (at, column) in stored.iter().enumerate() {
             let Some((DefaultKind::Materialized, text)) = &column.default else { continue };
             let text = format!("_CAST({text}, {})", quoted(column.data_type.to_string()));
             let expressions = self.stored_expressions(definition, &[text])?;
-            let reads = expressions.iter().flat_map(Expr::columns);
-            if reads.into_iter().any(|read| assigned(&stored[read].name)) {
-                let evaluator =
-                    Evaluator::new(&expressions, &self.engine.registry, &self.functions)?;
-                computed.push((at, evaluator));
+            let reads: Vec<usize> = expressions.iter().flat_map(Expr::columns).collect();
+            waiting.push((at, expressions, reads));
+        }
+        // Those that read others come after them; each is computed when all that it reads and that changes is.
+        let mut computed = Vec::new();
+        let mut affected: Vec<usize> = Vec::new();
+        loop {
+            let before = affected.len();
+            for (at, _, reads) in &waiting {
+                let hit = reads.iter().any(|read| changed.contains(&stored[*read].name));
+                if hit && !affected.contains(at) {
+                    affected.push(*at);
+                    changed.push(stored[*at].name.clone());
+                }
             }
+            if affected.len() == before {
+                break;
+            }
+        }
+        waiting.retain(|(at, ..)| affected.contains(at));
+        while !waiting.is_empty() {
+            let ready = waiting
+                .iter()
+                .position(|(_, _, reads)| !waiting.iter().any(|(other, ..)| reads.contains(other)));
+            let Some(ready) = ready else {
+                bail!(CyclicAliases, "MATERIALIZED columns read each other in a circle");
+            };
+            let (at, expressions, _) = waiting.remove(ready);
+            let place = definition.columns.iter().position(|c| c.id == stored[at].id);
+            if let Some(place) = place {
+                refuse_key_column(definition, place)?;
+            }
+            let evaluator = Evaluator::new(&expressions, &self.engine.registry, &self.functions)?;
+            computed.push((at, evaluator));
         }
         Ok(computed)
     }
@@ -197,7 +227,18 @@ impl Query<'_> {
         };
         let mut values = Vec::with_capacity(parts.len());
         for ((value, data_type), key) in parts.into_iter().zip(keys) {
-            values.push(self.cast_value(value, &data_type, &key.expression.data_type())?);
+            let key_type = key.expression.data_type();
+            let cast = self.cast_value(value.clone(), &data_type, &key_type)?;
+            // A number that does not fit would become that of another partition.
+            let changed = match (&value, &cast) {
+                (Value::Int(given), Value::Int(cast)) => given != cast,
+                (Value::Float(given), Value::Int(cast)) => *given != *cast as f64,
+                _ => false,
+            };
+            if changed && key_type.inner().is_integer() {
+                bail!(ArgumentOutOfBound, "Partition value {value} does not fit {key_type}");
+            }
+            values.push(cast);
         }
         Ok(ChosenPartition::Values(values))
     }
@@ -237,18 +278,23 @@ fn mutable(table: &Arc<Table>) -> Result<Arc<TableDefinition>> {
     Ok(definition)
 }
 
-/// Columns that decide where a row stands cannot be assigned.
+/// Columns that decide where a row stands cannot be assigned, nor those that are computed.
 fn refuse_fixed(definition: &TableDefinition, at: usize) -> Result<()> {
+    let column = &definition.columns[at];
+    if matches!(column.default, Some((DefaultKind::Materialized, _))) {
+        bail!(CannotUpdateColumn, "Cannot UPDATE materialized column {}", column.name);
+    }
+    refuse_key_column(definition, at)
+}
+
+/// A column that decides where a row stands, or which rows are one, cannot change.
+fn refuse_key_column(definition: &TableDefinition, at: usize) -> Result<()> {
     let keys = definition.sorting_key.iter().chain(&definition.partition_key);
     let of_key = keys.flat_map(|key| key.expression.columns()).any(|read| read == at);
     let column = &definition.columns[at];
-    let of_rule = definition.row_rule.as_ref().is_some_and(|r| r.columns().contains(&column.id));
-    if of_key || of_rule || matches!(column.default, Some((DefaultKind::Materialized, _))) {
-        bail!(
-            CannotUpdateColumn,
-            "Cannot UPDATE column {}: it is part of a key or computed",
-            column.name
-        );
+    let rule = definition.row_rule.as_ref().filter(|r| !matches!(r, RowRule::Summing { .. }));
+    if of_key || rule.is_some_and(|r| r.columns().contains(&column.id)) {
+        bail!(CannotUpdateColumn, "Cannot UPDATE column {}: it is part of a key", column.name);
     }
     Ok(())
 }

@@ -49,7 +49,12 @@ impl Query<'_> {
             match about.engine.as_str() {
                 "Merge" | "Buffer" => return self.proxy_relation(about),
                 "MaterializedView" => {
-                    let mut shown = self.relation(&crate::materialized::target_name(about)?)?;
+                    let target = self.written_table(table.clone())?;
+                    let target = target.definition();
+                    let mut shown = self.relation(&TableName {
+                        database: Some(target.database.clone()),
+                        table: target.name.clone(),
+                    })?;
                     for column in &mut shown.columns {
                         let known = about.columns.iter().any(|c| c.name == column.name);
                         if !known && column.kind == ColumnKind::Ordinary {

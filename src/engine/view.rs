@@ -31,13 +31,21 @@ impl Query<'_> {
             let fields = fields.map(|c| Field::new(c.name.clone(), c.data_type.clone()));
             plan::cast_columns(plan, &Schema::new(fields.collect()), self)?;
         }
-        if known {
-            self.engine.store.drop_table(&database, &create.name.table)?;
-        }
         let name = create.name.table.clone();
         create.name.database = Some(database.clone());
         if let Some(to) = &mut create.to {
             to.database.get_or_insert_with(|| database.clone());
+            // The rows go to a table that is there already, which no circle of views can be.
+            self.stored_table(to)?;
+        }
+        if create.materialized && create.to.is_none() {
+            // What is wrong with the engine is told before anything is replaced.
+            self.inner_definition(&database, &create, &schema)?;
+        }
+        if known {
+            let old = self.stored_table(&create.name)?;
+            self.engine.store.drop_table(&database, &name)?;
+            self.drop_inner(&old)?;
         }
         let inner = match create.materialized && create.to.is_none() {
             true => Some(self.create_inner(&database, &create, &schema)?),
@@ -76,6 +84,22 @@ impl Query<'_> {
         create: &CreateView,
         schema: &Schema,
     ) -> Result<String> {
+        let definition = self.inner_definition(database, create, schema)?;
+        let name = definition.name.clone();
+        // One whose view is gone, as after a crash between the two.
+        if self.engine.store.table(database, &name).is_some() {
+            self.engine.store.drop_table(database, &name)?;
+        }
+        self.engine.store.create_table(definition)?;
+        Ok(name)
+    }
+
+    fn inner_definition(
+        &self,
+        database: &str,
+        create: &CreateView,
+        schema: &Schema,
+    ) -> Result<TableDefinition> {
         let name = inner_name(&create.name.table);
         let columns = match create.columns.is_empty() {
             false => create.columns.clone(),
@@ -91,9 +115,7 @@ impl Query<'_> {
         };
         let mut table =
             CreateTable { columns, engine: create.engine.clone(), ..CreateTable::default() };
-        let definition = self.definition(database, &name, &mut table)?;
-        self.engine.store.create_table(definition)?;
-        Ok(name)
+        self.definition(database, &name, &mut table)
     }
 }
 

@@ -16,6 +16,7 @@ mod global;
 mod granule;
 mod predicate;
 mod prepare;
+mod selection;
 mod shared_codes;
 
 use std::sync::Arc;

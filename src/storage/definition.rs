@@ -145,6 +145,14 @@ pub enum EngineKind {
 }
 
 impl TableDefinition {
+    /// Whether rows are stored in the same columns, in the same order, as of another definition.
+    pub fn stores_as(&self, other: &TableDefinition) -> bool {
+        let columns = |d: &TableDefinition| -> Vec<(u32, DataType)> {
+            d.physical_columns().map(|(_, c)| (c.id, c.data_type.clone())).collect()
+        };
+        columns(self) == columns(other)
+    }
+
     /// How this table keeps its rows.
     pub fn engine_kind(&self) -> EngineKind {
         match self.engine.as_str() {

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use base::{Result, bail};
-use types::{Block, DataType, Value};
+use types::{Block, Value};
 
 use crate::combine::combined_buffer;
 use crate::definition::{EngineKind, TableDefinition};
@@ -55,10 +55,7 @@ impl TableInsert {
     /// Whether the table still has the columns that the rows were made for.
     pub(crate) fn fits(&self) -> bool {
         let now = self.table.definition();
-        let columns = |d: &TableDefinition| -> Vec<(u32, DataType)> {
-            d.physical_columns().map(|(_, c)| (c.id, c.data_type.clone())).collect()
-        };
-        Arc::ptr_eq(&now, &self.definition) || columns(&now) == columns(&self.definition)
+        Arc::ptr_eq(&now, &self.definition) || now.stores_as(&self.definition)
     }
 }
 
@@ -164,6 +161,18 @@ impl Insert {
             }
         }
         self.bound_memory(options.insert_bytes)
+    }
+
+    /// Says for which definition of a table the rows are made that follow.
+    ///
+    /// # Errors
+    /// ABORTED where the table has other columns by now; those of writing to it.
+    pub fn expect(&mut self, table: &Arc<Table>, definition: &TableDefinition) -> Result<()> {
+        let at = self.table_insert(table)?;
+        if !self.tables[at].definition.stores_as(definition) {
+            bail!(Aborted, "Table {} was altered meanwhile; try again", definition.full_name());
+        }
+        Ok(())
     }
 
     /// Makes everything visible at once and durably.

@@ -6,14 +6,18 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use base::Result;
-use parking_lot::{Mutex, RwLock};
+use base::{CancelToken, Result};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use types::Block;
 
 use crate::catalog::TableState;
 use crate::definition::{EngineKind, TableDefinition};
 use crate::part::{ColumnBytes, Part};
+
+/// How long it is waited for others before it is looked whether to go on waiting.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// A table, view or the like of an open store.
 #[derive(Debug)]
@@ -23,6 +27,8 @@ pub struct Table {
     /// Ids of the parts that a merge or mutation is working on.
     pub(crate) busy: Mutex<HashSet<String>>,
     pub(crate) merges_stopped: AtomicBool,
+    /// Held while the structure or stored rows are changed.
+    changing: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -87,7 +93,22 @@ impl Table {
             visible: RwLock::new(Visible { snapshot: Arc::new(snapshot), state, dropped: false }),
             busy: Mutex::default(),
             merges_stopped: AtomicBool::new(false),
+            changing: Mutex::default(),
         })
+    }
+
+    /// Waits until nobody else changes the table's structure or stored rows (ALTER, DELETE, UPDATE, TRUNCATE): what is
+    /// read of its definition holds until the guard goes. Inserts and merges go on.
+    ///
+    /// # Errors
+    /// Those of `cancel`.
+    pub fn change_alone(&self, cancel: &CancelToken) -> Result<MutexGuard<'_, ()>> {
+        loop {
+            cancel.check()?;
+            if let Some(guard) = self.changing.try_lock_for(PATIENCE) {
+                return Ok(guard);
+            }
+        }
     }
 
     /// Names the table for ever.

@@ -12,6 +12,7 @@ use types::{Block, Column, DataType, DictionaryColumn, Value};
 
 use super::predicate::{CodeSet, Shape, Verdict};
 use super::prepare::{PreparedPart, PreparedScan, Test};
+use super::selection::{complement, intersect, refine};
 use crate::context::ExecContext;
 use crate::pipeline::truth;
 
@@ -21,7 +22,7 @@ pub(crate) struct GranuleReader {
 }
 
 /// Rows of a granule that passed so far; `None` is all.
-type Selection = Option<Vec<u16>>;
+pub(super) type Selection = Option<Vec<u16>>;
 
 /// What a test of codes of integers gave.
 enum Tested {
@@ -146,7 +147,9 @@ impl GranuleReader {
         let mut found = Vec::new();
         if !codes.is_empty() {
             let (low, high) = (i64::from(codes.start), i64::from(codes.end) - 1);
-            chunk.page(granule)?.select_range(low, high, &mut found)?;
+            if !chunk.page(granule)?.select_range(low, high, &mut found)? {
+                return Ok(Tested::ByValue);
+            }
         }
         let rows = part.part.granule_rows(granule);
         Ok(Tested::Rows(if others { complement(&found, rows) } else { found }))
@@ -396,11 +399,12 @@ fn codes(
     let page = chunk.page(granule)?;
     if let (None, Some((low, high))) = (selection.as_ref(), set.range()) {
         let mut kept = Vec::new();
-        page.select_range(low.into(), high.into(), &mut kept)?;
-        if kept.len() != page.rows() {
-            refine(selection, kept, page.rows(), cached)?;
+        if page.select_range(low.into(), high.into(), &mut kept)? {
+            if kept.len() != page.rows() {
+                refine(selection, kept, page.rows(), cached)?;
+            }
+            return Ok(());
         }
-        return Ok(());
     }
     let (codes, _) = match selection.as_ref() {
         None => page.codes()?,
@@ -427,74 +431,4 @@ fn codes(
         refine(selection, kept, part.part.granule_rows(granule), cached)?;
     }
     Ok(())
-}
-
-/// Replaces a selection by a part of it, for the cached columns too.
-fn refine(
-    selection: &mut Selection,
-    kept: Vec<u16>,
-    rows: usize,
-    cached: &mut [(usize, Column)],
-) -> Result<()> {
-    if !cached.is_empty() {
-        let before: Vec<u16> = match selection.take() {
-            Some(before) => before,
-            None => (0..rows).map(|row| row as u16).collect(),
-        };
-        let mut next = kept.iter().peekable();
-        let mask: BooleanArray = before
-            .iter()
-            .map(|row| {
-                let hit = next.peek() == Some(&row);
-                if hit {
-                    next.next();
-                }
-                Some(hit)
-            })
-            .collect();
-        for (_, column) in cached.iter_mut() {
-            *column = column.filter(&mask)?;
-        }
-    }
-    *selection = Some(kept);
-    Ok(())
-}
-
-/// Keeps the rows that are in both.
-fn intersect(
-    selection: &mut Selection,
-    found: Vec<u16>,
-    cached: &mut [(usize, Column)],
-) -> Result<()> {
-    let kept = match selection.as_ref() {
-        None => found,
-        Some(before) => {
-            let mut kept = Vec::with_capacity(before.len().min(found.len()));
-            let mut others = found.into_iter().peekable();
-            for row in before {
-                while others.next_if(|other| other < row).is_some() {}
-                if others.next_if(|other| other == row).is_some() {
-                    kept.push(*row);
-                }
-            }
-            kept
-        }
-    };
-    let rows = kept.last().map_or(0, |last| usize::from(*last) + 1);
-    let rows =
-        selection.as_ref().map_or(rows.max(cached.first().map_or(0, |(_, c)| c.len())), Vec::len);
-    refine(selection, kept, rows, cached)
-}
-
-/// The rows that are not in a sorted list.
-fn complement(rows: &[u16], count: usize) -> Vec<u16> {
-    let mut out = Vec::with_capacity(count - rows.len());
-    let mut next = 0;
-    for row in rows {
-        let row = usize::from(*row);
-        out.extend((next..row).map(|row| row as u16));
-        next = row + 1;
-    }
-    out.extend((next..count).map(|row| row as u16));
-    out
 }

@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type, UInt32Type, UInt64Type};
-use arrow_array::{Array, ArrayRef, Int32Array, Int64Array, UInt32Array, UInt64Array};
+use arrow_array::{
+    Array, ArrayRef, ArrowPrimitiveType, Int32Array, Int64Array, UInt32Array, UInt64Array,
+};
 use arrow_buffer::{NullBuffer, ScalarBuffer};
 use base::{Error, Result};
 use types::DataType;
@@ -42,7 +44,7 @@ pub(crate) enum Numbers {
 /// Rows as codes of sorted distinct values.
 #[derive(Debug)]
 pub(crate) struct NumberCodes {
-    /// One a row, `NULL` where the row is.
+    /// One a row, in the order that was asked for, `NULL` where the row is.
     pub codes: Vec<u32>,
     /// The distinct values, ascending.
     pub ordinals: Vec<u64>,
@@ -149,27 +151,57 @@ impl Numbers {
         (max - min) >> NARROW_BITS > 0
     }
 
-    /// The rows of an array as codes, where a dictionary pays.
-    pub(crate) fn codes(self, array: &dyn Array) -> Result<Option<NumberCodes>> {
+    /// The least and the greatest value, whatever stands under NULL included.
+    fn bounds(self, array: &dyn Array) -> Option<(i128, i128)> {
+        fn of<T: ArrowPrimitiveType>(array: &dyn Array) -> Option<(i128, i128)>
+        where
+            T::Native: Ord + Into<i128>,
+        {
+            let values = array.as_primitive_opt::<T>()?.values();
+            let (min, max) = (values.iter().copied().min()?, values.iter().copied().max()?);
+            Some((min.into(), max.into()))
+        }
+        match self {
+            Numbers::UInt32 => of::<UInt32Type>(array),
+            Numbers::Int32 => of::<Int32Type>(array),
+            Numbers::UInt64 => of::<UInt64Type>(array),
+            Numbers::Int64 => of::<Int64Type>(array),
+        }
+    }
+
+    /// The rows of an array as codes, where a dictionary pays; in another order of rows, if one is given: sorted
+    /// rows often repeat the value before.
+    pub(crate) fn codes(
+        self,
+        array: &dyn Array,
+        order: Option<&[u32]>,
+    ) -> Result<Option<NumberCodes>> {
         let rows = array.len();
         let nulls = array.nulls().filter(|n| n.null_count() > 0);
-        if rows < LEAST_ROWS || rows >= NULL as usize {
+        if rows < LEAST_ROWS
+            || rows >= NULL as usize
+            || nulls.is_some_and(|n| n.null_count() == rows)
+        {
+            return Ok(None);
+        }
+        if self.bounds(array).is_none_or(|(min, max)| !Numbers::spread(min, max)) {
             return Ok(None);
         }
         let ordinals = self.ordinals(array)?;
         let valid = |row: usize| nulls.is_none_or(|n| n.is_valid(row));
-        let present = || (0..rows).filter(|row| valid(*row)).map(|row| ordinals[row]);
-        let (Some(min), Some(max)) = (present().min(), present().max()) else { return Ok(None) };
-        if !Numbers::spread(min.into(), max.into()) || !likely_pays(&ordinals, &valid, rows) {
-            return Ok(None);
-        }
-        let mut gathered = Gathered::default();
+        let Some(expected) = expected_values(&ordinals, &valid, rows) else { return Ok(None) };
+        let mut gathered = Gathered::with_capacity(expected.min(MOST_VALUES));
         let mut codes = Vec::with_capacity(rows);
-        for (row, ordinal) in ordinals.iter().enumerate() {
-            codes.push(if valid(row) { gathered.id(*ordinal) } else { NULL });
-            if gathered.counts.len() > MOST_VALUES {
-                return Ok(None);
-            }
+        let mut take = |row: usize| {
+            codes.push(if valid(row) { gathered.id(ordinals[row]) } else { NULL });
+            gathered.counts.len() <= MOST_VALUES
+        };
+        let fits = match order {
+            None => (0..rows).all(&mut take),
+            Some(order) => order.iter().all(|row| take(*row as usize)),
+        };
+        if !fits {
+            return Ok(None);
         }
         if !gathered.pays() {
             return Ok(None);
@@ -188,7 +220,7 @@ impl Numbers {
     pub(crate) fn likely_pays(self, first: &dyn Array, rows: usize) -> Result<bool> {
         let nulls = first.nulls().filter(|n| n.null_count() > 0);
         let valid = |row: usize| nulls.is_none_or(|n| n.is_valid(row));
-        Ok(likely_pays(&self.ordinals(first)?, &valid, rows))
+        Ok(expected_values(&self.ordinals(first)?, &valid, rows).is_some())
     }
 
     /// Whether a dictionary of so many values pays when parts that have one are merged.
@@ -206,6 +238,14 @@ struct Gathered {
 }
 
 impl Gathered {
+    fn with_capacity(values: usize) -> Gathered {
+        Gathered {
+            ids: HashMap::with_capacity_and_hasher(values, foldhash::fast::RandomState::default()),
+            counts: Vec::with_capacity(values),
+            last: None,
+        }
+    }
+
     fn id(&mut self, ordinal: u64) -> u32 {
         let id = match self.last {
             Some((last, id)) if last == ordinal => id,
@@ -236,21 +276,22 @@ impl Gathered {
     }
 }
 
-/// Guesses from the first rows whether values repeat. Of N equally likely values, m draws give about
-/// m * m / 2N equal pairs, which tells N; skew makes more pairs, so that this errs towards trying.
-fn likely_pays(ordinals: &[u64], valid: &dyn Fn(usize) -> bool, rows: usize) -> bool {
+/// Guesses from the first rows how many values there are, if they repeat often enough for a dictionary. Of N
+/// equally likely values, m draws give about m * m / 2N equal pairs, which tells N; skew makes more pairs, so that
+/// this errs towards trying.
+fn expected_values(ordinals: &[u64], valid: &dyn Fn(usize) -> bool, rows: usize) -> Option<usize> {
     let sample = ordinals.len().min(SAMPLE);
     let mut gathered = Gathered::default();
     (0..sample).filter(|row| valid(*row)).for_each(|row| _ = gathered.id(ordinals[row]));
     let (drawn, distinct) = gathered.uncommon();
     if distinct == drawn {
-        return drawn == 0;
+        return (drawn == 0).then_some(1);
     }
     let drawn = drawn as f64;
     let population = drawn * drawn / (2.0 * (drawn - distinct as f64));
     let all = drawn * rows as f64 / sample as f64;
     let expected = population * (1.0 - (-all / population).exp());
-    expected * (REPEATS - 1) as f64 <= all
+    (expected * (REPEATS - 1) as f64 <= all).then_some(expected as usize + 1)
 }
 
 #[cfg(test)]
@@ -305,7 +346,12 @@ mod tests {
                 .map(|n| (!nullable || n % 7 != 3).then(|| value(n * n)))
                 .collect();
             let array = UInt64Array::from(values.clone());
-            if let Some(coded) = Numbers::UInt64.codes(&array).unwrap() {
+            let order: Vec<u32> = (0..values.len() as u32).rev().collect();
+            let turned = Numbers::UInt64.codes(&array, Some(&order)).unwrap();
+            if let Some(coded) = Numbers::UInt64.codes(&array, None).unwrap() {
+                let turned = turned.unwrap();
+                prop_assert_eq!(&turned.ordinals, &coded.ordinals);
+                assert!(turned.codes.iter().rev().eq(&coded.codes));
                 prop_assert_eq!(coded.codes.len(), values.len());
                 assert!(coded.ordinals.windows(2).all(|pair| pair[0] < pair[1]));
                 for (code, value) in coded.codes.iter().zip(&values) {
@@ -334,7 +380,8 @@ mod tests {
 
     #[test]
     fn only_columns_that_repeat_and_spread_get_a_dictionary() {
-        let codes = |values: Vec<u64>| Numbers::UInt64.codes(&UInt64Array::from(values)).unwrap();
+        let codes =
+            |values: Vec<u64>| Numbers::UInt64.codes(&UInt64Array::from(values), None).unwrap();
         let wide = |n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         assert!(codes((0..100_000).map(|n| wide(n % 10_000)).collect()).is_some());
         assert!(codes((0..100_000).map(wide).collect()).is_none(), "all distinct");

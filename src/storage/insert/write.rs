@@ -161,7 +161,9 @@ fn write_column(
         return chunk.finish(*id, Some(dictionary));
     }
     let coded = match (&column, Numbers::of(&plan.types[at])) {
-        (FullColumn::Array(array), Some(numbers)) => numbers.codes(array)?.map(|c| (numbers, c)),
+        (FullColumn::Array(array), Some(numbers)) => {
+            numbers.codes(array, order)?.map(|c| (numbers, c))
+        }
         _ => None,
     };
     let mut page = Vec::new();
@@ -177,11 +179,7 @@ fn write_column(
         };
         page.clear();
         // What stands under NULL is of no matter, but must be small.
-        let code = |row: usize| if coded.codes[row] == NULL { 0 } else { coded.codes[row] };
-        match order {
-            None => page.extend(granule.map(code)),
-            Some(order) => page.extend(order[granule].iter().map(|row| code(*row as usize))),
-        }
+        page.extend(coded.codes[granule].iter().map(|code| if *code == NULL { 0 } else { *code }));
         chunk.add_number_codes(&page, &array)?;
     }
     let dictionary = match coded {

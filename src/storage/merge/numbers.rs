@@ -17,7 +17,7 @@ use crate::dictionary::table::NULL;
 use crate::part::{ColumnChunk, Part};
 use crate::zone::Extremes;
 
-/// Rows that are gathered at most from a source without a dictionary.
+/// Rows that are gathered at most from sources without a dictionary.
 const MOST_GATHERED: u64 = 16 << 20;
 
 /// The distinct integers of all sources, and where the codes of each come from.
@@ -54,17 +54,23 @@ pub(super) fn merge_numbers(
             None => {}
         }
     }
-    if !Numbers::merged_pays(distinct, rows) {
+    // A column that no part has is a constant.
+    if chunks.iter().all(Option::is_none) || !Numbers::merged_pays(distinct, rows) {
         return Ok(None);
     }
     let (mut sources, mut ordinals) = (Vec::new(), Vec::new());
+    let mut gathered = 0;
     for (part, chunk) in parts.iter().zip(chunks) {
         let (source, own) = match chunk {
             None => (Source::Missing, vec![]),
             Some(chunk) => match chunk.numbers()? {
                 Some(dictionary) => (Source::Coded(chunk.clone()), dictionary.ordinals()?),
+                None if gathered + part.rows() > MOST_GATHERED => return Ok(None),
                 None => match gather(part, chunk, numbers, progress)? {
-                    Some(coded) => (Source::Gathered(coded.codes), coded.ordinals),
+                    Some(coded) => {
+                        gathered += part.rows();
+                        (Source::Gathered(coded.codes), coded.ordinals)
+                    }
                     None => return Ok(None),
                 },
             },
@@ -86,7 +92,7 @@ pub(super) fn merge_numbers(
     let mut merged: Vec<u64> = ordinals.iter().flatten().copied().collect();
     merged.sort();
     merged.dedup();
-    if !Numbers::merged_pays(merged.len() as u64, rows) {
+    if merged.is_empty() || !Numbers::merged_pays(merged.len() as u64, rows) {
         return Ok(None);
     }
     let source = |(source, own): (Source, Vec<u64>)| {
@@ -126,9 +132,6 @@ fn gather(
     numbers: Numbers,
     progress: &Progress,
 ) -> Result<Option<crate::dictionary::numbers::NumberCodes>> {
-    if part.rows() > MOST_GATHERED {
-        return Ok(None);
-    }
     let (mut arrays, mut rows): (Vec<ArrayRef>, usize) = (Vec::new(), 0);
     let together = |arrays: &[ArrayRef]| -> Result<ArrayRef> {
         let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
@@ -144,5 +147,5 @@ fn gather(
             return Ok(None);
         }
     }
-    if arrays.is_empty() { Ok(None) } else { numbers.codes(&together(&arrays)?) }
+    if arrays.is_empty() { Ok(None) } else { numbers.codes(&together(&arrays)?, None) }
 }

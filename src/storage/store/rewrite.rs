@@ -73,6 +73,8 @@ impl Store {
                 written.push((part.clone(), self.rewrite_part(part, &now, plan, rewrite)?));
             }
         }
+        // Parts that were dropped meanwhile stay dropped.
+        written.retain(|(part, _)| now.parts.iter().any(|p| Arc::ptr_eq(p, part)));
         let mut transaction = Transaction::default();
         for (part, new) in written {
             let blocks = (part.record().min_block, part.record().max_block);
@@ -132,6 +134,13 @@ impl Store {
     ) -> Result<Option<NewPart>> {
         let values = part.record().partition_values.clone();
         let mut buffer = PartitionBuffer::new(values, &plan.types);
+        // Integers of dictionaries, which are read granule by granule.
+        let mut held = Vec::new();
+        for (_, column) in snapshot.definition.physical_columns() {
+            if let Some(chunk) = part.column(column.id)? {
+                held.extend(chunk.hold_numbers()?);
+            }
+        }
         for granule in 0..part.granules() {
             rewrite.cancel.check()?;
             let rows = part.granule_rows(granule);
@@ -150,6 +159,7 @@ impl Store {
                 buffer.add(&plan.widen(changed)?, self.pool())?;
             }
         }
+        drop(held);
         if buffer.rows == 0 {
             return Ok(None);
         }
