@@ -52,6 +52,16 @@ proptest! {
 }
 
 #[test]
+fn rows_without_columns_end() {
+    for format in ["RowBinaryWithNames", "RowBinaryWithNamesAndTypes"] {
+        let error = read(format, &[0, 1, 2, 3], &schema("a UInt8"), &settings()).unwrap_err();
+        assert_eq!(error.code() as u32, 117, "{format}: {error}");
+        assert!(error.message().contains("names no columns"), "{error}");
+        assert!(read(format, &[0], &schema("a UInt8"), &settings()).is_ok(), "{format}");
+    }
+}
+
+#[test]
 fn announced_lengths_are_not_believed() {
     let huge = [0xff, 0xff, 0xff, 0xff, 0xff, 0x7f];
     let check = |format: &str, bytes: &[u8], structure: &str, codes: &[u32]| {

@@ -117,6 +117,10 @@ impl RowBinaryReader {
             if cursor.position() == done && self.wanted.is_empty() {
                 bail!(EmptyListOfColumnsQueried, "RowBinary needs at least one column");
             }
+            // Rows of no bytes would never end.
+            if cursor.position() == done {
+                bail!(IncorrectData, "The header names no columns, but bytes of rows follow");
+            }
             self.builder.end_row();
             self.rows += 1;
             done = cursor.position();
