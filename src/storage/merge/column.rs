@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef};
+use arrow_buffer::NullBuffer;
 use base::{Error, Result, bail};
 use codec::CodecChoice;
 use types::{DataType, default_array};
@@ -90,22 +91,11 @@ impl<'a> MergeColumn<'a> {
         order: &MergeOrder,
         merged: &MergedNumbers,
     ) -> Result<ColumnEntry> {
-        let parts = self.parts.iter().zip(&merged.sources);
-        let mut readers: Vec<CodeReader<'_>> =
-            parts.map(|(part, source)| CodeReader::new(part, source)).collect();
-        let mut page = Vec::new();
-        for granule in &order.granules {
-            page.clear();
-            granule.each_run(|source, count| {
-                let reader = readers.get_mut(source).ok_or_else(|| broken("an unknown source"))?;
-                reader.read(count, &mut page)
-            })?;
-            let nulls = split_nulls(&mut page);
+        self.each_page(order, &merged.sources, |page, nulls| {
             let ordinal = |code: &u32| merged.ordinals.get(*code as usize).copied().unwrap_or(0);
             let values = merged.numbers.array(page.iter().map(ordinal), nulls);
-            chunk.add_number_codes(&page, &values)?;
-            self.progress.advance(granule.rows())?;
-        }
+            chunk.add_number_codes(page, &values)
+        })?;
         chunk.add_uncompressed(self.uncompressed());
         let writer = DictionaryWriter::new(segment, self.codec.general(), true)?;
         let dictionary = write_numbers(writer, merged.numbers, &merged.ordinals)?;
@@ -119,6 +109,20 @@ impl<'a> MergeColumn<'a> {
         sources: &[CodeSource],
         has_empty: bool,
     ) -> Result<()> {
+        self.each_page(order, sources, |page, nulls| {
+            chunk.add_codes(page, nulls.as_ref(), has_empty)
+        })?;
+        chunk.add_uncompressed(self.uncompressed());
+        Ok(())
+    }
+
+    /// Calls `add` with the new codes of each granule.
+    fn each_page(
+        &self,
+        order: &MergeOrder,
+        sources: &[CodeSource],
+        mut add: impl FnMut(&[u32], Option<NullBuffer>) -> Result<()>,
+    ) -> Result<()> {
         let mut readers: Vec<CodeReader<'_>> =
             self.parts.iter().zip(sources).map(|(part, s)| CodeReader::new(part, s)).collect();
         let mut page = Vec::new();
@@ -129,10 +133,9 @@ impl<'a> MergeColumn<'a> {
                 reader.read(count, &mut page)
             })?;
             let nulls = split_nulls(&mut page);
-            chunk.add_codes(&page, nulls.as_ref(), has_empty)?;
+            add(&page, nulls)?;
             self.progress.advance(granule.rows())?;
         }
-        chunk.add_uncompressed(self.uncompressed());
         Ok(())
     }
 
