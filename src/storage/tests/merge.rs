@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base::CancelToken;
-use granary_storage::{ColumnDefinition, Store, Table, TableDefinition};
+use granary_storage::{ColumnDefinition, Rewrite, Store, Table, TableDefinition};
 use harness::{
     Rows, all_sorted, compare_rows, create, definition, insert, int, open, read, sort_all, text,
 };
@@ -218,4 +218,23 @@ fn background_merges_settle_and_can_be_stopped() {
     drop(table);
     drop(store);
     assert_eq!(open(folder.path()).table("d", "t").unwrap().total_rows(), 40);
+}
+
+#[test]
+fn rows_that_are_dropped_while_they_are_rewritten_stay_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let table = create(&store, definition(&[("k", "Int64")], &[0], &[]));
+    insert(&store, &table, &[vec![int(1)], vec![int(2)]]).unwrap();
+    let rewrite = Rewrite {
+        definition: table.definition().as_ref().clone(),
+        choose: &|_| true,
+        change: &|block| {
+            store.truncate(&table)?;
+            Ok(block)
+        },
+        cancel: CancelToken::new(),
+    };
+    store.rewrite(&table, &rewrite).unwrap();
+    assert_eq!(table.snapshot().rows(), 0);
 }
