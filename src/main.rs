@@ -1,8 +1,9 @@
-//! The binary: `granary server | local | client | check | recover | demo`.
+//! The binary: `granary server | local | client | check | recover | demo | reference`.
 
 mod allocator;
 mod embedded;
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check(&arguments),
         Command::Recover(arguments) => recover(&arguments),
         Command::Demo(arguments) => demo(&arguments),
+        Command::Reference => reference(),
     };
     match outcome {
         Ok(code) => code,
@@ -98,6 +100,18 @@ fn local(arguments: &LocalArguments) -> Result<ExitCode> {
     let code = cli::local(Arc::new(place), arguments);
     engine.flush_async_inserts();
     Ok(code)
+}
+
+/// Prints the reference. A reader that goes away early is no failure.
+fn reference() -> Result<ExitCode> {
+    let engine = Engine::open(EngineOptions { background: false, ..EngineOptions::default() })?;
+    let text = engine::reference::markdown(engine.registry());
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            base::bail!(CannotWriteToFileDescriptor, "Cannot write the reference: {e}")
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
 }
 
 fn check(arguments: &CheckArguments) -> Result<ExitCode> {

@@ -7,9 +7,11 @@ mod budget;
 mod cancel;
 pub mod disk;
 mod error;
+mod example;
 mod unwind;
 
 pub use budget::{MemoryBudget, Reservation};
 pub use cancel::CancelToken;
 pub use error::{Error, ErrorClass, ErrorCode, Result};
+pub use example::Example;
 pub use unwind::catch_panic;

@@ -36,6 +36,8 @@ pub enum Command {
     Recover(RecoverArguments),
     /// Fill a data folder with example tables, and serve it.
     Demo(DemoArguments),
+    /// Print the reference of all functions, types, formats and settings as Markdown.
+    Reference,
 }
 
 /// Arguments of `granary server`.

@@ -13,6 +13,7 @@ use types::DataType;
 
 use crate::destination::TemporaryTable;
 use crate::query::Query;
+use crate::table_engine::family;
 
 /// Temporary tables that a session may have.
 const MOST_TEMPORARY: usize = 1000;
@@ -93,8 +94,7 @@ impl Query<'_> {
         self.insert(insert, None, None, &mut crate::engine::Gathered::default())
     }
 
-    /// CREATE TEMPORARY TABLE: it belongs to the session, whatever its engine, and stands before tables of its
-    /// name.
+    /// CREATE TEMPORARY TABLE: it belongs to the session, lies in memory, and stands before tables of its name.
     fn create_temporary(&mut self, mut create: CreateTable, name: TableName) -> Result<()> {
         if name.database.is_some() {
             bail!(
@@ -114,6 +114,16 @@ impl Query<'_> {
         }
         self.copy_structure(&mut create)?;
         let query = self.structure_of_query(&mut create)?;
+        if let Some(engine) = &create.engine
+            && !["Memory", "MergeTree", "Log", "TinyLog", "StripeLog"].contains(&&*engine.name)
+        {
+            family(&engine.name)?;
+            bail!(
+                NotImplemented,
+                "Temporary tables lie in memory and cannot have the engine {}: make an ordinary table",
+                engine.name
+            );
+        }
         create.engine = Some(EngineClause { name: "Memory".to_owned(), ..EngineClause::default() });
         let definition = self.definition("", &name.table, &mut create)?;
         let table = TemporaryTable::new(definition, &self.engine.budget);

@@ -163,12 +163,16 @@ impl Writing {
 }
 
 impl Query<'_> {
-    /// Where an INSERT writes.
-    pub(crate) fn destination(&self, target: &InsertTarget) -> Result<Destination> {
+    /// Where an INSERT writes; `given` is what a query gives that is written to a function's place.
+    pub(crate) fn destination(
+        &self,
+        target: &InsertTarget,
+        given: Option<Schema>,
+    ) -> Result<Destination> {
         let name = match target {
             InsertTarget::Table(name) => &self.named(name)?,
             InsertTarget::Function { name, arguments } => {
-                return self.function_destination(name, arguments);
+                return self.function_destination(name, arguments, given);
             }
         };
         if name.database.is_none()
@@ -193,7 +197,12 @@ impl Query<'_> {
         Ok(Destination::Stored(table))
     }
 
-    fn function_destination(&self, name: &str, arguments: &[Expression]) -> Result<Destination> {
+    fn function_destination(
+        &self,
+        name: &str,
+        arguments: &[Expression],
+        given: Option<Schema>,
+    ) -> Result<Destination> {
         match (name.to_ascii_lowercase().as_str(), arguments) {
             ("null", [structure]) => {
                 let schema = parse_structure(&self.constant_text(structure)?)?;
@@ -207,13 +216,14 @@ impl Query<'_> {
                 };
                 let automatic = format.eq_ignore_ascii_case("auto");
                 let format = if automatic { format_of(&path)? } else { format };
-                let Some(structure) = rest.get(1) else {
-                    bail!(
+                let schema = match (rest.get(1), given) {
+                    (Some(structure), _) => parse_structure(&self.constant_text(structure)?)?,
+                    (None, Some(given)) => given,
+                    (None, None) => bail!(
                         BadArguments,
-                        "INSERT INTO FUNCTION file needs the structure as third argument"
-                    );
+                        "INSERT INTO FUNCTION file of data needs the structure as third argument"
+                    ),
                 };
-                let schema = parse_structure(&self.constant_text(structure)?)?;
                 let truncate = self.settings.flag("engine_file_truncate_on_insert");
                 if path.exists() && !truncate && !APPENDABLE.contains(&format.as_str()) {
                     bail!(

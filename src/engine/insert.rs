@@ -9,7 +9,7 @@ use base::{Result, bail};
 use bytes::Bytes;
 use format::{ByteSource, FormatSettings};
 use plan::{Environment, optimize, plan_query};
-use sql::ast::{Expression, Insert, InsertSource};
+use sql::ast::{Expression, Insert, InsertSource, InsertTarget};
 use storage::{DefaultKind, EngineKind, Table, TableDefinition};
 use types::{Block, Column, DataType, Field, Schema, Value};
 
@@ -27,7 +27,13 @@ impl Query<'_> {
         input: Option<Box<dyn ByteSource>>,
         output: &mut dyn Output,
     ) -> Result<()> {
-        let table = self.destination(&insert.table)?;
+        let given = match (&insert.table, &insert.source) {
+            (InsertTarget::Function { .. }, InsertSource::Query(query)) => {
+                Some(plan_query(query, self)?.schema().clone())
+            }
+            _ => None,
+        };
+        let table = self.destination(&insert.table, given)?;
         let definition = table.definition();
         let wanted = wanted_columns(&definition, &insert.columns)?;
         match insert.source {

@@ -21,6 +21,7 @@ mod mutate;
 mod nested;
 mod process;
 mod query;
+pub mod reference;
 mod relation;
 mod request;
 mod session;

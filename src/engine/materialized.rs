@@ -222,7 +222,7 @@ impl Query<'_> {
     pub(crate) fn populate(&mut self, target: &TableName, query: &sql::ast::Query) -> Result<()> {
         let plan = plan_query(query, self)?;
         let target = sql::ast::InsertTarget::Table(target.clone());
-        let target = self.destination(&target)?;
+        let target = self.destination(&target, None)?;
         let (plan, names) = for_target(plan, &target.definition(), self)?;
         self.insert_query(&target, &names, plan)
     }

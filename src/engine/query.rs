@@ -220,6 +220,11 @@ impl<'s> Query<'s> {
             settings: ExecSettings {
                 threads,
                 block_rows: 8192,
+                max_block_rows: if self.settings.is_changed("max_block_size") {
+                    self.settings.size("max_block_size", usize::MAX)
+                } else {
+                    usize::MAX
+                },
                 encoded: self.settings.flag("encoded_execution"),
                 skip_granules: self.settings.flag("use_zone_maps"),
                 max_rows_to_read: self.settings.number("max_rows_to_read"),
@@ -393,14 +398,15 @@ impl ResultLimits {
         self.bytes = self.bytes.saturating_add(bytes);
         if self.rows > self.most_rows || self.bytes > self.most_bytes {
             if self.throws {
+                let (what, found, most) = if self.rows > self.most_rows {
+                    ("rows", self.rows, self.most_rows)
+                } else {
+                    ("bytes", self.bytes, self.most_bytes)
+                };
                 bail!(
                     TooManyRowsOrBytes,
-                    "Limit for result exceeded: {} rows of {} (max_result_rows), {} bytes of {} \
-                     (max_result_bytes)",
-                    self.rows,
-                    self.most_rows,
-                    self.bytes,
-                    self.most_bytes
+                    "Limit for result exceeded, max {what}: {most}, current {what}: {found} \
+                     (setting max_result_{what})"
                 );
             }
             self.reached = true;

@@ -1,6 +1,7 @@
 //! Settings: declared once, with type, default and meaning; `system.settings` comes from here.
 
 mod declared;
+mod tolerated;
 
 use std::collections::BTreeMap;
 
@@ -10,8 +11,8 @@ use format::FormatSettings;
 use format::settings::{DateTimeInput, DateTimeOutput};
 use types::TimeZone;
 
-use declared::TOLERATED;
 pub use declared::{SETTINGS, SettingDeclaration, SettingKind};
+pub(crate) use tolerated::TOLERATED;
 
 /// The settings that differ from their defaults.
 #[derive(Debug, Clone, Default, PartialEq)]

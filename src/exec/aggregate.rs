@@ -30,7 +30,7 @@ mod two_steps;
 
 use std::sync::Arc;
 
-use base::Result;
+use base::{ErrorCode, Result};
 use expr::{Evaluator, Expr};
 use parking_lot::{Mutex, MutexGuard};
 use plan::{AggregateCall, Aggregation, SortKey};
@@ -344,7 +344,8 @@ impl Shared {
         lane.groups.add(batch, self)?;
         if !self.key_types.is_empty() {
             let groups = lane.groups.len() as u64;
-            lane.over |= self.context.settings.limits.groups.is_over(groups, "rows to GROUP BY")?;
+            let limit = self.context.settings.limits.groups;
+            lane.over |= limit.is_over(groups, "rows to GROUP BY", ErrorCode::TooManyRows)?;
         }
         let bytes = lane.groups.memory() + lane.encoder.memory();
         if self.must_spill(lane, bytes)? {

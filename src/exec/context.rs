@@ -1,12 +1,12 @@
 //! What all operators of a query share.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use base::{CancelToken, MemoryBudget, Reservation, Result};
+use base::{CancelToken, MemoryBudget, Reservation, Result, bail};
 use expr::{FunctionContext, Registry};
 
-use crate::overflow::RowLimits;
+use crate::overflow::{OverflowMode, RowLimits};
 use crate::scan::Translations;
 use crate::scheduler::Scheduler;
 use crate::spill::Spill;
@@ -37,6 +37,26 @@ pub struct ExecContext {
 const LEAST_SPILLED: usize = 1 << 20;
 
 impl ExecContext {
+    /// Whether so much was read that reading has to end.
+    ///
+    /// # Errors
+    /// TOO_MANY_ROWS and TOO_MANY_BYTES where `read_overflow_mode` does not say to end.
+    pub(crate) fn has_read_enough(&self) -> Result<bool> {
+        let over = |limit: u64, read: &AtomicU64| limit > 0 && read.load(Ordering::Relaxed) > limit;
+        let (rows, bytes) = (self.settings.max_rows_to_read, self.settings.max_bytes_to_read);
+        let too_many_rows = over(rows, &self.counters.read_rows);
+        if !too_many_rows && !over(bytes, &self.counters.read_bytes) {
+            return Ok(false);
+        }
+        if self.settings.limits.read == OverflowMode::Break {
+            return Ok(true);
+        }
+        if too_many_rows {
+            bail!(TooManyRows, "Limit for rows to read exceeded: max_rows_to_read is {rows}");
+        }
+        bail!(TooManyBytes, "Limit for bytes to read exceeded: max_bytes_to_read is {bytes}")
+    }
+
     /// Grows a lane's reservation to `bytes` in all, or says that what it holds has to go to the temporary
     /// file: beyond `most` bytes of all lanes together, or when the budget refuses.
     ///
@@ -63,6 +83,8 @@ pub struct ExecSettings {
     pub threads: usize,
     /// Rows of a block that sources cut to.
     pub block_rows: usize,
+    /// The most rows of a block that scans give; `usize::MAX` is as many as sources give.
+    pub max_block_rows: usize,
     /// Whether dictionary codes are kept; off to compare with plain execution.
     pub encoded: bool,
     /// Whether zone maps and the primary index skip granules.
@@ -92,6 +114,7 @@ impl Default for ExecSettings {
         ExecSettings {
             threads: 2,
             block_rows: 8192,
+            max_block_rows: usize::MAX,
             encoded: true,
             skip_granules: true,
             runtime_filters: true,

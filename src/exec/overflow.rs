@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use base::{Result, bail};
+use base::{Error, ErrorCode, Result};
 
 /// What happens at a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,17 +42,15 @@ impl RowLimit {
     /// Whether so many rows are too many and reading has to end.
     ///
     /// # Errors
-    /// TOO_MANY_ROWS where the limit throws; `what` says of what there are too many.
-    pub(crate) fn is_over(&self, rows: u64, what: &str) -> Result<bool> {
+    /// The `error` where the limit throws; `what` says of what there are too many.
+    pub(crate) fn is_over(&self, rows: u64, what: &str, error: ErrorCode) -> Result<bool> {
         if self.rows == 0 || rows <= self.rows || self.mode == OverflowMode::Any {
             return Ok(false);
         }
         if self.mode == OverflowMode::Throw {
-            bail!(
-                TooManyRows,
-                "Limit for {what} exceeded: has {rows} rows, maximum: {}",
-                self.rows
-            );
+            let most = self.rows;
+            let message = format!("Limit for {what} exceeded: has {rows} rows, maximum: {most}");
+            return Err(Error::new(error, message));
         }
         Ok(true)
     }

@@ -18,17 +18,17 @@ mod predicate;
 mod prepare;
 mod selection;
 mod shared_codes;
+mod sliced;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use base::{Result, bail};
+use base::Result;
 use plan::{PartScan, Scan};
 use storage::Part;
 use types::{Block, Dictionary};
 
 use crate::context::ExecContext;
-use crate::overflow::OverflowMode;
 use crate::pipeline::{BlockReader, Bounds, Source};
 
 pub use global::Translations;
@@ -49,13 +49,17 @@ pub(crate) fn source(
     codes: bool,
     context: &Arc<ExecContext>,
 ) -> Result<Box<dyn Source>> {
-    match scan.of_parts()? {
-        None => blocks::source(scan, context),
+    let input = match scan.of_parts()? {
+        None => blocks::source(scan, context)?,
         Some((_, snapshot)) if !snapshot.memory.is_empty() || snapshot.parts.is_empty() => {
-            blocks::memory(scan, context)
+            blocks::memory(scan, context)?
         }
-        Some((plain, snapshot)) => of_parts(&plain, &snapshot.parts, codes, context),
-    }
+        Some((plain, snapshot)) => of_parts(&plain, &snapshot.parts, codes, context)?,
+    };
+    Ok(match context.settings.max_block_rows {
+        usize::MAX => input,
+        most => Box::new(sliced::Sliced { input, most }),
+    })
 }
 
 /// Rows of parts.
@@ -208,18 +212,9 @@ impl TableReader {
         self.current.1 += 1;
         let granule = self.prepared.parts[part].granules[at];
         let block = self.reader.read(part, granule, &self.context)?;
-        let limit = self.context.settings.max_rows_to_read;
-        if limit > 0 && self.context.counters.read_rows.load(Ordering::Relaxed) > limit {
-            if self.context.settings.limits.read == OverflowMode::Break {
-                self.next.store(self.morsels.len(), Ordering::Relaxed);
-                self.current.1 = self.current.2;
-                return Ok(Some(block));
-            }
-            bail!(TooManyRows, "Limit for rows to read exceeded: max_rows_to_read is {limit}");
-        }
-        let limit = self.context.settings.max_bytes_to_read;
-        if limit > 0 && self.context.counters.read_bytes.load(Ordering::Relaxed) > limit {
-            bail!(TooManyBytes, "Limit for bytes to read exceeded: max_bytes_to_read is {limit}");
+        if self.context.has_read_enough()? {
+            self.next.store(self.morsels.len(), Ordering::Relaxed);
+            self.current.1 = self.current.2;
         }
         Ok(Some(block))
     }

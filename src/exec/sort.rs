@@ -10,7 +10,7 @@ mod merge;
 use std::sync::Arc;
 
 use arrow_array::UInt32Array;
-use base::{Reservation, Result};
+use base::{ErrorCode, Reservation, Result};
 use expr::{Evaluator, Expr};
 use plan::{Plan, SortKey};
 use types::{Block, Column, DataType};
@@ -110,7 +110,8 @@ impl Sorter {
             return Ok(Step::Again);
         }
         let taken = self.taken.add(block.rows());
-        let over = self.context.settings.limits.sort.is_over(taken, "rows to sort")?;
+        let limit = self.context.settings.limits.sort;
+        let over = limit.is_over(taken, "rows to sort", ErrorCode::TooManyRowsOrBytes)?;
         lane.rows += block.rows();
         let bytes = lane.held.bytes() + block.memory();
         lane.blocks.push(block);

@@ -115,6 +115,8 @@ pub trait Accumulator: Send + Sync {
 pub struct Combinator {
     /// As in `sumIf`.
     pub suffix: &'static str,
+    /// It in use.
+    pub example: Example,
     /// What it does.
     pub description: &'static str,
     /// Binds `name` + suffix: the registry, the context, the inner function's name, the arguments of

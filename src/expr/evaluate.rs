@@ -390,6 +390,10 @@ impl Call {
         arguments: &[Column],
         nulls: &NullBuffer,
     ) -> Result<Column> {
+        if nulls.null_count() == nulls.len() {
+            let layout = self.function.return_type.arrow_type();
+            return Ok(Column::Flat(arrow_array::new_null_array(&layout, nulls.len())));
+        }
         let mask = arrow_array::BooleanArray::new(nulls.inner().clone(), None);
         let fewer: Vec<Column> =
             arguments.iter().map(|a| a.filter(&mask)).collect::<Result<_>>()?;

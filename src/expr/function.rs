@@ -14,7 +14,7 @@
 
 use std::sync::Arc;
 
-use base::{Result, bail};
+use base::{Example, Result, bail};
 use types::{Column, DataType, Value};
 
 use crate::FunctionContext;
@@ -37,15 +37,6 @@ pub enum Determinism {
     WithinQuery,
     /// Anew for every row, as `rand()`.
     Never,
-}
-
-/// An example of a function's documentation; it is run as a test.
-#[derive(Debug, Clone, Copy)]
-pub struct Example {
-    /// A whole SELECT.
-    pub sql: &'static str,
-    /// Its answer in TabSeparated, without the last line feed.
-    pub result: &'static str,
 }
 
 /// Everything about a scalar function: documentation, `system.functions`, behaviour.

@@ -17,12 +17,13 @@ mod window_function;
 pub use aggregate::{
     Accumulator, AggregateArguments, AggregateDeclaration, BoundAggregate, Combinator, NullRows,
 };
+pub use base::Example;
 pub use context::FunctionContext;
 pub use evaluate::Evaluator;
 pub use expression::Expr;
 pub use function::{
-    Argument, Bound, Determinism, Example, FunctionDeclaration, HigherOrderKernel, Kernel,
-    LambdaCall, LambdaParameters, Nulls, PlainKernel, common_type,
+    Argument, Bound, Determinism, FunctionDeclaration, HigherOrderKernel, Kernel, LambdaCall,
+    LambdaParameters, Nulls, PlainKernel, common_type,
 };
 pub use key_table::{KeyTable, TableKey};
 pub use registry::{BoundFunction, Registry};

@@ -35,6 +35,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/replicas_status", any(async || page(StatusCode::OK, PLAIN, "Ok.\n")))
         .route("/metrics", any(metrics))
         .route("/play", any(console))
+        .route("/reference", any(reference))
         .fallback(elsewhere)
         .with_state(app)
 }
@@ -70,7 +71,7 @@ async fn elsewhere(state: State<Arc<App>>, request: Request) -> Response<Body> {
             let text = format!(
                 "There is no handle {path}\n\nGET / and /ping tell whether the server is up, \
                  /metrics how it is.\nSend queries by POST / or as GET /?query=..., or type them \
-                 at /play\n"
+                 at /play; /reference tells what they may name\n"
             );
             page(StatusCode::NOT_FOUND, PLAIN, text)
         }
@@ -113,7 +114,17 @@ async fn metrics(State(app): State<Arc<App>>) -> Response<Body> {
 }
 
 async fn console() -> Response<Body> {
-    let mut response = page(StatusCode::OK, "text/html; charset=UTF-8", CONSOLE);
+    document(CONSOLE)
+}
+
+/// What SQL can name here, for people.
+async fn reference(State(app): State<Arc<App>>) -> Response<Body> {
+    document(app.service.reference())
+}
+
+/// A page that may do what the console may.
+fn document(text: impl Into<Body>) -> Response<Body> {
+    let mut response = page(StatusCode::OK, "text/html; charset=UTF-8", text);
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONSOLE_POLICY));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));

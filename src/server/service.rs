@@ -50,6 +50,11 @@ pub trait QueryService: Send + Sync + 'static {
     /// A connection was opened (1) or closed (-1).
     fn count_connection(&self, _change: i64) {}
 
+    /// The page at `/reference`: what SQL can name.
+    fn reference(&self) -> String {
+        String::new()
+    }
+
     /// What to show at `/metrics` besides the counters of HTTP itself.
     fn metrics(&self) -> Vec<Metric> {
         Vec::new()
@@ -94,6 +99,10 @@ impl QueryService for Arc<Engine> {
 
     fn version(&self) -> String {
         engine::VERSION.to_owned()
+    }
+
+    fn reference(&self) -> String {
+        engine::reference::page(self.registry())
     }
 
     fn display_name(&self) -> String {

@@ -25,6 +25,7 @@ mod block;
 mod column;
 mod data_type;
 mod dictionary;
+mod families;
 mod nesting;
 mod parse;
 mod physical;
@@ -37,6 +38,7 @@ pub use block::{Block, Field, Schema};
 pub use column::{Column, DictionaryColumn, bound_fixed};
 pub use data_type::{DataType, EnumValues, IntervalKind, TupleField};
 pub use dictionary::{Dictionary, MemoryDictionary};
+pub use families::{TypeFamily, families};
 pub use nesting::{NESTING_LIMIT, nested};
 pub use physical::{
     Physical, array_from_values, default_array, item_field, struct_fields, value_at,

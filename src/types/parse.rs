@@ -1,16 +1,17 @@
 //! Type names -> [`DataType`]: ClickHouse's spelling and its SQL aliases.
 
-mod names;
-
 use std::sync::Arc;
 
 use base::{Result, bail, error};
 
-use crate::{DataType, EnumValues, IntervalKind, TimeZone, TupleField, Value};
-use names::simple;
+use crate::families::{self, TypeFamily};
+use crate::{DataType, EnumValues, TimeZone, TupleField, Value};
 
 /// Nesting beyond this is refused.
 const DEPTH_LIMIT: usize = 100;
+
+/// The longest name: `NATIONAL CHARACTER LARGE OBJECT`.
+const WORDS_OF_A_NAME: usize = 4;
 
 /// Reads a whole type name.
 pub(crate) fn parse(text: &str) -> Result<DataType> {
@@ -144,73 +145,89 @@ impl Parser<'_> {
         if self.depth > DEPTH_LIMIT {
             bail!(TooDeepAst, "Data type is nested deeper than {DEPTH_LIMIT} levels");
         }
-        let word = self.word()?;
-        let data_type = match simple(&word) {
-            Some(found) => self.after_simple(found)?,
-            None => self.with_arguments(&word)?,
+        let (family, own_name) = self.family()?;
+        let data_type = match &family.simple {
+            Some(simple) if own_name => simple.clone(),
+            Some(simple) => self.after_alias(simple.clone())?,
+            None => self.with_arguments(family.name)?,
         };
         self.depth -= 1;
         Ok(data_type)
     }
 
-    /// `INT(11)`, `INT UNSIGNED`, `VARCHAR(255)`: SQL's decorations are accepted.
-    fn after_simple(&mut self, (data_type, decorated): (DataType, bool)) -> Result<DataType> {
-        if !decorated {
+    /// The family of as many words as make a name, and whether that is its own name rather than an alias.
+    fn family(&mut self) -> Result<(&'static TypeFamily, bool)> {
+        let mut name = self.word()?;
+        let first = name.clone();
+        let mut found = families::find(&name).map(|family| (family, name == family.name, self.at));
+        for _ in 1..WORDS_OF_A_NAME {
+            self.space();
+            if !self.rest().starts_with(|c: char| c.is_ascii_alphabetic()) {
+                break;
+            }
+            name = format!("{name} {}", self.word()?);
+            found = families::find(&name).map(|family| (family, false, self.at)).or(found);
+        }
+        let Some((family, own_name, end)) = found else {
+            bail!(UnknownType, "Unknown data type family: {first}")
+        };
+        self.at = end;
+        Ok((family, own_name))
+    }
+
+    /// `INT(11)`, `INT(11) UNSIGNED`, `VARCHAR(255)`: SQL's decorations are accepted.
+    fn after_alias(&mut self, data_type: DataType) -> Result<DataType> {
+        if !self.eat('(') {
             return Ok(data_type);
         }
-        if self.eat('(') {
+        self.integer()?;
+        if self.eat(',') {
             self.integer()?;
-            if self.eat(',') {
-                self.integer()?;
-            }
-            self.expect(')')?;
         }
+        self.expect(')')?;
         let before = self.at;
-        let word = self.word()?;
-        let changed = match (word.to_ascii_uppercase().as_str(), &data_type) {
+        let changed = match (self.word()?.to_ascii_uppercase().as_str(), &data_type) {
             ("UNSIGNED", DataType::Int8) => DataType::UInt8,
             ("UNSIGNED", DataType::Int16) => DataType::UInt16,
             ("UNSIGNED", DataType::Int32) => DataType::UInt32,
             ("UNSIGNED", DataType::Int64) => DataType::UInt64,
             ("SIGNED", _) => data_type,
-            ("VARYING" | "LARGE" | "PRECISION", _) => return Ok(data_type),
             _ => {
                 self.at = before;
-                return Ok(data_type);
+                data_type
             }
         };
         Ok(changed)
     }
 
-    fn with_arguments(&mut self, word: &str) -> Result<DataType> {
-        let lower = word.to_ascii_lowercase();
-        Ok(match lower.as_str() {
-            "decimal" | "dec" | "numeric" | "fixed" => self.decimal()?,
-            "decimal32" => self.decimal_of(9)?,
-            "decimal64" => self.decimal_of(18)?,
-            "decimal128" => self.decimal_of(38)?,
-            "datetime" | "timestamp" | "datetime32" => DataType::DateTime(self.zone_in_brackets()?),
-            "datetime64" => self.datetime64()?,
-            "fixedstring" | "binary" => {
+    fn with_arguments(&mut self, family: &str) -> Result<DataType> {
+        Ok(match family {
+            "Decimal" => self.decimal()?,
+            "Decimal32" => self.decimal_of(9)?,
+            "Decimal64" => self.decimal_of(18)?,
+            "Decimal128" => self.decimal_of(38)?,
+            "DateTime" => DataType::DateTime(self.zone_in_brackets()?),
+            "DateTime64" => self.datetime64()?,
+            "FixedString" => {
                 DataType::FixedString(self.bracketed(1, 0xFF_FFFF, "FixedString size")? as usize)
             }
-            "enum" | "enum8" | "enum16" => self.enumeration(&lower)?,
-            "array" => {
+            "Enum" | "Enum8" | "Enum16" => self.enumeration(family)?,
+            "Array" => {
                 self.expect('(')?;
                 let item = self.data_type()?;
                 self.expect(')')?;
                 DataType::array(item)
             }
-            "nullable" => self.nullable()?,
-            "lowcardinality" => self.low_cardinality()?,
-            "map" => self.map()?,
-            "tuple" => self.tuple()?,
-            "nested" => match self.tuple()? {
+            "Nullable" => self.nullable()?,
+            "LowCardinality" => self.low_cardinality()?,
+            "Map" => self.map()?,
+            "Tuple" => self.tuple()?,
+            "Nested" => match self.tuple()? {
                 fields @ DataType::Tuple(_) => DataType::array(fields),
                 other => other,
             },
-            "aggregatefunction" => self.aggregate()?,
-            "simpleaggregatefunction" => {
+            "AggregateFunction" => self.aggregate()?,
+            "SimpleAggregateFunction" => {
                 self.expect('(')?;
                 let name = self.word()?;
                 self.expect(',')?;
@@ -218,19 +235,7 @@ impl Parser<'_> {
                 self.expect(')')?;
                 DataType::SimpleAggregateFunction(Arc::new((name, value)))
             }
-            "double" => {
-                self.word()?;
-                DataType::Float64
-            }
-            _ => {
-                if let Some(kind) = IntervalKind::ALL
-                    .into_iter()
-                    .find(|kind| lower == format!("interval{}", kind.name().to_ascii_lowercase()))
-                {
-                    return Ok(DataType::Interval(kind));
-                }
-                bail!(UnknownType, "Unknown data type family: {word}")
-            }
+            _ => bail!(UnknownType, "Data type family {family} takes arguments that are not read"),
         })
     }
 
@@ -318,11 +323,11 @@ impl Parser<'_> {
         }
         self.expect(')')?;
         let small = values.iter().all(|(_, number)| i8::try_from(*number).is_ok());
-        if family == "enum8" && !small {
+        if family == "Enum8" && !small {
             bail!(ArgumentOutOfBound, "A value of the enum is out of the range of Enum8");
         }
         let values = Arc::new(EnumValues::new(values)?);
-        let narrow = small && family != "enum16";
+        let narrow = small && family != "Enum16";
         Ok(if narrow { DataType::Enum8(values) } else { DataType::Enum16(values) })
     }
 

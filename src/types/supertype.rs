@@ -146,10 +146,9 @@ fn common_number(types: &[DataType]) -> Option<DataType> {
     }
     let signed = types.iter().filter(|t| t.is_signed_integer()).filter_map(DataType::bits).max();
     let unsigned = types.iter().filter(|t| !t.is_signed_integer()).filter_map(DataType::bits).max();
-    // Bool beside UInt8 stays Bool, as in ClickHouse.
-    let any_bool = types.contains(&DataType::Bool);
-    if any_bool && types.iter().all(|t| matches!(t, DataType::Bool | DataType::UInt8)) {
-        return Some(DataType::Bool);
+    // Of Bool and UInt8 the first one is taken, as in ClickHouse.
+    if types.iter().all(|t| matches!(t, DataType::Bool | DataType::UInt8)) {
+        return types.first().cloned();
     }
     Some(match (signed, unsigned) {
         (None, Some(bits)) => match bits {

@@ -11,7 +11,7 @@ KNOWN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "known.txt")
 def known_differences():
     with open(KNOWN, encoding="utf-8") as lines:
         found = [line.rstrip("\n").split("\t", 1) for line in lines if line.strip() and not line.startswith("#")]
-    return [(re.compile(pattern), reason) for pattern, reason in found]
+    return [(re.compile(pattern, re.DOTALL), reason) for pattern, reason in found]
 
 
 def accepted(finding, known):

@@ -1,5 +1,7 @@
 //! All settings.
 
+use base::Example;
+
 /// The type of a setting's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -14,6 +16,21 @@ pub enum SettingKind {
     OverflowMode,
 }
 
+impl SettingKind {
+    /// As `system.settings` names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            SettingKind::Bool => "Bool",
+            SettingKind::UInt64 => "UInt64",
+            SettingKind::Float => "Float",
+            SettingKind::Seconds => "Seconds",
+            SettingKind::String => "String",
+            SettingKind::TimeZone => "Timezone",
+            SettingKind::OverflowMode => "OverflowMode",
+        }
+    }
+}
+
 /// Everything about a setting.
 #[derive(Debug, Clone, Copy)]
 pub struct SettingDeclaration {
@@ -25,10 +42,13 @@ pub struct SettingDeclaration {
     pub default: &'static str,
     /// What it does.
     pub description: &'static str,
+    /// It in use.
+    pub example: Example,
 }
 
 macro_rules! settings {
-    ($($name:ident: $kind:ident = $default:literal, $description:literal;)*) => {
+    ($($name:ident: $kind:ident = $default:literal, $description:literal,
+        $sql:literal => $result:literal;)*) => {
         /// All settings, by subject.
         pub const SETTINGS: &[SettingDeclaration] = &[
             $(SettingDeclaration {
@@ -36,261 +56,311 @@ macro_rules! settings {
                 kind: SettingKind::$kind,
                 default: $default,
                 description: $description,
+                example: Example { sql: $sql, result: $result },
             },)*
         ];
     };
 }
 
 settings! {
-    max_threads: UInt64 = "0", "Lanes of a query; 0 is as many as the server has workers.";
-    max_block_size: UInt64 = "65409", "Rows of a block that sources give.";
-    max_insert_block_size: UInt64 = "65536", "Rows of a block that is parsed from inserted data.";
-    max_memory_usage: UInt64 = "0", "Bytes that one query may hold in hash tables, sorts and results; 0 is the server's limit.";
-    max_bytes_before_external_group_by: UInt64 = "0", "Bytes of groups beyond which GROUP BY goes on in a temporary file; 0 is half of what the query may hold.";
-    max_bytes_before_external_join: UInt64 = "0", "Bytes of the built side of a JOIN beyond which it goes on in a temporary file; 0 is half of what the query may hold.";
-    max_bytes_before_external_sort: UInt64 = "0", "Bytes of rows beyond which ORDER BY goes on in a temporary file; 0 is half of what the query may hold.";
-    max_temporary_data_on_disk_size_for_query: UInt64 = "0", "Bytes that a query's temporary file may have; 0 is as many as the disk holds.";
-    max_execution_time: Seconds = "0", "Seconds after which a query is stopped; 0 is never.";
-    max_rows_to_read: UInt64 = "0", "Rows that a query may read from tables; 0 is any number.";
-    max_result_rows: UInt64 = "0", "Rows that an answer may have; 0 is any number.";
-    max_result_bytes: UInt64 = "0", "Bytes that an answer may have before it is formatted; 0 is any number.";
-    result_overflow_mode: OverflowMode = "throw", "Whether a longer answer is an error (throw) or ends after the block that was too much (break).";
-    read_overflow_mode: OverflowMode = "throw", "Whether more rows to read are an error (throw) or are left out (break).";
-    max_rows_to_group_by: UInt64 = "0", "Different keys that GROUP BY may meet; 0 is any number.";
-    group_by_overflow_mode: OverflowMode = "throw", "Whether more keys are an error (throw), end the reading (break), or are left out (any).";
-    max_rows_to_sort: UInt64 = "0", "Rows that ORDER BY may take; 0 is any number.";
-    sort_overflow_mode: OverflowMode = "throw", "Whether more rows to sort are an error (throw) or are left out (break).";
-    max_rows_in_distinct: UInt64 = "0", "Different rows that DISTINCT may meet; 0 is any number.";
-    distinct_overflow_mode: OverflowMode = "throw", "Whether more distinct rows are an error (throw) or are left out (break).";
-    max_bytes_to_read: UInt64 = "0", "Decoded bytes that a query may read from tables; 0 is any number.";
-    max_rows_in_set: UInt64 = "0", "Values that the right side of IN may have; 0 is any number.";
-    max_bytes_in_set: UInt64 = "0", "Bytes that the values of the right side of IN may have; 0 is any number.";
-    set_overflow_mode: OverflowMode = "throw", "Whether more values of a query behind IN are an error (throw) or are left out (break).";
-    max_rows_in_join: UInt64 = "0", "Rows that the right side of a JOIN may have; 0 is any number.";
-    max_bytes_in_join: UInt64 = "0", "Bytes that the right side of a JOIN may have; 0 is any number.";
-    max_concurrent_queries_for_user: UInt64 = "0", "Queries that a user may run at once; 0 is any number.";
-    max_query_size: UInt64 = "262144", "Bytes of a query's text, data of INSERT not counted.";
-    max_partitions_per_insert_block: UInt64 = "100", "Partitions that one inserted block may touch; 0 is any number.";
-    throw_on_max_partitions_per_insert_block: Bool = "1", "Whether more partitions of an inserted block are an error.";
-    insert_null_as_default: Bool = "1", "Whether NULL becomes the default where INSERT SELECT writes to a column without NULL.";
-    readonly: UInt64 = "0", "1: only reading; 2: reading and settings.";
-    session_timezone: TimeZone = "", "The time zone of times without one; empty is the server's.";
-    union_default_mode: String = "", "What UNION without ALL or DISTINCT means.";
-    enable_join_runtime_filters: Bool = "1", "Whether the keys of a join's smaller side filter the other side while it is read.";
-    join_use_nulls: Bool = "0", "Whether columns of a missing side of a join are NULL rather than defaults.";
-    transform_null_in: Bool = "0", "Whether IN takes NULL for a value like others, equal to NULL.";
-    prefer_column_name_to_alias: Bool = "0", "Whether a name means a column first, then an alias.";
-    enable_positional_arguments: Bool = "1", "Whether numbers in GROUP BY, ORDER BY and LIMIT BY mean selected expressions.";
-    count_distinct_implementation: String = "uniqExact", "The function of COUNT(DISTINCT x).";
-    totals_mode: String = "after_having_exclusive", "Whether WITH TOTALS counts groups that HAVING leaves out: before_having, or not: after_having_exclusive.";
-    group_by_use_nulls: Bool = "0", "Whether keys that a set of ROLLUP, CUBE or GROUPING SETS lacks are NULL.";
-    force_grouping_standard_compatibility: Bool = "1", "Whether grouping() is 1 for keys that a set lacks, as the standard has it, or for those that it has.";
-    max_recursive_cte_evaluation_depth: UInt64 = "1000", "Rounds that a table of WITH RECURSIVE may take.";
-    final: Bool = "0", "Whether every table is read with FINAL.";
-    optimize_on_insert: Bool = "1", "Whether rows of equal keys are combined by the table's engine before they are written.";
-    flatten_nested: Bool = "1", "Whether a column of type Nested becomes one array for each of its fields.";
-    limit: UInt64 = "0", "Rows that an answer has at most; 0 is any number.";
-    offset: UInt64 = "0", "Rows that an answer leaves out from its start.";
-    join_default_strictness: String = "ALL", "What a JOIN without ANY or ALL means.";
-    extremes: Bool = "0", "Whether the least and greatest value of each column stand after the rows.";
-    cast_keep_nullable: Bool = "0", "Whether CAST of a nullable value stays nullable.";
-    optimizer_disabled_passes: String = "", "Names of optimizer passes to leave out, separated by commas.";
-    encoded_execution: Bool = "1", "Whether operators keep dictionary codes; off only to compare.";
-    use_zone_maps: Bool = "1", "Whether granules are skipped by their zone maps.";
-    async_insert: Bool = "0", "Whether small inserts of several clients are written together.";
-    wait_for_async_insert: Bool = "1", "Whether such an insert is acknowledged only when it is durable.";
-    async_insert_max_data_size: UInt64 = "10485760", "Bytes of collected inserts after which they are written at once.";
-    async_insert_busy_timeout_ms: UInt64 = "200", "The longest time for which inserts are collected.";
-    insert_deduplication_token: String = "", "A token under which an insert is written at most once.";
-    insert_deduplicate: Bool = "1", "Whether deduplication tokens are looked at.";
-    default_format: String = "", "The format of answers where the query names none.";
-    default_table_engine: String = "MergeTree", "The engine of CREATE TABLE without one.";
-    log_queries: Bool = "1", "Whether queries are kept in system.query_log.";
-    wait_end_of_query: Bool = "0", "Whether an answer is sent only when it is complete.";
-    buffer_size: UInt64 = "0", "Bytes of an answer that are gathered before the first is sent.";
-    enable_http_compression: Bool = "0", "Whether answers are compressed as Accept-Encoding allows.";
-    http_zlib_compression_level: UInt64 = "3", "The level of that compression.";
-    send_progress_in_http_headers: Bool = "0", "Whether X-ClickHouse-Progress headers are sent.";
-    http_headers_progress_interval_ms: UInt64 = "100", "How often these are sent.";
-    add_http_cors_header: Bool = "0", "Whether answers allow scripts of any origin.";
-    cancel_http_readonly_queries_on_client_close: Bool = "0", "Whether a reading query stops when its client goes.";
-    cast_string_to_dynamic_use_inference: Bool = "0", "Whether text cast to Dynamic is parsed for its type.";
-    client_protocol_version: UInt64 = "0", "The revision of the Native format that the client knows.";
-    date_time_input_format: String = "best_effort", "How texts of times are read: basic, best_effort, best_effort_us.";
-    date_time_output_format: String = "simple", "How times are written: simple, iso, unix_timestamp.";
-    input_format_skip_unknown_fields: Bool = "1", "Whether fields that the table lacks are skipped.";
-    input_format_null_as_default: Bool = "1", "Whether NULL in a column that has none becomes its default.";
-    input_format_defaults_for_omitted_fields: Bool = "1", "Whether DEFAULT expressions are computed for omitted fields.";
-    input_format_with_names_use_header: Bool = "1", "Whether names in the data decide the columns.";
-    input_format_allow_errors_num: UInt64 = "0", "Rows that may be unreadable.";
-    input_format_allow_errors_ratio: Float = "0", "The share of rows that may be unreadable.";
-    input_format_values_interpret_expressions: Bool = "1", "Whether VALUES may hold expressions.";
-    input_format_parallel_parsing: Bool = "1", "Whether text formats are parsed by several threads.";
-    format_csv_delimiter: String = ",", "What separates fields of CSV.";
-    output_format_json_quote_64bit_integers: Bool = "0", "Whether JSON has 64-bit integers in quotes.";
-    output_format_json_quote_64bit_floats: Bool = "0", "Whether JSON has 64-bit floats in quotes.";
-    output_format_json_quote_denormals: Bool = "0", "Whether JSON has inf and nan in quotes rather than null.";
-    output_format_json_quote_decimals: Bool = "0", "Whether JSON has decimals in quotes.";
-    output_format_json_escape_forward_slashes: Bool = "1", "Whether JSON has slashes escaped.";
-    output_format_json_named_tuples_as_objects: Bool = "1", "Whether JSON has named tuples as objects.";
-    output_format_json_array_of_rows: Bool = "0", "Whether JSONEachRow is one array.";
-    output_format_arrow_string_as_string: Bool = "1", "Whether Arrow has strings as text rather than as bytes.";
-    output_format_write_statistics: Bool = "1", "Whether JSON tells of rows read and time.";
-    output_format_decimal_trailing_zeros: Bool = "0", "Whether decimals are written with all digits of their scale.";
-    output_format_pretty_max_rows: UInt64 = "1000", "Rows that Pretty formats show.";
-    output_format_pretty_row_numbers: Bool = "1", "Whether Pretty formats number rows.";
-    output_format_pretty_color: Bool = "0", "Whether Pretty formats use colours.";
-    query_cache_ttl: Seconds = "60", "How long an answer may be kept.";
-    use_query_cache: Bool = "0", "Whether answers may be kept.";
+    max_threads: UInt64 = "0", "Lanes of a query; 0 is as many as the server has workers.",
+        "SELECT count() FROM numbers(1000000) SETTINGS max_threads = 1"
+        => "1000000";
+    max_block_size: UInt64 = "65409", "Rows of a block that sources give.",
+        "SELECT max(blockSize()) FROM numbers(100) SETTINGS max_block_size = 10"
+        => "10";
+    max_insert_block_size: UInt64 = "65536", "Rows of a block that is parsed from inserted data.",
+        "CREATE TEMPORARY TABLE t (n UInt8); INSERT INTO t SETTINGS max_insert_block_size = 1000 VALUES (1), (2); SELECT sum(n) FROM t"
+        => "3";
+    max_memory_usage: UInt64 = "0", "Bytes that one query may hold in hash tables, sorts and results; 0 is the server's limit.",
+        "SELECT uniqExact(number) FROM numbers(10000000) SETTINGS max_memory_usage = 1000000"
+        => "Code: 241. DB::Exception: Memory limit (for query) exceeded";
+    max_bytes_before_external_group_by: UInt64 = "0", "Bytes of groups beyond which GROUP BY goes on in a temporary file; 0 is half of what the query may hold.",
+        "SELECT count() FROM (SELECT number AS n, count() FROM numbers(100000) GROUP BY n) SETTINGS max_bytes_before_external_group_by = 1000000"
+        => "100000";
+    max_bytes_before_external_join: UInt64 = "0", "Bytes of the built side of a JOIN beyond which it goes on in a temporary file; 0 is half of what the query may hold.",
+        "SELECT count() FROM numbers(100000) AS a INNER JOIN numbers(100000) AS b ON a.number = b.number SETTINGS max_bytes_before_external_join = 1000000"
+        => "100000";
+    max_bytes_before_external_sort: UInt64 = "0", "Bytes of rows beyond which ORDER BY goes on in a temporary file; 0 is half of what the query may hold.",
+        "SELECT number FROM numbers(100000) ORDER BY cityHash64(number), number LIMIT 1 SETTINGS max_bytes_before_external_sort = 100000"
+        => "36993";
+    max_temporary_data_on_disk_size_for_query: UInt64 = "0", "Bytes that a query's temporary file may have; 0 is as many as the disk holds.",
+        "SELECT count() FROM (SELECT number AS n FROM numbers(1000000) ORDER BY cityHash64(n)) SETTINGS max_bytes_before_external_sort = 100000, max_temporary_data_on_disk_size_for_query = 1000"
+        => "Code: 396. DB::Exception: Limit for temporary files size exceeded";
+    max_execution_time: Seconds = "0", "Seconds after which a query is stopped; 0 is never.",
+        "SELECT 1 SETTINGS max_execution_time = 60"
+        => "1";
+    max_rows_to_read: UInt64 = "0", "Rows that a query may read from tables; 0 is any number.",
+        "SELECT count() FROM system.formats WHERE name != '' SETTINGS max_rows_to_read = 3"
+        => "Code: 158. DB::Exception: Limit for rows to read exceeded";
+    max_result_rows: UInt64 = "0", "Rows that an answer may have; 0 is any number.",
+        "SELECT number FROM numbers(10) SETTINGS max_result_rows = 3"
+        => "Code: 396. DB::Exception: Limit for result exceeded, max rows: 3, current rows: 10";
+    max_result_bytes: UInt64 = "0", "Bytes that an answer may have before it is formatted; 0 is any number.",
+        "SELECT number FROM numbers(1000) SETTINGS max_result_bytes = 100"
+        => "Code: 396. DB::Exception: Limit for result exceeded, max bytes: 100, current bytes: 8000";
+    result_overflow_mode: OverflowMode = "throw", "Whether a longer answer is an error (throw) or ends after the block that was too much (break).",
+        "SELECT count() <= 20 FROM (SELECT number FROM numbers(20) SETTINGS max_result_rows = 5, result_overflow_mode = 'break')"
+        => "1";
+    read_overflow_mode: OverflowMode = "throw", "Whether more rows to read are an error (throw) or are left out (break).",
+        "SELECT count() > 0 FROM numbers(1000000) SETTINGS max_rows_to_read = 10, read_overflow_mode = 'break'"
+        => "1";
+    max_rows_to_group_by: UInt64 = "0", "Different keys that GROUP BY may meet; 0 is any number.",
+        "SELECT number % 100 AS k, count() FROM numbers(1000) GROUP BY k SETTINGS max_rows_to_group_by = 10"
+        => "Code: 158. DB::Exception: Limit for rows to GROUP BY exceeded";
+    group_by_overflow_mode: OverflowMode = "throw", "Whether more keys are an error (throw), end the reading (break), or are left out (any).",
+        "SELECT count() >= 10 FROM (SELECT number AS k, count() FROM numbers(100) GROUP BY k) SETTINGS max_rows_to_group_by = 10, group_by_overflow_mode = 'any'"
+        => "1";
+    max_rows_to_sort: UInt64 = "0", "Rows that ORDER BY may take; 0 is any number.",
+        "SELECT number FROM numbers(100) ORDER BY cityHash64(number) SETTINGS max_rows_to_sort = 10"
+        => "Code: 396. DB::Exception: Limit for rows to sort exceeded";
+    sort_overflow_mode: OverflowMode = "throw", "Whether more rows to sort are an error (throw) or are left out (break).",
+        "SELECT count() > 0 FROM (SELECT number FROM numbers(100) ORDER BY cityHash64(number)) SETTINGS max_rows_to_sort = 10, sort_overflow_mode = 'break'"
+        => "1";
+    max_rows_in_distinct: UInt64 = "0", "Different rows that DISTINCT may meet; 0 is any number.",
+        "SELECT DISTINCT number FROM numbers(100) SETTINGS max_rows_in_distinct = 10"
+        => "Code: 191. DB::Exception: Limit for distinct rows exceeded";
+    distinct_overflow_mode: OverflowMode = "throw", "Whether more distinct rows are an error (throw) or are left out (break).",
+        "SELECT count() > 0 FROM (SELECT DISTINCT number FROM numbers(100)) SETTINGS max_rows_in_distinct = 10, distinct_overflow_mode = 'break'"
+        => "1";
+    max_bytes_to_read: UInt64 = "0", "Decoded bytes that a query may read from tables; 0 is any number.",
+        "SELECT sum(number) FROM numbers(1000000) SETTINGS max_bytes_to_read = 1000"
+        => "Code: 307. DB::Exception: Limit for bytes to read exceeded";
+    max_rows_in_set: UInt64 = "0", "Values that the right side of IN may have; 0 is any number.",
+        "SELECT 1 IN (SELECT number FROM numbers(100)) SETTINGS max_rows_in_set = 10"
+        => "Code: 191. DB::Exception: Limit for IN-set exceeded";
+    max_bytes_in_set: UInt64 = "0", "Bytes that the values of the right side of IN may have; 0 is any number.",
+        "SELECT 1 IN (SELECT number FROM numbers(1000)) SETTINGS max_bytes_in_set = 100"
+        => "Code: 191. DB::Exception: Limit for IN-set exceeded";
+    set_overflow_mode: OverflowMode = "throw", "Whether more values of a query behind IN are an error (throw) or are left out (break).",
+        "SELECT 0 IN (SELECT number FROM numbers(100)) SETTINGS max_rows_in_set = 10, set_overflow_mode = 'break'"
+        => "1";
+    max_rows_in_join: UInt64 = "0", "Rows that the right side of a JOIN may have; 0 is any number.",
+        "SELECT count() FROM numbers(1000) AS a INNER JOIN numbers(1000) AS b ON a.number = b.number SETTINGS max_rows_in_join = 10"
+        => "Code: 191. DB::Exception: Limit for JOIN exceeded";
+    max_bytes_in_join: UInt64 = "0", "Bytes that the right side of a JOIN may have; 0 is any number.",
+        "SELECT count() FROM numbers(1000) AS a INNER JOIN numbers(1000) AS b ON a.number = b.number SETTINGS max_bytes_in_join = 100"
+        => "Code: 191. DB::Exception: Limit for JOIN exceeded";
+    max_concurrent_queries_for_user: UInt64 = "0", "Queries that a user may run at once; 0 is any number.",
+        "SELECT 1 SETTINGS max_concurrent_queries_for_user = 10"
+        => "1";
+    max_query_size: UInt64 = "262144", "Bytes of a query's text, data of INSERT not counted.",
+        "SET max_query_size = 20; SELECT 'a query that is longer than that'"
+        => "Code: 62. DB::Exception: Max query size exceeded";
+    max_partitions_per_insert_block: UInt64 = "100", "Partitions that one inserted block may touch; 0 is any number.",
+        "CREATE TABLE split (n UInt8) ORDER BY n PARTITION BY n; INSERT INTO split SELECT number FROM numbers(20) SETTINGS max_partitions_per_insert_block = 10"
+        => "Code: 252. DB::Exception: Too many partitions for a single INSERT block (more than 10)";
+    throw_on_max_partitions_per_insert_block: Bool = "1", "Whether more partitions of an inserted block are an error.",
+        "CREATE TABLE divided (n UInt8) ORDER BY n PARTITION BY n; INSERT INTO divided SELECT number FROM numbers(20) SETTINGS max_partitions_per_insert_block = 10, throw_on_max_partitions_per_insert_block = 0; SELECT count() FROM divided"
+        => "20";
+    insert_null_as_default: Bool = "1", "Whether NULL becomes the default where INSERT SELECT writes to a column without NULL.",
+        "CREATE TEMPORARY TABLE t (n UInt8 DEFAULT 7); INSERT INTO t SELECT NULL SETTINGS insert_null_as_default = 1; SELECT n FROM t"
+        => "7";
+    readonly: UInt64 = "0", "1: only reading; 2: reading and settings.",
+        "SET readonly = 1; CREATE TABLE t (n UInt8) ORDER BY n"
+        => "Code: 164. DB::Exception: Cannot execute query in readonly mode";
+    session_timezone: TimeZone = "", "The time zone of times without one; empty is the server's.",
+        "SELECT toDateTime(0) SETTINGS session_timezone = 'Asia/Tokyo'"
+        => "1970-01-01 09:00:00";
+    union_default_mode: String = "", "What UNION without ALL or DISTINCT means.",
+        "SELECT count() FROM (SELECT 1 UNION SELECT 1) SETTINGS union_default_mode = 'DISTINCT'"
+        => "1";
+    enable_join_runtime_filters: Bool = "1", "Whether the keys of a join's smaller side filter the other side while it is read.",
+        "SELECT count() FROM numbers(1000) AS a INNER JOIN numbers(10) AS b ON a.number = b.number SETTINGS enable_join_runtime_filters = 0"
+        => "10";
+    join_use_nulls: Bool = "0", "Whether columns of a missing side of a join are NULL rather than defaults.",
+        "SELECT b.number FROM numbers(1) AS a LEFT JOIN numbers(5, 1) AS b ON a.number = b.number SETTINGS join_use_nulls = 1"
+        => "\\N";
+    transform_null_in: Bool = "0", "Whether IN takes NULL for a value like others, equal to NULL.",
+        "SELECT NULL IN (1, NULL) SETTINGS transform_null_in = 1"
+        => "1";
+    prefer_column_name_to_alias: Bool = "0", "Whether a name means a column first, then an alias.",
+        "SELECT number + 1 AS number, number * 10 FROM numbers(2) SETTINGS prefer_column_name_to_alias = 1"
+        => "1\t0\n2\t10";
+    enable_positional_arguments: Bool = "1", "Whether numbers in GROUP BY, ORDER BY and LIMIT BY mean selected expressions.",
+        "SELECT number % 2, count() FROM numbers(5) GROUP BY 1 ORDER BY 1 SETTINGS enable_positional_arguments = 1"
+        => "0\t3\n1\t2";
+    count_distinct_implementation: String = "uniqExact", "The function of COUNT(DISTINCT x).",
+        "SELECT count(DISTINCT number) FROM numbers(1000) SETTINGS count_distinct_implementation = 'uniq'"
+        => "1000";
+    totals_mode: String = "after_having_exclusive", "Whether WITH TOTALS counts groups that HAVING leaves out: before_having, or not: after_having_exclusive.",
+        "SELECT number % 3 AS k, count() FROM numbers(10) GROUP BY k WITH TOTALS HAVING k < 2 ORDER BY k SETTINGS totals_mode = 'before_having'"
+        => "0\t4\n1\t3\n\n0\t10";
+    group_by_use_nulls: Bool = "0", "Whether keys that a set of ROLLUP, CUBE or GROUPING SETS lacks are NULL.",
+        "SELECT number AS k, count() FROM numbers(2) GROUP BY ROLLUP(k) ORDER BY k SETTINGS group_by_use_nulls = 1"
+        => "0\t1\n1\t1\n\\N\t2";
+    force_grouping_standard_compatibility: Bool = "1", "Whether grouping() is 1 for keys that a set lacks, as the standard has it, or for those that it has.",
+        "SELECT number AS k, grouping(k) FROM numbers(1) GROUP BY ROLLUP(k) ORDER BY 2 SETTINGS force_grouping_standard_compatibility = 0"
+        => "0\t0\n0\t1";
+    max_recursive_cte_evaluation_depth: UInt64 = "1000", "Rounds that a table of WITH RECURSIVE may take.",
+        "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r) SELECT max(n) FROM r SETTINGS max_recursive_cte_evaluation_depth = 5"
+        => "Code: 306. DB::Exception: Maximum recursive CTE evaluation depth (5) exceeded";
+    final: Bool = "0", "Whether every table is read with FINAL.",
+        "CREATE TABLE latest (k UInt8, v UInt8) ENGINE = ReplacingMergeTree ORDER BY k; INSERT INTO latest VALUES (1, 1); INSERT INTO latest VALUES (1, 2); SELECT v FROM latest SETTINGS final = 1"
+        => "2";
+    optimize_on_insert: Bool = "1", "Whether rows of equal keys are combined by the table's engine before they are written.",
+        "CREATE TABLE summed (k UInt8, v UInt8) ENGINE = SummingMergeTree ORDER BY k; INSERT INTO summed SETTINGS optimize_on_insert = 0 VALUES (1, 2), (1, 3); SELECT v FROM summed ORDER BY v"
+        => "2\n3";
+    flatten_nested: Bool = "1", "Whether a column of type Nested becomes one array for each of its fields.",
+        "SET flatten_nested = 0; CREATE TABLE whole (n Nested(a UInt8)) ORDER BY tuple(); SELECT name, type FROM system.columns WHERE table = 'whole'"
+        => "n\tArray(Tuple(a UInt8))";
+    limit: UInt64 = "0", "Rows that an answer has at most; 0 is any number.",
+        "SELECT number FROM numbers(10) SETTINGS limit = 2"
+        => "0\n1";
+    offset: UInt64 = "0", "Rows that an answer leaves out from its start.",
+        "SELECT number FROM numbers(4) SETTINGS offset = 2"
+        => "2\n3";
+    join_default_strictness: String = "ALL", "What a JOIN without ANY or ALL means.",
+        "SELECT count() FROM numbers(1) AS a LEFT JOIN (SELECT 0 AS number FROM numbers(3)) AS b ON a.number = b.number SETTINGS join_default_strictness = 'ANY'"
+        => "1";
+    extremes: Bool = "0", "Whether the least and greatest value of each column stand after the rows.",
+        "SELECT number FROM numbers(4) FORMAT JSONCompact SETTINGS extremes = 1, output_format_write_statistics = 0"
+        => "{\n\t\"meta\":\n\t[\n\t\t{\n\t\t\t\"name\": \"number\",\n\t\t\t\"type\": \"UInt64\"\n\t\t}\n\t],\n\n\t\"data\":\n\t[\n\t\t[0],\n\t\t[1],\n\t\t[2],\n\t\t[3]\n\t],\n\n\t\"extremes\":\n\t{\n\t\t\"min\": [0],\n\t\t\"max\": [3]\n\t},\n\n\t\"rows\": 4\n}";
+    cast_keep_nullable: Bool = "0", "Whether CAST of a nullable value stays nullable.",
+        "SELECT toTypeName(CAST(toNullable('1'), 'UInt8')) SETTINGS cast_keep_nullable = 1"
+        => "Nullable(UInt8)";
+    optimizer_disabled_passes: String = "", "Names of optimizer passes to leave out, separated by commas.",
+        "SELECT count() FROM numbers(10) WHERE number > 5 SETTINGS optimizer_disabled_passes = 'push_down_filters'"
+        => "4";
+    encoded_execution: Bool = "1", "Whether operators keep dictionary codes; off only to compare.",
+        "SELECT count() FROM numbers(10) SETTINGS encoded_execution = 0"
+        => "10";
+    use_zone_maps: Bool = "1", "Whether granules are skipped by their zone maps.",
+        "CREATE TABLE zoned (n UInt64) ORDER BY n; INSERT INTO zoned SELECT number FROM numbers(100); SELECT count() FROM zoned WHERE n > 50 SETTINGS use_zone_maps = 0"
+        => "49";
+    async_insert: Bool = "0", "Whether small inserts of several clients are written together.",
+        "CREATE TABLE IF NOT EXISTS collected (n UInt8) ORDER BY n; TRUNCATE TABLE collected; INSERT INTO collected SETTINGS async_insert = 1 VALUES (1), (2); SELECT sum(n) FROM collected"
+        => "3";
+    wait_for_async_insert: Bool = "1", "Whether such an insert is acknowledged only when it is durable.",
+        "CREATE TABLE IF NOT EXISTS collected (n UInt8) ORDER BY n; TRUNCATE TABLE collected; INSERT INTO collected SETTINGS async_insert = 1, wait_for_async_insert = 1 VALUES (1), (2); SELECT sum(n) FROM collected"
+        => "3";
+    async_insert_max_data_size: UInt64 = "10485760", "Bytes of collected inserts after which they are written at once.",
+        "CREATE TABLE IF NOT EXISTS collected (n UInt8) ORDER BY n; TRUNCATE TABLE collected; INSERT INTO collected SETTINGS async_insert = 1, async_insert_max_data_size = 100000 VALUES (1), (2); SELECT sum(n) FROM collected"
+        => "3";
+    async_insert_busy_timeout_ms: UInt64 = "200", "The longest time for which inserts are collected.",
+        "CREATE TABLE IF NOT EXISTS collected (n UInt8) ORDER BY n; TRUNCATE TABLE collected; INSERT INTO collected SETTINGS async_insert = 1, async_insert_busy_timeout_ms = 50 VALUES (1), (2); SELECT sum(n) FROM collected"
+        => "3";
+    insert_deduplication_token: String = "", "A token under which an insert is written at most once.",
+        "CREATE TABLE IF NOT EXISTS once (n UInt8) ORDER BY n; INSERT INTO once SETTINGS insert_deduplication_token = 'a' VALUES (1); INSERT INTO once SETTINGS insert_deduplication_token = 'a' VALUES (1); SELECT count() FROM once"
+        => "1";
+    insert_deduplicate: Bool = "1", "Whether deduplication tokens are looked at.",
+        "CREATE TABLE IF NOT EXISTS twice (n UInt8) ORDER BY n; TRUNCATE TABLE twice; INSERT INTO twice SETTINGS insert_deduplicate = 0, insert_deduplication_token = 'a' VALUES (1); INSERT INTO twice SETTINGS insert_deduplicate = 0, insert_deduplication_token = 'a' VALUES (1); SELECT count() FROM twice"
+        => "2";
+    default_format: String = "", "The format of answers where the query names none.",
+        "SELECT 1 AS n SETTINGS default_format = 'JSONEachRow'"
+        => "{\"n\":1}";
+    default_table_engine: String = "MergeTree", "The engine of CREATE TABLE without one.",
+        "SET default_table_engine = 'Log'; CREATE TABLE IF NOT EXISTS plain (n UInt8); SELECT engine FROM system.tables WHERE name = 'plain'"
+        => "Log";
+    log_queries: Bool = "1", "Whether queries are kept in system.query_log.",
+        "SELECT 1 SETTINGS log_queries = 0"
+        => "1";
+    wait_end_of_query: Bool = "0", "Whether an answer is sent only when it is complete.",
+        "SELECT value FROM system.settings WHERE name = 'wait_end_of_query' SETTINGS wait_end_of_query = 1"
+        => "1";
+    buffer_size: UInt64 = "0", "Bytes of an answer that are gathered before the first is sent.",
+        "SELECT value FROM system.settings WHERE name = 'buffer_size' SETTINGS buffer_size = 1048576"
+        => "1048576";
+    enable_http_compression: Bool = "0", "Whether answers are compressed as Accept-Encoding allows.",
+        "SELECT value FROM system.settings WHERE name = 'enable_http_compression' SETTINGS enable_http_compression = 1"
+        => "1";
+    http_zlib_compression_level: UInt64 = "3", "The level of that compression.",
+        "SELECT value FROM system.settings WHERE name = 'http_zlib_compression_level' SETTINGS http_zlib_compression_level = 6"
+        => "6";
+    send_progress_in_http_headers: Bool = "0", "Whether X-ClickHouse-Progress headers are sent.",
+        "SELECT value FROM system.settings WHERE name = 'send_progress_in_http_headers' SETTINGS send_progress_in_http_headers = 1"
+        => "1";
+    http_headers_progress_interval_ms: UInt64 = "100", "How often these are sent.",
+        "SELECT value FROM system.settings WHERE name = 'http_headers_progress_interval_ms' SETTINGS http_headers_progress_interval_ms = 1000"
+        => "1000";
+    add_http_cors_header: Bool = "0", "Whether answers allow scripts of any origin.",
+        "SELECT value FROM system.settings WHERE name = 'add_http_cors_header' SETTINGS add_http_cors_header = 1"
+        => "1";
+    cancel_http_readonly_queries_on_client_close: Bool = "0", "Whether a reading query stops when its client goes.",
+        "SELECT value FROM system.settings WHERE name = 'cancel_http_readonly_queries_on_client_close' SETTINGS cancel_http_readonly_queries_on_client_close = 1"
+        => "1";
+    cast_string_to_dynamic_use_inference: Bool = "0", "Whether text cast to Dynamic is parsed for its type.",
+        "SELECT value FROM system.settings WHERE name = 'cast_string_to_dynamic_use_inference' SETTINGS cast_string_to_dynamic_use_inference = 1"
+        => "1";
+    client_protocol_version: UInt64 = "0", "The revision of the Native format that the client knows.",
+        "SELECT value FROM system.settings WHERE name = 'client_protocol_version' SETTINGS client_protocol_version = 54460"
+        => "54460";
+    date_time_input_format: String = "best_effort", "How texts of times are read: basic, best_effort, best_effort_us.",
+        "SELECT * FROM format(CSV, 't DateTime(\\'UTC\\')', '\"Jan 2 2024 3:04 PM\"') SETTINGS date_time_input_format = 'best_effort'"
+        => "2024-01-02 15:04:00";
+    date_time_output_format: String = "simple", "How times are written: simple, iso, unix_timestamp.",
+        "SELECT toDateTime(0, 'UTC') SETTINGS date_time_output_format = 'iso'"
+        => "1970-01-01T00:00:00Z";
+    input_format_skip_unknown_fields: Bool = "1", "Whether fields that the table lacks are skipped.",
+        "SELECT * FROM format(JSONEachRow, 'a UInt8', '{\"a\": 1, \"b\": 2}') SETTINGS input_format_skip_unknown_fields = 0"
+        => "Code: 117. DB::Exception: Unknown field found while parsing JSONEachRow format";
+    input_format_null_as_default: Bool = "1", "Whether NULL in a column that has none becomes its default.",
+        "SELECT * FROM format(JSONEachRow, 'a UInt8', '{\"a\": null}') SETTINGS input_format_null_as_default = 1"
+        => "0";
+    input_format_defaults_for_omitted_fields: Bool = "1", "Whether DEFAULT expressions are computed for omitted fields.",
+        "CREATE TABLE doubled (a UInt8, b UInt8 DEFAULT a * 2) ORDER BY a; INSERT INTO doubled (a) SETTINGS input_format_defaults_for_omitted_fields = 1 VALUES (3); SELECT b FROM doubled"
+        => "6";
+    input_format_with_names_use_header: Bool = "1", "Whether names in the data decide the columns.",
+        "SELECT a, b FROM format(CSVWithNames, 'a UInt8, b UInt8', 'b,a\\n1,2') SETTINGS input_format_with_names_use_header = 1"
+        => "2\t1";
+    input_format_allow_errors_num: UInt64 = "0", "Rows that may be unreadable.",
+        "SELECT * FROM format(CSV, 'n UInt8', '1\\nx\\n3') SETTINGS input_format_allow_errors_num = 1"
+        => "1\n3";
+    input_format_allow_errors_ratio: Float = "0", "The share of rows that may be unreadable.",
+        "SELECT * FROM format(CSV, 'n UInt8', '1\\nx\\n3') SETTINGS input_format_allow_errors_ratio = 0.5"
+        => "1\n3";
+    input_format_values_interpret_expressions: Bool = "1", "Whether VALUES may hold expressions.",
+        "CREATE TEMPORARY TABLE t (a UInt8); INSERT INTO t VALUES (1 + 2); SELECT a FROM t SETTINGS input_format_values_interpret_expressions = 1"
+        => "3";
+    input_format_parallel_parsing: Bool = "1", "Whether text formats are parsed by several threads.",
+        "SELECT sum(n) FROM format(CSV, 'n UInt8', '1\\n2') SETTINGS input_format_parallel_parsing = 0"
+        => "3";
+    format_csv_delimiter: String = ",", "What separates fields of CSV.",
+        "SELECT 1, 2 FORMAT CSV SETTINGS format_csv_delimiter = ';'"
+        => "1;2";
+    output_format_json_quote_64bit_integers: Bool = "0", "Whether JSON has 64-bit integers in quotes.",
+        "SELECT toUInt64(1) AS n FORMAT JSONEachRow SETTINGS output_format_json_quote_64bit_integers = 1"
+        => "{\"n\":\"1\"}";
+    output_format_json_quote_64bit_floats: Bool = "0", "Whether JSON has 64-bit floats in quotes.",
+        "SELECT 0.5 AS x FORMAT JSONEachRow SETTINGS output_format_json_quote_64bit_floats = 1"
+        => "{\"x\":\"0.5\"}";
+    output_format_json_quote_denormals: Bool = "0", "Whether JSON has inf and nan in quotes rather than null.",
+        "SELECT 1 / 0 AS x FORMAT JSONEachRow SETTINGS output_format_json_quote_denormals = 1"
+        => "{\"x\":\"inf\"}";
+    output_format_json_quote_decimals: Bool = "0", "Whether JSON has decimals in quotes.",
+        "SELECT toDecimal32(0.5, 1) AS x FORMAT JSONEachRow SETTINGS output_format_json_quote_decimals = 1"
+        => "{\"x\":\"0.5\"}";
+    output_format_json_escape_forward_slashes: Bool = "1", "Whether JSON has slashes escaped.",
+        "SELECT 'a/b' AS s FORMAT JSONEachRow SETTINGS output_format_json_escape_forward_slashes = 0"
+        => "{\"s\":\"a/b\"}";
+    output_format_json_named_tuples_as_objects: Bool = "1", "Whether JSON has named tuples as objects.",
+        "SELECT (1, 2)::Tuple(a UInt8, b UInt8) AS t FORMAT JSONEachRow SETTINGS output_format_json_named_tuples_as_objects = 0"
+        => "{\"t\":[1,2]}";
+    output_format_json_array_of_rows: Bool = "0", "Whether JSONEachRow is one array.",
+        "SELECT number AS n FROM numbers(2) FORMAT JSONEachRow SETTINGS output_format_json_array_of_rows = 1"
+        => "[\n{\"n\":0},\n{\"n\":1}\n]";
+    output_format_arrow_string_as_string: Bool = "1", "Whether Arrow has strings as text rather than as bytes.",
+        "INSERT INTO FUNCTION file('text.arrow', Arrow) SELECT 'a' AS s SETTINGS output_format_arrow_string_as_string = 1; SELECT s FROM file('text.arrow', Arrow)"
+        => "a";
+    output_format_write_statistics: Bool = "1", "Whether JSON tells of rows read and time.",
+        "SELECT 1 AS n FORMAT JSONCompact SETTINGS output_format_write_statistics = 0"
+        => "{\n\t\"meta\":\n\t[\n\t\t{\n\t\t\t\"name\": \"n\",\n\t\t\t\"type\": \"UInt8\"\n\t\t}\n\t],\n\n\t\"data\":\n\t[\n\t\t[1]\n\t],\n\n\t\"rows\": 1\n}";
+    output_format_decimal_trailing_zeros: Bool = "0", "Whether decimals are written with all digits of their scale.",
+        "SELECT toDecimal32(1.5, 4) SETTINGS output_format_decimal_trailing_zeros = 1"
+        => "1.5000";
+    output_format_pretty_max_rows: UInt64 = "1000", "Rows that Pretty formats show.",
+        "SELECT number AS n FROM numbers(5) FORMAT PrettyCompact SETTINGS output_format_pretty_max_rows = 1"
+        => "   ┌─n─┐\n1. │ 0 │\n   └───┘\nShowed 1 out of 5 rows.";
+    output_format_pretty_row_numbers: Bool = "1", "Whether Pretty formats number rows.",
+        "SELECT 1 AS n FORMAT PrettyCompact SETTINGS output_format_pretty_row_numbers = 0"
+        => "┌─n─┐\n│ 1 │\n└───┘";
+    output_format_pretty_color: Bool = "0", "Whether Pretty formats use colours.",
+        "SELECT 1 AS n FORMAT PrettyCompact SETTINGS output_format_pretty_color = 0"
+        => "   ┌─n─┐\n1. │ 1 │\n   └───┘";
+    query_cache_ttl: Seconds = "60", "How long an answer may be kept.",
+        "SELECT 1 SETTINGS use_query_cache = 1, query_cache_ttl = 5"
+        => "1";
+    use_query_cache: Bool = "0", "Whether answers may be kept.",
+        "SELECT 1 SETTINGS use_query_cache = 1"
+        => "1";
 }
-
-/// Settings of ClickHouse that clients send and that change nothing here: they tune what there is not
-/// (distribution, quotas, spilling, its optimizer), or allow what is always allowed.
-pub(super) const TOLERATED: &[&str] = &[
-    "allow_experimental_analyzer",
-    "allow_experimental_object_type",
-    "allow_experimental_json_type",
-    "allow_experimental_dynamic_type",
-    "allow_experimental_variant_type",
-    "allow_suspicious_low_cardinality_types",
-    "allow_suspicious_types_in_order_by",
-    "async_insert_deduplicate",
-    "compile_expressions",
-    "compress",
-    "connect_timeout",
-    "decompress",
-    "distributed_product_mode",
-    "enable_analyzer",
-    "enable_optimize_predicate_expression",
-    "enable_json_type",
-    "force_primary_key",
-    "http_connection_timeout",
-    "http_receive_timeout",
-    "http_send_timeout",
-    "http_response_buffer_size",
-    "idle_connection_timeout",
-    "input_format_binary_read_json_as_string",
-    "insert_quorum",
-    "join_algorithm",
-    "load_balancing",
-    "log_comment",
-    "log_query_threads",
-    "low_cardinality_allow_in_native_format",
-    "max_ast_elements",
-    "max_compress_block_size",
-    "max_expanded_ast_elements",
-    "max_insert_threads",
-    "max_parser_depth",
-    "max_streams_to_max_threads_ratio",
-    "max_temporary_columns",
-    "min_insert_block_size_bytes",
-    "min_insert_block_size_rows",
-    "mutations_sync",
-    "network_compression_method",
-    "network_zstd_compression_level",
-    "optimize_move_to_prewhere",
-    "optimize_read_in_order",
-    "optimize_throw_if_noop",
-    "output_format_binary_write_json_as_string",
-    "output_format_native_encode_types_in_binary_format",
-    "output_format_native_write_json_as_string",
-    "output_format_parallel_formatting",
-    "parallel_view_processing",
-    "partial_result_on_first_cancel",
-    "poll_interval",
-    "priority",
-    "profile",
-    "query_plan_optimize_lazy_materialization",
-    "query_profiler_cpu_time_period_ns",
-    "query_profiler_real_time_period_ns",
-    "quota_key",
-    "receive_timeout",
-    "replace_running_query",
-    "role",
-    "schema_inference_make_columns_nullable",
-    "send_logs_level",
-    "send_timeout",
-    "short_circuit_function_evaluation",
-    "skip_unavailable_shards",
-    "stream_like_engine_allow_direct_select",
-    "timeout_before_checking_execution_speed",
-    "timeout_overflow_mode",
-    "use_client_time_zone",
-    "use_skip_indexes",
-    "use_uncompressed_cache",
-    "use_query_condition_cache",
-    "wait_for_async_insert_timeout",
-    "max_estimated_execution_time",
-    "use_legacy_to_time",
-    "format_schema",
-    "input_format_import_nested_json",
-    "engine_file_truncate_on_insert",
-    "materialize_statistics_on_insert",
-    "alter_sync",
-    "allow_deprecated_syntax_for_merge_tree",
-    "allow_experimental_lightweight_delete",
-    "compatibility_ignore_auto_increment_in_create_table",
-    "enable_optimize_predicate_expression_to_final_subquery",
-    "lightweight_deletes_sync",
-    "optimize_fuse_sum_count_avg",
-    "preferred_max_column_in_block_size_bytes",
-    "use_skip_indexes_if_final",
-    "joined_subquery_requires_alias",
-    "optimize_aggregation_in_order",
-    "min_count_to_compile_expression",
-    "min_count_to_compile_aggregate_expression",
-    "compile_aggregate_expressions",
-    "allow_experimental_projection_optimization",
-    "allow_experimental_map_type",
-    "allow_experimental_bigint_types",
-    "totals_auto_threshold",
-    "optimize_trivial_count_query",
-    "optimize_syntax_fuse_functions",
-    "optimize_monotonous_functions_in_order_by",
-    "optimize_min_equality_disjunction_chain_length",
-    "max_untracked_memory",
-    "max_joined_block_size_rows",
-    "group_by_two_level_threshold_bytes",
-    "group_by_two_level_threshold",
-    "allow_hyperscan",
-    "allow_experimental_geo_types",
-    "optimize_if_chain_to_multiif",
-    "optimize_group_by_function_keys",
-    "optimize_injective_functions_inside_uniq",
-    "optimize_distinct_in_order",
-    "optimize_redundant_functions_in_order_by",
-    "optimize_duplicate_order_by_and_distinct",
-    "optimize_rewrite_sum_if_to_count_if",
-    "optimize_arithmetic_operations_in_aggregate_functions",
-    "optimize_functions_to_subcolumns",
-    "optimize_skip_unused_shards",
-    "optimize_use_projections",
-    "optimize_read_in_window_order",
-    "convert_query_to_cnf",
-    "optimize_using_constraints",
-    "optimize_append_index",
-    "optimize_substitute_columns",
-    "merge_tree_min_rows_for_concurrent_read",
-    "merge_tree_min_bytes_for_concurrent_read",
-    "allow_experimental_window_functions",
-    "allow_experimental_live_view",
-    "allow_experimental_nlp_functions",
-    "distributed_aggregation_memory_efficient",
-    "enable_global_with_statement",
-    "query_plan_enable_optimizations",
-    "query_plan_max_optimizations_to_apply",
-    "query_plan_filter_push_down",
-    "log_queries_min_type",
-    "log_profile_events",
-    "log_formatted_queries",
-    "max_bytes_ratio_before_external_group_by",
-    "max_bytes_ratio_before_external_sort",
-    "use_index_for_in_with_subqueries",
-    "preferred_block_size_bytes",
-    "temporary_files_codec",
-    "aggregation_memory_efficient_merge_threads",
-    "max_final_threads",
-    "local_filesystem_read_method",
-    "allow_simdjson",
-    "parallelize_output_from_storages",
-];

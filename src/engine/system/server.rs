@@ -1,12 +1,12 @@
 //! system.settings, functions, formats, processes, query_log: what the server is and does.
 
-use base::Result;
+use base::{Example, Result};
 use types::Value;
 
 use super::{SystemTable, flag, number, text};
 use crate::metrics::{METRICS, MetricDeclaration, MetricKind};
 use crate::query::Query;
-use crate::settings::{SETTINGS, SettingKind};
+use crate::settings::{SETTINGS, TOLERATED};
 use crate::table_engine::{ENGINES, Family};
 
 pub(super) const TABLES: &[SystemTable] = &[
@@ -28,6 +28,7 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("type", "String"),
             ("default", "String"),
             ("is_obsolete", "UInt8"),
+            ("examples", "String"),
         ],
         rows: settings,
     },
@@ -51,10 +52,20 @@ pub(super) const TABLES: &[SystemTable] = &[
     },
     SystemTable {
         name: "aggregate_function_combinators",
-        columns: &[("name", "String"), ("is_internal", "UInt8")],
+        columns: &[
+            ("name", "String"),
+            ("is_internal", "UInt8"),
+            ("description", "String"),
+            ("examples", "String"),
+        ],
         rows: |query| {
-            let all = query.engine.registry.combinators();
-            Ok(all.iter().map(|c| vec![text(c.suffix), flag(false)]).collect())
+            let all = query.engine.registry.combinators().iter();
+            Ok(all
+                .map(|c| {
+                    let examples = text(example_text(&c.example));
+                    vec![text(c.suffix), flag(false), text(c.description), examples]
+                })
+                .collect())
         },
     },
     SystemTable {
@@ -65,6 +76,8 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("is_output", "UInt8"),
             ("supports_parallel_parsing", "UInt8"),
             ("content_type", "String"),
+            ("description", "String"),
+            ("examples", "String"),
         ],
         rows: formats,
     },
@@ -98,42 +111,15 @@ pub(super) const TABLES: &[SystemTable] = &[
     },
     SystemTable {
         name: "data_type_families",
-        columns: &[("name", "String"), ("case_insensitive", "UInt8"), ("alias_to", "String")],
-        rows: |_| {
-            let names = [
-                "UInt8",
-                "UInt16",
-                "UInt32",
-                "UInt64",
-                "UInt128",
-                "Int8",
-                "Int16",
-                "Int32",
-                "Int64",
-                "Int128",
-                "Float32",
-                "Float64",
-                "Bool",
-                "Decimal",
-                "String",
-                "FixedString",
-                "Date",
-                "Date32",
-                "DateTime",
-                "DateTime64",
-                "Enum8",
-                "Enum16",
-                "UUID",
-                "IPv4",
-                "IPv6",
-                "Array",
-                "Tuple",
-                "Map",
-                "Nullable",
-                "LowCardinality",
-            ];
-            Ok(names.iter().map(|n| vec![text(n), flag(false), text("")]).collect())
-        },
+        columns: &[
+            ("name", "String"),
+            ("case_insensitive", "UInt8"),
+            ("alias_to", "String"),
+            ("description", "String"),
+            ("syntax", "String"),
+            ("examples", "String"),
+        ],
+        rows: |_| Ok(data_type_families()),
     },
     SystemTable {
         name: "clusters",
@@ -230,32 +216,29 @@ pub(super) const TABLES: &[SystemTable] = &[
 ];
 
 fn settings(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
-    Ok(SETTINGS
-        .iter()
-        .map(|s| {
-            let kind = match s.kind {
-                SettingKind::Bool => "Bool",
-                SettingKind::UInt64 => "UInt64",
-                SettingKind::Float => "Float",
-                SettingKind::Seconds => "Seconds",
-                SettingKind::String => "String",
-                SettingKind::TimeZone => "Timezone",
-                SettingKind::OverflowMode => "OverflowMode",
-            };
-            vec![
-                text(s.name),
-                text(query.settings.get(s.name).unwrap_or(s.default)),
-                flag(query.settings.is_changed(s.name)),
-                text(s.description),
-                Value::Null,
-                Value::Null,
-                number(0),
-                text(kind),
-                text(s.default),
-                flag(false),
-            ]
-        })
-        .collect())
+    let own = SETTINGS.iter().map(|s| {
+        vec![
+            text(s.name),
+            text(query.settings.get(s.name).unwrap_or(s.default)),
+            flag(query.settings.is_changed(s.name)),
+            text(s.description),
+            Value::Null,
+            Value::Null,
+            number(0),
+            text(s.kind.name()),
+            text(s.default),
+            flag(false),
+            text(example_text(&s.example)),
+        ]
+    });
+    let tolerated = TOLERATED.iter().map(|name| {
+        let mut row = vec![text(name), text(""), flag(false)];
+        row.push(text("Taken for the sake of ClickHouse's clients; changes nothing."));
+        row.extend([Value::Null, Value::Null, number(0), text("String"), text("")]);
+        row.extend([flag(true), text("")]);
+        row
+    });
+    Ok(own.chain(tolerated).collect())
 }
 
 fn functions(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
@@ -267,8 +250,7 @@ fn functions(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
                    any_case: bool,
                    about: [&str; 3],
                    examples: &[expr::Example]| {
-        let examples: Vec<String> =
-            examples.iter().map(|e| format!("{}\n{}", e.sql, e.result)).collect();
+        let examples: Vec<String> = examples.iter().map(example_text).collect();
         rows.push(vec![
             text(name),
             flag(aggregate),
@@ -313,6 +295,31 @@ fn functions(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
     Ok(rows)
 }
 
+/// An example as tables show it.
+fn example_text(example: &Example) -> String {
+    format!("{}\n{}", example.sql, example.result)
+}
+
+fn data_type_families() -> Vec<Vec<Value>> {
+    let mut rows = Vec::new();
+    for family in types::families() {
+        rows.push(vec![
+            text(family.name),
+            flag(family.case_insensitive),
+            text(""),
+            text(family.description),
+            text(family.syntax),
+            text(example_text(&family.example)),
+        ]);
+        for alias in family.aliases {
+            let shown = [alias, family.name, "", "", ""].map(text);
+            let [name, to, description, syntax, examples] = shown;
+            rows.push(vec![name, flag(true), to, description, syntax, examples]);
+        }
+    }
+    rows
+}
+
 fn formats(_query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
     Ok(format::formats()
         .iter()
@@ -323,6 +330,8 @@ fn formats(_query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
                 flag(f.is_output()),
                 flag(f.supports_parallel_parsing()),
                 text(f.content_type),
+                text(f.description),
+                text(example_text(&f.example)),
             ]
         })
         .collect())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::BooleanArray;
-use base::Result;
+use base::{ErrorCode, Result};
 use parking_lot::Mutex;
 use plan::Plan;
 use types::{Block, Column, DataType, Dictionary};
@@ -62,7 +62,9 @@ pub(crate) fn distinct(
             let mut met = shared.lock();
             (met.take(block, &keys, limit)?, met.rows as u64)
         };
-        let enough = enough || own.settings.limits.distinct.is_over(rows, "distinct rows")?;
+        let limit = own.settings.limits.distinct;
+        let code = ErrorCode::SetSizeLimitExceeded;
+        let enough = enough || limit.is_over(rows, "distinct rows", code)?;
         Ok(if enough { Step::Done } else { Step::Again })
     })?;
     let blocks = std::mem::take(&mut met.lock().blocks);

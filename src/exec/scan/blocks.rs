@@ -41,8 +41,13 @@ pub(super) fn memory(scan: Scan, context: &Arc<ExecContext>) -> Result<Box<dyn S
         context.cancel.check()?;
         context.counters.read_rows.fetch_add(block.rows() as u64, Ordering::Relaxed);
         let columns = scan.columns.iter().map(|c| block.column(*c).clone()).collect();
-        let block = filtered(Block::new(columns, block.rows()), &filters)?;
-        blocks.push(shown(block, scan.visible));
+        let block = Block::new(columns, block.rows());
+        context.counters.read_bytes.fetch_add(block.memory() as u64, Ordering::Relaxed);
+        let enough = context.has_read_enough()?;
+        blocks.push(shown(filtered(block, &filters)?, scan.visible));
+        if enough {
+            break;
+        }
     }
     Ok(Box::new(Materialized::new(blocks)))
 }
@@ -132,6 +137,11 @@ impl BlockReader for BlocksReader {
                     let block = block?;
                     let counters = &self.context.counters;
                     counters.read_rows.fetch_add(block.rows() as u64, Ordering::Relaxed);
+                    counters.read_bytes.fetch_add(block.memory() as u64, Ordering::Relaxed);
+                    if self.context.has_read_enough()? {
+                        self.next.store(self.source.pieces(), Ordering::Relaxed);
+                        self.stream = None;
+                    }
                     let block = shown(filtered(block, &self.filters)?, self.visible);
                     let before = self.given.fetch_add(block.rows(), Ordering::Relaxed);
                     // Rows that nobody needs may be costly above, so a block is cut.

@@ -28,7 +28,13 @@ pub(crate) fn bind(
     if only_null && declaration.nulls == NullRows::SkipThenNull {
         return Ok(BoundAggregate::new(DataType::null(), OnlyNull::default));
     }
-    let inner = (declaration.bind)(context, &AggregateArguments { types: &bare, ..*arguments })?;
+    let bare = AggregateArguments { types: &bare, ..*arguments };
+    let inner = match (declaration.bind)(context, &bare) {
+        Ok(inner) => inner,
+        // A bare NULL has no type that could be wrong.
+        Err(_) if only_null => return Ok(BoundAggregate::new(DataType::null(), OnlyNull::default)),
+        Err(error) => return Err(error),
+    };
     let gives_null =
         declaration.nulls == NullRows::SkipThenNull && inner.return_type.can_be_nullable();
     if only_null && !inner.return_type.can_be_nullable() {

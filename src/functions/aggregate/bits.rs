@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use arrow_array::ArrayRef;
 use base::{Result, bail};
-use expr::{AggregateArguments, AggregateDeclaration, BoundAggregate, NullRows};
+use expr::{AggregateArguments, AggregateDeclaration, BoundAggregate};
 use roaring::RoaringTreemap;
 use types::{Column, DataType};
 
@@ -49,7 +49,6 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
         syntax: "groupBitmap(x)",
         description: "How many different integers there are, by a compressed bitmap; of the argument's type.",
         examples: &[example("SELECT groupBitmap(number % 3) FROM numbers(10)", "3")],
-        nulls: NullRows::SkipThenEmpty,
         bind: |_, call| bind_bitmap(call, Some(Union)),
         ..USUAL
     },

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use arrow_array::ArrayRef;
 use base::Result;
-use expr::{AggregateArguments, AggregateDeclaration, BoundAggregate};
+use expr::{AggregateArguments, AggregateDeclaration, BoundAggregate, NullRows};
 use types::{Column, DataType, Value, array_from_values};
 
 use super::arguments::{Checks, USUAL, example};
@@ -18,6 +18,7 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
         description: "The length that intervals cover together; where they overlap it counts once.",
         examples: &[example("SELECT intervalLengthSum(number, number + 2) FROM numbers(3)", "4")],
         bind: |_, call| bind_intervals(call, Cover::Length),
+        nulls: NullRows::SkipThenEmpty,
         ..USUAL
     },
     AggregateDeclaration {

@@ -161,7 +161,7 @@ fn bind_single(
     call.number(data_type)?;
     let shape =
         matches!(what, Single::SkewPop | Single::SkewSamp | Single::KurtPop | Single::KurtSamp);
-    let narrow = narrow(call.types, stable || shape);
+    let narrow = narrow(call.types, stable);
     let result = if narrow { DataType::Float32 } else { DataType::Float64 };
     let data_type = data_type.clone();
     Ok(if shape {

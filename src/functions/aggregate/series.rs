@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use arrow_array::ArrayRef;
 use arrow_array::types::Float64Type;
 use base::{Result, bail};
-use expr::{AggregateArguments, AggregateDeclaration, BoundAggregate};
+use expr::{AggregateArguments, AggregateDeclaration, BoundAggregate, NullRows};
 use types::{Column, DataType};
 
 use super::arguments::{Checks, USUAL, example};
@@ -35,7 +35,10 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
         examples: &[example("SELECT deltaSum(abs(5 - number)) FROM numbers(11)", "5")],
         bind: |_, call| {
             call.no_parameters()?;
-            let data_type = call.only()?;
+            let data_type = match call.only()? {
+                DataType::Bool => &DataType::UInt8,
+                other => other,
+            };
             if !data_type.is_integer() && !data_type.is_float() {
                 return Err(call.illegal(data_type));
             }
@@ -43,6 +46,7 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
                 Ok(bound(data_type.clone(), DeltaSum::<K>(PhantomData)))
             }, otherwise Err(call.illegal(data_type)))
         },
+        nulls: NullRows::SkipThenEmpty,
         ..USUAL
     },
     AggregateDeclaration {
@@ -51,6 +55,7 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
         description: "As deltaSum; partial sums are put in the order of their times.",
         examples: &[example("SELECT deltaSumTimestamp(number, number) FROM numbers(6)", "5")],
         bind: |_, call| bind_delta_sum_timestamp(call),
+        nulls: NullRows::SkipThenEmpty,
         ..USUAL
     },
     AggregateDeclaration {

@@ -61,7 +61,7 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
             given); exact for few.",
         examples: &[example("SELECT uniqCombined(12)(number % 3) FROM numbers(10)", "3")],
         bind: |_, call| bind_combined(call),
-        ..COUNTS
+        ..USUAL
     },
     AggregateDeclaration {
         name: "uniqCombined64",
@@ -69,7 +69,7 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
         description: "As uniqCombined; both hash to 64 bits.",
         examples: &[example("SELECT uniqCombined64(number % 3) FROM numbers(10)", "3")],
         bind: |_, call| bind_combined(call),
-        ..COUNTS
+        ..USUAL
     },
     AggregateDeclaration {
         name: "uniqUpTo",

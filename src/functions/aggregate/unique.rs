@@ -48,7 +48,6 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
         syntax: "entropy(x[, ...])",
         description: "The entropy, in bits, of how often each value (or tuple of values) occurs.",
         examples: &[example("SELECT entropy(number % 4) FROM numbers(8)", "2")],
-        nulls: NullRows::SkipThenEmpty,
         bind: |_, call| {
             call.no_parameters()?;
             if call.types.is_empty() {

@@ -1,6 +1,6 @@
 //! Maps: arrays of pairs of key and value. Keys may repeat; the first one counts.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -30,9 +30,9 @@ pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[
     declare!("Map", "mapValues", "mapValues(map)", "The values of a map.",
         "SELECT mapValues(map('a', 1))" => "[1]", (1, 1), |_, a| side("mapValues", a, 1)),
     declare!("Map", "mapContainsKey", "mapContainsKey(map, key)", "1 where a map has a key.",
-        "SELECT mapContainsKey(map('a', 1), 'a')" => "1", (2, 2), |c, a| contains(c, "mapContainsKey", a, 0), aliases: &["mapContains"]),
+        "SELECT mapContainsKey(map('a', 1), 'a')" => "1", (2, 2), |c, a| contains(c, "mapContainsKey", a, 0), nulls: Nulls::Custom, aliases: &["mapContains"]),
     declare!("Map", "mapContainsValue", "mapContainsValue(map, value)", "1 where a map has a value.",
-        "SELECT mapContainsValue(map('a', 1), 1)" => "1", (2, 2), |c, a| contains(c, "mapContainsValue", a, 1)),
+        "SELECT mapContainsValue(map('a', 1), 1)" => "1", (2, 2), |c, a| contains(c, "mapContainsValue", a, 1), nulls: Nulls::Custom),
     declare!("Map", "mapContainsKeyLike", "mapContainsKeyLike(map, pattern)", "1 where a map has a key that matches a pattern of LIKE.",
         "SELECT mapContainsKeyLike(map('abc', 1), 'a%')" => "1", (2, 2), |_, a| like("mapContainsKeyLike", a, 0, false)),
     declare!("Map", "mapContainsValueLike", "mapContainsValueLike(map, pattern)", "1 where a map has a value that matches a pattern of LIKE.",
@@ -55,7 +55,7 @@ pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[
         "SELECT mapReverseSort(map('a', 2, 'b', 1))" => "{'b':1,'a':2}", (1, 2), |_, a| sort("mapReverseSort", a, true), lambda: Some(element_types)),
     declare!("Map", "mapConcat", "mapConcat(a, b, ...)", "The pairs of all maps one after another.",
         "SELECT mapConcat(map('a', 1), map('b', 2))" => "{'a':1,'b':2}", (1, usize::MAX), concat_maps),
-    declare!("Map", "mapUpdate", "mapUpdate(a, b)", "The first map with values of equal keys, and further pairs, taken from the second.",
+    declare!("Map", "mapUpdate", "mapUpdate(a, b)", "The pairs of the first map whose keys the second lacks, then those of the second.",
         "SELECT mapUpdate(map('a', 1), map('a', 2, 'b', 3))" => "{'a':2,'b':3}", (2, 2), update),
     declare!("Map", "mapAdd", "mapAdd(a, b, ...)", "The map of all keys with the sums of their values.",
         "SELECT mapAdd(map('a', 1), map('a', 2, 'b', 1))" => "{'a':3,'b':1}", (1, usize::MAX), |c, a| add(c, "mapAdd", a, false)),
@@ -373,20 +373,14 @@ fn update(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
         let Together { lists, starts, items } = together(&context, columns, &types, &common)?;
         let keys = Keys::new(items.as_struct().column(0), &key)?;
         let mut picker = Picker::new(rows);
-        let mut newer: HashMap<Key<'_>, usize> = HashMap::new();
+        let mut newer: HashSet<Key<'_>> = HashSet::new();
         for row in 0..rows {
             let ((from, to), (start, end)) = (lists[0].bounds(row), lists[1].bounds(row));
             let second = starts[1] + start..starts[1] + end;
             newer.clear();
-            newer.extend(second.clone().rev().map(|at| (keys.key(at), at)));
-            for at in from..to {
-                picker.push(newer.remove(&keys.key(at)).unwrap_or(at));
-            }
-            for at in second {
-                if newer.remove(&keys.key(at)).is_some() {
-                    picker.push(at);
-                }
-            }
+            newer.extend(second.clone().map(|at| keys.key(at)));
+            (from..to).filter(|at| !newer.contains(&keys.key(*at))).for_each(|at| picker.push(at));
+            second.for_each(|at| picker.push(at));
             picker.end_row();
         }
         picker.column(&pair, &items)

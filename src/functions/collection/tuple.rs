@@ -12,6 +12,7 @@ use types::{Column, DataType, TupleField, Value, require_supertype};
 use super::convert::{comparable, convert};
 use super::keys::Keys;
 use super::lists::{Lists, illegal, list_column, numbers, tuples};
+use crate::scalar::cast::conversion;
 use crate::text::declare;
 use crate::text::strings::BytesBuilder;
 
@@ -201,8 +202,16 @@ fn hamming(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
             "Expected tuples of the same size as arguments of function tupleHammingDistance"
         );
     }
+    // The sum of as many UInt8 as there are places.
+    let return_type = match a.len() {
+        0 | 1 => DataType::UInt8,
+        2 => DataType::UInt16,
+        3 => DataType::UInt32,
+        _ => DataType::UInt64,
+    };
+    let narrow = conversion(context, &DataType::UInt64, &return_type)?;
     let context = context.clone();
-    Ok(Bound::new(DataType::UInt64, move |columns, rows| {
+    Ok(Bound::new(return_type, move |columns, rows| {
         let (left, right) = (columns[0].to_flat()?, columns[1].to_flat()?);
         let mut out = vec![0_u64; rows];
         for (at, (a, b)) in a.iter().zip(b.iter()).enumerate() {
@@ -214,6 +223,6 @@ fn hamming(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
                 *count += u64::from(one.key(row) != other.key(row));
             }
         }
-        Ok(numbers::<UInt64Type>(out))
+        narrow(&numbers::<UInt64Type>(out), rows)
     }))
 }

@@ -99,7 +99,11 @@ fn bind_column_type(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound
 }
 
 fn default_of(data_type: DataType) -> Result<Bound> {
-    let value = data_type.default_value();
+    // The first day that the type is for, though columns are filled with the day 0, as in ClickHouse.
+    let value = match data_type.inner() {
+        DataType::Date32 if !data_type.is_nullable() => Value::Int(-25_567),
+        _ => data_type.default_value(),
+    };
     Ok(Bound::new(data_type.clone(), move |_, rows| Column::constant(&data_type, &value, rows)))
 }
 

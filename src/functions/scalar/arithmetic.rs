@@ -8,7 +8,7 @@ use expr::{Argument, Bound, FunctionContext, FunctionDeclaration};
 use types::{Column, DataType, IntervalKind};
 
 use super::calendar::{TimeType, ticks_of};
-use super::decimal_arithmetic;
+use super::decimal_arithmetic::{self, to_float};
 use super::interval_arithmetic;
 use super::lane::{
     Kind, Lane, To, argument, convert, map, map2, try_map2, with_integer_lane, with_lane,
@@ -300,14 +300,17 @@ fn bind_float_pair(
     name: &'static str,
     f: fn(f64, f64) -> f64,
 ) -> Result<Bound> {
-    let fits = |a: &Argument| is_native_number(&a.data_type) && a.data_type.bits() != Some(128);
+    let fits = |a: &Argument| {
+        let is_decimal = matches!(a.data_type, DataType::Decimal { .. });
+        is_decimal || is_native_number(&a.data_type) && a.data_type.bits() != Some(128)
+    };
     if !arguments.iter().all(fits) {
         return Err(illegal_pair(arguments, name));
     }
-    let (a, b) = (Kind::require(&arguments[0].data_type)?, Kind::require(&arguments[1].data_type)?);
+    let (a, b) = (arguments[0].data_type.clone(), arguments[1].data_type.clone());
     Ok(Bound::new(DataType::Float64, move |columns, _| {
-        let left = convert(argument(columns, 0)?, a, Kind::F64)?;
-        let right = convert(argument(columns, 1)?, b, Kind::F64)?;
+        let left = to_float(argument(columns, 0)?, &a)?;
+        let right = to_float(argument(columns, 1)?, &b)?;
         map2::<f64, f64, f64>(&left, &right, f)
     }))
 }

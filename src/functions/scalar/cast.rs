@@ -39,7 +39,7 @@ type ArrayConversion = Arc<dyn Fn(&ArrayRef) -> Result<ArrayRef> + Send + Sync>;
 /// What to do with values that the target cannot hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Integers wrap around, floats are cut; texts must be right.
+    /// Integers wrap around, floats are cut; texts must be right, but for nullable targets: see `OrNull`.
     Wrap,
     /// All of that is an error.
     Accurate,
@@ -130,6 +130,11 @@ fn nullable(
         return null_to(from, to);
     }
     let (source, target) = (unwrapped(from), unwrapped(to));
+    let mode = if to.is_nullable() && source.is_string() && is_null_when_wrong(target) {
+        Mode::OrNull
+    } else {
+        mode
+    };
     let plain: ArrayConversion = if same_values(source, target) {
         Arc::new(|array| Ok(array.clone()))
     } else {
@@ -156,6 +161,22 @@ fn nullable(
             Err(_) => on_valid_rows(&bare, &nulls, &plain),
         }
     }))
+}
+
+/// Whether a text that is no value of a type becomes NULL where the target is nullable. Names of enums and truth
+/// values stay errors, as in ClickHouse.
+fn is_null_when_wrong(target: &DataType) -> bool {
+    (target.is_number() && *target != DataType::Bool)
+        || target.is_date()
+        || target.is_datetime()
+        || matches!(
+            target,
+            DataType::Decimal { .. }
+                | DataType::Uuid
+                | DataType::Ipv4
+                | DataType::Ipv6
+                | DataType::FixedString(_)
+        )
 }
 
 fn unwrapped(data_type: &DataType) -> &DataType {

@@ -4,10 +4,11 @@
 
 use std::cmp::Ordering;
 
+use arrow_array::{BooleanArray, Scalar};
 use arrow_buffer::NullBuffer;
-use base::{Result, bail, error};
+use base::{Error, Result, bail, error};
 use expr::{Argument, Bound, FunctionContext, FunctionDeclaration, Nulls, common_type};
-use types::{Column, DataType, require_supertype};
+use types::{Column, DataType, Value, require_supertype};
 
 use super::cast::{Conversion, conversion};
 use super::choose::choose;
@@ -40,7 +41,7 @@ pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Conditional";
     "isZeroOrNull" (1, 1) "isZeroOrNull(x)" "Whether a number is 0 or NULL."
         "SELECT isZeroOrNull(0)" => "1"; bind_is_zero_or_null, nulls: Nulls::Custom;
     "assumeNotNull" (1, 1) "assumeNotNull(x)"
-        "The argument as a type without NULL; any value may stand where it was NULL."
+        "The argument as a type without NULL; the type's default stands where it was NULL."
         "SELECT assumeNotNull(toNullable(1))" => "1"; bind_assume_not_null, nulls: Nulls::Custom;
     "toNullable" (1, 1) "toNullable(x)" "The argument as a type that can hold NULL."
         "SELECT toTypeName(toNullable(1))" => "Nullable(UInt8)"; bind_to_nullable, nulls: Nulls::Custom;
@@ -247,7 +248,19 @@ fn bind_assume_not_null(_: &FunctionContext, arguments: &[Argument]) -> Result<B
         }
         other => other.clone(),
     };
-    Ok(Bound::new(return_type, |columns, _| without_nulls(argument(columns, 0)?)))
+    let default = types::default_array(&return_type, 1)?;
+    Ok(Bound::new(return_type, move |columns, rows| {
+        let column = argument(columns, 0)?;
+        let Some(nulls) = column.nulls().filter(|nulls| nulls.null_count() > 0) else {
+            return without_nulls(column);
+        };
+        let mask = BooleanArray::new(nulls.inner().clone(), None);
+        let values = without_nulls(&Column::Flat(column.to_flat()?))?.to_flat()?;
+        let default = Scalar::new(default.clone());
+        let filled = arrow_select::zip::zip(&mask, &values, &default);
+        debug_assert_eq!(rows, mask.len());
+        Ok(Column::Flat(filled.map_err(|e| Error::logical(e.to_string()))?))
+    }))
 }
 
 fn bind_to_nullable(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
@@ -325,6 +338,11 @@ fn extreme(
 }
 
 fn bind_clamp(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+    if arguments.iter().any(|a| a.data_type.is_null_literal()) {
+        return Ok(Bound::new(DataType::null(), |_, rows| {
+            Column::constant(&DataType::null(), &Value::Null, rows)
+        }));
+    }
     let above = bind_extreme(context, &arguments[..2], Ordering::Greater)?;
     let types: Vec<DataType> = arguments.iter().map(|a| a.data_type.clone()).collect();
     let second = [Argument::of(above.return_type.clone()), arguments[2].clone()];

@@ -7,7 +7,7 @@ use arrow_array::{ArrayRef, ListArray};
 use arrow_buffer::OffsetBuffer;
 use arrow_schema::Field;
 use base::{Error, Result, bail, error};
-use expr::{Argument, Bound, Determinism, FunctionContext, FunctionDeclaration};
+use expr::{Argument, Bound, Determinism, FunctionContext, FunctionDeclaration, Nulls};
 use types::time::DAY;
 use types::{Column, DataType, TimeZone, Value};
 
@@ -40,7 +40,7 @@ pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Date and time";
     "serverTimezone" | "serverTimeZone" (0, 0) "serverTimezone()" "The server's time zone."
         "SELECT serverTimezone() = serverTimeZone()" => "1"; |_, _| text(TimeZone::server().name().to_owned()), determinism: Determinism::WithinQuery;
     "timeZoneOf" | "timezoneOf" (1, 1) "timeZoneOf(time)" "The time zone of a type of times."
-        "SELECT timeZoneOf(toDateTime(0, 'Asia/Tokyo'))" => "Asia/Tokyo"; bind_zone_of;
+        "SELECT timeZoneOf(toDateTime(0, 'Asia/Tokyo'))" => "Asia/Tokyo"; bind_zone_of, nulls: Nulls::Custom;
     "timeZoneOffset" | "timezoneOffset" (1, 1) "timeZoneOffset(time)" "Seconds that the time's zone is ahead of UTC."
         "SELECT timeZoneOffset(toDateTime(0, 'Asia/Tokyo'))" => "32400"; bind_offset;
     "toTimeZone" | "toTimezone" (2, 2) "toTimeZone(time, zone)" "The same instant, shown in another time zone."
@@ -158,7 +158,9 @@ fn instant(context: &FunctionContext, arguments: &[Argument], name: &str) -> Res
 }
 
 fn bind_zone_of(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
-    text(instant(context, arguments, "timeZoneOf")?.zone().name().to_owned())
+    let bare =
+        Argument { data_type: arguments[0].data_type.inner().clone(), ..arguments[0].clone() };
+    text(instant(context, &[bare], "timeZoneOf")?.zone().name().to_owned())
 }
 
 fn bind_offset(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {

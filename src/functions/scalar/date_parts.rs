@@ -49,7 +49,7 @@ pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Date and time";
         "SELECT toISOWeek(toDate('2023-01-01'))" => "52";
         |c, a| by_day(c, a, "toISOWeek", DataType::UInt8, |d| (d - iso_year(d).1) / 7 + 1);
     "toWeek" | "WEEK" any_case true (1, 3) "toWeek(time[, mode[, zone]])"
-        "The week of the year, counted by one of MySQL's modes 0 to 7 (8 and 9: weeks begin on January 1)."
+        "The week of the year, counted by one of MySQL's modes 0 to 7 (8 and 9: the first week has January 1)."
         "SELECT toWeek(toDate('2024-01-01'), 1)" => "1"; |c, a| bind_week(c, a, "toWeek", false);
     "toYearWeek" | "YEARWEEK" any_case true (1, 3) "toYearWeek(time[, mode[, zone]])"
         "Year and week of the year, as year * 100 + week."
@@ -255,19 +255,22 @@ fn bind_week(
 }
 
 /// Year and week of a day by MySQL's mode: bit 0 weeks begin on Monday, bit 1 weeks of the last year
-/// count from 1 instead of being week 0, bit 2 the first week is the first whole one by another rule.
+/// count from 1 instead of being week 0, bit 2 the first week is the first whole one by another rule; and bit 3
+/// the first week is the one with January 1.
 fn week_of(days: i64, mode: u8) -> (i64, i64) {
     let monday_first = mode & 1 != 0;
     let from_one = mode & 2 != 0;
     // As MySQL turns the third bit around for weeks that begin on Monday.
     let first_weekday = if monday_first { mode & 4 != 0 } else { mode & 4 == 0 };
     let year = i64::from(civil_from_days(days).year);
-    if mode & 8 != 0 {
-        return (year, (days - year_start(year as i32)) / 7 + 1);
-    }
+    let with_january_first = mode & 8 != 0;
+    let from_one = from_one || with_january_first;
     let start = |year: i64| -> i64 {
         let first = year_start(year as i32);
         let at = if monday_first { weekday(first) } else { (weekday(first) + 1) % 7 };
+        if with_january_first {
+            return first - at;
+        }
         // The week with January 1 counts if it has four days of the year, or if it begins then.
         let counts = if first_weekday { at == 0 } else { at <= 3 };
         if counts { first - at } else { first - at + 7 }

@@ -168,7 +168,7 @@ fn bind_diff(context: &FunctionContext, arguments: &[Argument], whole: bool) -> 
     };
     let (mut a, mut b) = (side(1)?, side(2)?);
     let zone = zone_argument(arguments, 3, name)?;
-    let shared = zone.unwrap_or(if a.is_date() { b.zone() } else { a.zone() });
+    let shared = zone.unwrap_or_else(|| context.zone());
     if zone.is_some() {
         (a, b) = (a.in_zone(shared), b.in_zone(shared));
     }

@@ -304,7 +304,8 @@ fn bind_modulo(arguments: &[Argument], or_zero: bool, positive: bool) -> Result<
                 if or_zero && y == 0.0 {
                     0.0
                 } else if positive {
-                    x.rem_euclid(y)
+                    // Adding 0 makes 0 of -0.
+                    x.rem_euclid(y) + 0.0
                 } else {
                     x % y
                 }

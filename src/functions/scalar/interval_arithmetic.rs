@@ -99,12 +99,16 @@ pub(crate) fn add(
     let added = map2::<i64, i64, i64>(&time, &number, |time, number| {
         shift(widen(time), to, &zone, unit, number.wrapping_mul(sign))
     })?;
-    let low_high = match to {
-        TimeType::Date32 => Some((-25_567, 120_529)),
+    let by_calendar =
+        matches!(unit, IntervalKind::Month | IntervalKind::Quarter | IntervalKind::Year);
+    // Days and shorter units wrap around in Date and DateTime, as in ClickHouse; longer ones end at the first.
+    let low = match to {
+        TimeType::Date32 => Some(-25_567),
+        TimeType::Date | TimeType::DateTime(_) if by_calendar => Some(0),
         _ => None,
     };
-    let added = match low_high {
-        Some((low, _)) => super::lane::map::<i64, i64>(&added, |v| v.max(low))?,
+    let added = match low {
+        Some(low) => super::lane::map::<i64, i64>(&added, |v| v.max(low))?,
         None => added,
     };
     convert(&added, Kind::I64, to.kind())

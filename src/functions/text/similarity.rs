@@ -27,9 +27,9 @@ static FUNCTIONS: &[FunctionDeclaration] = &[
         aliases: &["levenshteinDistanceUTF8"]),
     declare!("String", "damerauLevenshteinDistance", "damerauLevenshteinDistance(a, b)", "As `editDistance`, with the exchange of neighbours as one step.",
         "SELECT damerauLevenshteinDistance('ab', 'ba')" => "1", (2, 2), |_, a| distance("damerauLevenshteinDistance", a, damerau)),
-    declare!("String", "byteHammingDistance", "byteHammingDistance(a, b)", "The number of places at which two strings of equal length differ.",
+    declare!("String", "byteHammingDistance", "byteHammingDistance(a, b)", "The number of places at which two strings differ; beyond the end of one all do.",
         "SELECT byteHammingDistance('karolin', 'kathrin')" => "3", (2, 2),
-        |_, a| distance("byteHammingDistance", a, |a, b| a.iter().zip(b).filter(|(a, b)| a != b).count()), aliases: &["mismatches"]),
+        |_, a| distance("byteHammingDistance", a, |a, b| a.iter().zip(b).filter(|(a, b)| a != b).count() + a.len().abs_diff(b.len())), aliases: &["mismatches"]),
     declare!("String", "jaroSimilarity", "jaroSimilarity(a, b)", "Jaro's similarity of two strings, 0 to 1.",
         "SELECT jaroSimilarity('abc', 'abc')" => "1", (2, 2), |_, a| similarity("jaroSimilarity", a, jaro)),
     declare!("String", "jaroWinklerSimilarity", "jaroWinklerSimilarity(a, b)", "Jaro's similarity raised for a common beginning (Winkler), 0 to 1.",
@@ -63,15 +63,11 @@ fn distance(
 ) -> Result<Bound> {
     require_text(function, arguments, 0)?;
     require_text(function, arguments, 1)?;
-    let same_length = function == "byteHammingDistance";
     Ok(Bound::new(DataType::UInt64, move |columns, rows| {
         let (a, b) = (Strings::new(&columns[0])?, Strings::new(&columns[1])?);
         let mut out = Vec::with_capacity(rows);
         for row in 0..rows {
             let (a, b) = (a.get(row), b.get(row));
-            if same_length && a.len() != b.len() {
-                bail!(BadArguments, "Function {function} requires strings of equal length");
-            }
             if a.len().max(b.len()) > LONGEST {
                 bail!(
                     TooLargeStringSize,

@@ -245,7 +245,7 @@ fn reverse_by_separator(_: &FunctionContext, arguments: &[Argument]) -> Result<B
         None => b".".to_vec(),
     };
     if separator.is_empty() {
-        bail!(BadArguments, "The separator of function reverseBySeparator must not be empty");
+        return Ok(super::strings::write(|text, out| out.extend(text.iter().rev())));
     }
     Ok(super::strings::write(move |text, out| {
         let mut end = text.len();

@@ -29,6 +29,25 @@ pub(super) enum GroupKeys {
     },
 }
 
+/// The keys that are no constants, each once, and whether there are none but constants: these have a key all the
+/// same, so that no rows make no groups.
+fn different_keys(resolved: &Resolved) -> (Vec<Expr>, bool) {
+    let mut keys: Vec<Expr> = Vec::new();
+    for key in &resolved.keys {
+        if !matches!(key, Expr::Literal { .. }) && !keys.contains(key) {
+            keys.push(key.clone());
+        }
+    }
+    let only_constants = keys.is_empty() && !resolved.keys.is_empty();
+    if only_constants {
+        let constant = resolved.keys[0].clone();
+        let data_type = constant.data_type();
+        let function = "materialize".to_owned();
+        keys.push(Expr::Call { function, arguments: vec![constant], data_type });
+    }
+    (keys, only_constants)
+}
+
 /// The groups of a plan's rows.
 pub(super) fn aggregate(
     plan: Plan,
@@ -37,17 +56,11 @@ pub(super) fn aggregate(
     environment: &dyn Environment,
     name: &dyn Fn(usize) -> String,
 ) -> Result<Plan> {
-    let constant = |k: &Expr| matches!(k, Expr::Literal { .. });
-    let mut keys: Vec<Expr> = Vec::new();
-    for key in &resolved.keys {
-        if !constant(key) && !keys.contains(key) {
-            keys.push(key.clone());
-        }
-    }
-    if keys.is_empty() && !resolved.keys.is_empty() && resolved.sets.is_none() {
-        keys.push(resolved.keys[0].clone());
-    }
-    let place = |key: &Expr| keys.iter().position(|k| k == key);
+    let (keys, only_constants) = different_keys(resolved);
+    let place = |key: &Expr| match only_constants {
+        true => Some(0),
+        false => keys.iter().position(|k| k == key),
+    };
     let several = resolved.sets.as_ref().map(|(sets, written)| {
         let sets: Vec<Vec<usize>> =
             sets.iter().map(|set| set.iter().filter_map(place).collect()).collect();
@@ -188,9 +201,7 @@ impl Resolver<'_, '_> {
 
     fn group_key(&mut self, key: &Expression, items: &[Expression]) -> Result<Vec<Expr>> {
         match key {
-            Expression::Tuple(parts) => {
-                parts.iter().map(|part| self.positional(part, items)).collect()
-            }
+            Expression::Tuple(parts) => parts.iter().map(|part| self.resolve(part)).collect(),
             key => Ok(vec![self.positional(key, items)?]),
         }
     }

@@ -140,12 +140,13 @@ impl Resolver<'_, '_> {
             return Ok(OrderItems { order, fills });
         }
         for OrderByItem { expression, descending, nulls_first, fill, .. } in &select.order_by {
-            let parts: Vec<&Expression> = match expression {
-                Expression::Tuple(parts) => parts.iter().collect(),
-                other => vec![other],
+            let resolved = match expression {
+                Expression::Tuple(parts) => {
+                    parts.iter().map(|part| self.resolve(part)).collect::<Result<_>>()?
+                }
+                other => vec![self.positional(other, items)?],
             };
-            for part in parts {
-                let resolved = self.positional(part, items)?;
+            for resolved in resolved {
                 order.push((resolved, *descending, nulls_first.unwrap_or(false)));
                 fills.push(fill.clone());
             }

@@ -105,6 +105,12 @@ struct Weighted<K> {
     kind: PhantomData<fn() -> K>,
 }
 
+/// The values of all levels: of the argument's type, or as Float64.
+enum Found<T> {
+    Own(Vec<T>),
+    Floats(Vec<f64>),
+}
+
 /// The value of a level of sorted (value, weight) pairs.
 fn find(rule: Rule, pairs: &[(f64, u64)], level: f64) -> f64 {
     let Some(last) = pairs.last() else { return f64::NAN };
@@ -149,7 +155,7 @@ fn find(rule: Rule, pairs: &[(f64, u64)], level: f64) -> f64 {
 
 impl<K: Kind> Collect for Weighted<K> {
     type Item = (K::Native, u64);
-    type Output = Vec<K::Native>;
+    type Output = Found<K::Native>;
 
     fn items(
         &self,
@@ -168,7 +174,7 @@ impl<K: Kind> Collect for Weighted<K> {
         Ok(())
     }
 
-    fn result(&self, items: &mut Vec<(K::Native, u64)>) -> Result<Vec<K::Native>> {
+    fn result(&self, items: &mut Vec<(K::Native, u64)>) -> Result<Found<K::Native>> {
         items.sort_unstable_by(|a, b| K::less(b.0, a.0).cmp(&K::less(a.0, b.0)));
         // Equal values are one.
         items.dedup_by(|next, kept| {
@@ -178,33 +184,36 @@ impl<K: Kind> Collect for Weighted<K> {
             }
             same
         });
-        if items.is_empty() {
-            return Ok(self.levels.iter().map(|_| K::Native::default()).collect());
+        if items.is_empty() && !self.floats {
+            return Ok(Found::Own(self.levels.iter().map(|_| K::Native::default()).collect()));
         }
         let places: Vec<(f64, u64)> = match self.rule {
             // Values are only looked up, so they need not be numbers that Float64 holds.
             Rule::First => items.iter().enumerate().map(|(at, i)| (at as f64, i.1)).collect(),
             _ => items.iter().map(|item| (K::to_f64(item.0), item.1)).collect(),
         };
-        let mut found = Vec::new();
-        for level in self.levels.iter() {
-            let value = find(self.rule, &places, level);
-            found.push(match self.rule {
-                Rule::First => items[(value as usize).min(items.len() - 1)].0,
-                _ => from_f64::<K>(value),
-            });
-        }
-        Ok(found)
+        let values = self.levels.iter().map(|level| find(self.rule, &places, level));
+        Ok(match self.rule {
+            _ if self.floats => Found::Floats(values.collect()),
+            Rule::First => {
+                let places = values.map(|value| (value as usize).min(items.len() - 1));
+                Found::Own(places.map(|place| items[place].0).collect())
+            }
+            _ => Found::Own(values.map(from_f64::<K>).collect()),
+        })
     }
 
-    fn column(&self, results: Vec<Vec<K::Native>>) -> Result<ArrayRef> {
+    fn column(&self, results: Vec<Found<K::Native>>) -> Result<ArrayRef> {
         let groups = results.len();
-        let flat = results.into_iter().flatten();
-        let quantiles = if self.floats {
-            kind::array::<Float64Type>(flat.map(K::to_f64).collect())
-        } else {
-            kind::array::<K>(flat.collect())
-        };
+        let (mut own, mut floats) = (Vec::new(), Vec::new());
+        for found in results {
+            match found {
+                Found::Own(values) => own.extend(values),
+                Found::Floats(values) => floats.extend(values),
+            }
+        }
+        let quantiles =
+            if self.floats { kind::array::<Float64Type>(floats) } else { kind::array::<K>(own) };
         self.levels.column(quantiles, groups)
     }
 }

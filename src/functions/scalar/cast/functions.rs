@@ -17,8 +17,8 @@ use crate::scalar::lane::{Kind, Lane, argument, with_lane};
 
 pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Type conversion";
     "CAST" | "_CAST" any_case true (2, 2) "CAST(x, 'type'), CAST(x AS type), x::type"
-        "The value as another type; integers wrap around, texts that are wrong are errors."
-        "SELECT CAST('42', 'UInt8'), CAST(300 AS UInt8)" => "42\t44"; bind_cast, nulls: Nulls::Custom;
+        "The value as another type; integers wrap around, texts that are wrong are errors, or NULL where the type is nullable."
+        "SELECT CAST('42', 'UInt8'), CAST(300 AS UInt8), CAST('x' AS Nullable(UInt8))" => "42\t44\t\\N"; bind_cast, nulls: Nulls::Custom;
     "accurateCast" (2, 2) "accurateCast(x, 'type')"
         "The value as another type; a value that the type does not hold is an error."
         "SELECT accurateCast(42, 'UInt8')" => "42"; |c, a| bind_accurate(c, a, Mode::Accurate), nulls: Nulls::Custom;
@@ -86,8 +86,23 @@ fn bind_cast(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound>
     if context.flag("cast_keep_nullable") && from.is_nullable() {
         to = to.nullable();
     }
+    let to = in_zone_of(from, to);
     let convert = conversion_as(context, from, &to, Mode::Wrap)?;
     Ok(Bound::new(to, move |columns, rows| convert(argument(columns, 0)?, rows)))
+}
+
+/// A type of times without a zone takes that of the times which it is made from.
+pub(super) fn in_zone_of(from: &DataType, to: DataType) -> DataType {
+    let (DataType::DateTime(Some(zone)) | DataType::DateTime64(_, Some(zone))) = from.inner()
+    else {
+        return to;
+    };
+    match to {
+        DataType::Nullable(inner) => in_zone_of(from, inner.as_ref().clone()).nullable(),
+        DataType::DateTime(None) => DataType::DateTime(Some(*zone)),
+        DataType::DateTime64(precision, None) => DataType::DateTime64(precision, Some(*zone)),
+        other => other,
+    }
 }
 
 fn bind_accurate(context: &FunctionContext, arguments: &[Argument], mode: Mode) -> Result<Bound> {

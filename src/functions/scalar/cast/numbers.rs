@@ -33,7 +33,7 @@ pub(super) fn conversion(
     }
     let (a, b) = (Kind::require(from)?, Kind::require(to)?);
     if let Some(values) = to.enum_values().cloned() {
-        return enumeration(from, a, b, values.iter().map(|(_, n)| n).collect(), to);
+        return enumeration(from, (a, b), values.iter().map(|(_, n)| n).collect(), to, mode);
     }
     if *to == DataType::Bool {
         return Ok(Some(Arc::new(move |array| {
@@ -173,10 +173,10 @@ fn accurate(from: DataType, to: DataType, a: Kind, b: Kind, mode: Mode) -> Array
 
 fn enumeration(
     from: &DataType,
-    a: Kind,
-    b: Kind,
+    (a, b): (Kind, Kind),
     numbers: Vec<i16>,
     to: &DataType,
+    mode: Mode,
 ) -> Result<Option<ArrayConversion>> {
     if let (Some(old), Some(new)) = (from.enum_values(), to.enum_values()) {
         for (name, number) in old.iter() {
@@ -195,12 +195,21 @@ fn enumeration(
     let to = to.clone();
     Ok(Some(Arc::new(move |array| {
         let wide = convert(&Column::Flat(array.clone()), a, Kind::I64)?.to_flat()?;
-        for value in i64::view(&wide)?.iter() {
-            if !i16::try_from(*value).is_ok_and(|v| numbers.binary_search(&v).is_ok()) {
-                bail!(UnknownElementOfEnum, "Unexpected value {value} in enum {to}");
+        let is_known = |value: &i64| {
+            i16::try_from(*value).is_ok_and(|number| numbers.binary_search(&number).is_ok())
+        };
+        let known: Vec<bool> = i64::view(&wide)?.iter().map(is_known).collect();
+        let converted = || convert(&Column::Flat(wide.clone()), Kind::I64, b);
+        match known.iter().position(|known| !known) {
+            None => converted()?.to_flat(),
+            Some(_) if mode == Mode::OrNull => {
+                converted()?.with_nulls(Some(NullBuffer::from(known)))?.to_flat()
+            }
+            Some(row) => {
+                let value = i64::view(&wide)?[row];
+                bail!(UnknownElementOfEnum, "Unexpected value {value} in enum {to}")
             }
         }
-        convert(&Column::Flat(wide), Kind::I64, b)?.to_flat()
     })))
 }
 

@@ -7,6 +7,7 @@ use base::{Result, bail, error};
 use expr::{Argument, Bound, Example, FunctionContext, FunctionDeclaration, Nulls};
 use types::{Column, DataType, IntervalKind, TimeZone, Value};
 
+use super::functions::in_zone_of;
 use super::{Mode, conversion, conversion_as};
 use crate::scalar::choose::choose;
 use crate::scalar::lane::{argument, without_nulls};
@@ -310,6 +311,7 @@ fn plain(
         };
     }
     let target = if from.is_nullable() { to.nullable() } else { to };
+    let target = in_zone_of(&from, target);
     let convert = conversion(context, &from, &target).map_err(|e| match from.inner() {
         DataType::Array(_) | DataType::Tuple(_) | DataType::Map(_) => {
             error!(IllegalTypeOfArgument, "Illegal type {from} of argument of function to{name}")

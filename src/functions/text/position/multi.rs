@@ -102,7 +102,8 @@ pub(in super::super) fn multi_search(
         let mut out: Vec<u64> = Vec::with_capacity(rows);
         for row in 0..rows {
             let text = mode.fold(texts.get(row), &mut space);
-            let place = |f: &Finder<'_>| f.find(text);
+            // Nothing is found in an empty text, not even an empty one.
+            let place = |f: &Finder<'_>| if text.is_empty() { None } else { f.find(text) };
             match answer {
                 Answer::Any => out.push(u64::from(finders.iter().any(|f| place(f).is_some()))),
                 Answer::Index => {

@@ -29,7 +29,12 @@ pub(super) fn protocol(url: &[u8]) -> &[u8] {
         .position(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'+' | b'-' | b'.'))
         .unwrap_or(url.len());
     let starts = url.first().is_some_and(u8::is_ascii_alphabetic);
-    if starts && url[end..].starts_with(b"://") { &url[..end] } else { b"" }
+    let ends = match &url[end..] {
+        [b':', b'/', b'/', ..] => true,
+        [b':', next, ..] => *next != b'/',
+        _ => false,
+    };
+    if starts && ends { &url[..end] } else { b"" }
 }
 
 /// Where the host begins: after `scheme://` or `//`.
@@ -38,8 +43,8 @@ pub(super) fn after_scheme(url: &[u8]) -> usize {
         return 2;
     }
     match protocol(url).len() {
-        0 => 0,
-        length => length + 3,
+        length if length > 0 && url[length..].starts_with(b"://") => length + 3,
+        _ => 0,
     }
 }
 
@@ -86,6 +91,9 @@ pub(super) fn domain_rfc(url: &[u8]) -> &[u8] {
     let end = rest.iter().position(|b| matches!(b, b'/' | b'?' | b'#')).unwrap_or(rest.len());
     let authority = &rest[..end];
     let host = memchr::memrchr(b'@', authority).map_or(authority, |at| &authority[at + 1..]);
+    if let Some(literal) = host.strip_prefix(b"[") {
+        return memchr::memchr(b']', literal).map_or(b"", |end| &literal[..end]);
+    }
     let host = &host[..memchr::memchr(b':', host).unwrap_or(host.len())];
     if host.iter().any(|byte| is_foreign(*byte)) || host.windows(2).any(|w| w == b"..") {
         return b"";
