@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use base::{Result, bail, error};
 
-use crate::{DataType, EnumValues, IntervalKind, TimeZone, TupleField, Value};
+use crate::{DataType, EnumValues, GeoKind, IntervalKind, TimeZone, TupleField, Value};
 use names::simple;
 
 /// Nesting beyond this is refused.
@@ -189,6 +189,7 @@ impl Parser<'_> {
             "decimal32" => self.decimal_of(9)?,
             "decimal64" => self.decimal_of(18)?,
             "decimal128" => self.decimal_of(38)?,
+            "decimal256" => self.decimal_of(76)?,
             "datetime" | "timestamp" | "datetime32" => DataType::DateTime(self.zone_in_brackets()?),
             "datetime64" => self.datetime64()?,
             "fixedstring" | "binary" => {
@@ -223,6 +224,9 @@ impl Parser<'_> {
                 DataType::Float64
             }
             _ => {
+                if let Some(kind) = GeoKind::ALL.into_iter().find(|kind| kind.to_string() == word) {
+                    return Ok(DataType::Geo(kind));
+                }
                 if let Some(kind) = IntervalKind::ALL
                     .into_iter()
                     .find(|kind| lower == format!("interval{}", kind.name().to_ascii_lowercase()))
@@ -243,10 +247,10 @@ impl Parser<'_> {
             }
             self.expect(')')?;
         }
-        if !(1..=38).contains(&precision) {
+        if !(1..=76).contains(&precision) {
             bail!(
                 ArgumentOutOfBound,
-                "Wrong precision: it must be between 1 and 38, got {precision}"
+                "Wrong precision: it must be between 1 and 76, got {precision}"
             );
         }
         if !(0..=precision).contains(&scale) {

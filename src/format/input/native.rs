@@ -21,7 +21,7 @@ use arrow_array::{
 use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::DataType as ArrowType;
 use base::{Error, Result, bail};
-use types::{Block, Column, DataType, Physical, Schema};
+use types::{Block, Column, DataType, Physical, Schema, wide};
 
 use super::row_binary::is_cut;
 use super::source::{Arrived, ByteSource};
@@ -231,6 +231,7 @@ fn read_values(
         DataType::SimpleAggregateFunction(simple) => {
             return read_values(cursor, &simple.1, rows, settings);
         }
+        DataType::Geo(kind) => return read_values(cursor, kind.base(), rows, settings),
         DataType::AggregateFunction(_) => {
             bail!(NotImplemented, "States of aggregate functions cannot be read: {data_type}")
         }
@@ -275,7 +276,14 @@ fn read_values(
         }
         Physical::Fixed(length) => {
             let bytes = take_bytes(cursor, length.saturating_mul(rows))?;
-            let values = Buffer::from(bytes);
+            let values = match inner.wide_sign() {
+                Some(signed) => {
+                    let (chunks, _) = bytes.as_chunks::<{ wide::BYTES }>();
+                    let ordered = chunks.iter().map(|c| wide::from_little(*c, signed));
+                    Buffer::from_vec(ordered.flatten().collect())
+                }
+                None => Buffer::from(bytes),
+            };
             let array = FixedSizeBinaryArray::try_new(length as i32, values, nulls);
             Ok(Arc::new(array.map_err(broken)?))
         }
