@@ -2,6 +2,7 @@
 
 mod catalog;
 mod server;
+mod type_families;
 
 use std::sync::Arc;
 

@@ -276,20 +276,21 @@ fn read_values(
         }
         Physical::Fixed(length) => {
             let bytes = take_bytes(cursor, length.saturating_mul(rows))?;
-            let values = match inner.wide_sign() {
-                Some(signed) => {
-                    let (chunks, _) = bytes.as_chunks::<{ wide::BYTES }>();
-                    let ordered = chunks.iter().map(|c| wide::from_little(*c, signed));
-                    Buffer::from_vec(ordered.flatten().collect())
-                }
-                None => Buffer::from(bytes),
-            };
+            let values = fixed_values(bytes, inner);
             let array = FixedSizeBinaryArray::try_new(length as i32, values, nulls);
             Ok(Arc::new(array.map_err(broken)?))
         }
         Physical::List => read_lists(cursor, inner, rows, nulls, settings),
         Physical::Struct => read_tuple(cursor, inner, rows, nulls, settings),
     }
+}
+
+/// The bytes of values of a fixed length as they lie in memory.
+fn fixed_values(bytes: &[u8], data_type: &DataType) -> Buffer {
+    let Some(signed) = data_type.wide_sign() else { return Buffer::from(bytes) };
+    let (chunks, _) = bytes.as_chunks::<{ wide::BYTES }>();
+    let ordered = chunks.iter().map(|chunk| wide::from_little(*chunk, signed));
+    Buffer::from_vec(ordered.flatten().collect::<Vec<u8>>())
 }
 
 /// Tuples: their columns one after another.

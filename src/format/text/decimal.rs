@@ -48,7 +48,11 @@ impl Unscaled for I256 {
 
     fn shifted(self, by: i32) -> Option<I256> {
         let power = I256::new(10).checked_pow(by.unsigned_abs());
-        if by >= 0 { self.checked_mul(power?) } else { Some(power.map_or(I256::ZERO, |p| self / p)) }
+        if by >= 0 {
+            self.checked_mul(power?)
+        } else {
+            Some(power.map_or(I256::ZERO, |p| self / p))
+        }
     }
 
     fn fits(self, precision: u8) -> bool {

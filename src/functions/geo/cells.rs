@@ -5,6 +5,7 @@ use expr::{Argument, Bound, FunctionDeclaration};
 use h3o::{CellIndex, DirectedEdgeIndex, LatLng, Resolution};
 use types::{Column, DataType, TupleField};
 
+use super::distance::EARTH_RADIUS;
 use super::shapes::ShapeBuilder;
 use crate::collection::lists::tuples;
 use crate::scalar::lane::{Lane, flat};
@@ -54,7 +55,7 @@ pub(super) const FUNCTIONS: &[FunctionDeclaration] = crate::scalar::declare! { "
         "SELECT h3GetDestinationIndexFromUnidirectionalEdge(1248204388774707197)" => "599686043507097597";
         |_, a| of_index("h3GetDestinationIndexFromUnidirectionalEdge", a, DataType::UInt64, |i| Ok(u64::from(edge(i)?.destination())));
     "h3EdgeAngle" (1, 1) "h3EdgeAngle(resolution)" "The mean length of a cell's edge at a resolution, in degrees."
-        "SELECT round(h3EdgeAngle(10), 8)" => "0.00068282"; |_, a| of_resolution("h3EdgeAngle", a, |r| r.edge_length_m() * DEGREES_OF_METRE);
+        "SELECT round(h3EdgeAngle(10), 7)" => "0.0006823"; |_, a| of_resolution("h3EdgeAngle", a, |r| (r.edge_length_m() / EARTH_RADIUS).to_degrees());
     "h3EdgeLengthM" (1, 1) "h3EdgeLengthM(resolution)" "The mean length of a cell's edge at a resolution, in metres."
         "SELECT round(h3EdgeLengthM(15), 6)" => "0.584169"; |_, a| of_resolution("h3EdgeLengthM", a, Resolution::edge_length_m);
     "h3EdgeLengthKm" (1, 1) "h3EdgeLengthKm(resolution)" "The mean length of a cell's edge at a resolution, in kilometres."
@@ -88,13 +89,9 @@ pub(super) const FUNCTIONS: &[FunctionDeclaration] = crate::scalar::declare! { "
         "SELECT round(h3PointDistRads(-10.0, 0.0, 10.0, 0.0), 5)" => "0.34907"; |_, a| distance("h3PointDistRads", a, LatLng::distance_rads);
 };
 
-/// Degrees of a great circle that a metre is.
-const DEGREES_OF_METRE: f64 = 8.999_990_997_509_3e-6;
-
 /// The cell of an index.
 pub(super) fn cell(index: u64) -> Result<CellIndex> {
-    CellIndex::try_from(index)
-        .map_err(|_| error!(IncorrectData, "Invalid H3 cell index: {index}"))
+    CellIndex::try_from(index).map_err(|_| error!(IncorrectData, "Invalid H3 cell index: {index}"))
 }
 
 /// The edge of an index.
@@ -222,10 +219,8 @@ fn geo_to_cell(arguments: &[Argument]) -> Result<Bound> {
 
 fn cell_to_geo(arguments: &[Argument]) -> Result<Bound> {
     require_index("h3ToGeo", arguments, 0)?;
-    let field = |name: &str| TupleField {
-        name: Some(name.to_owned()),
-        data_type: DataType::Float64,
-    };
+    let field =
+        |name: &str| TupleField { name: Some(name.to_owned()), data_type: DataType::Float64 };
     let return_type = DataType::Tuple([field("latitude"), field("longitude")].into());
     Ok(Bound::new(return_type, |columns, rows| {
         let indexes = Integers::new(&columns[0])?;

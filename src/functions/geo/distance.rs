@@ -22,7 +22,7 @@ pub(super) const FUNCTIONS: &[FunctionDeclaration] = crate::scalar::declare! { "
 };
 
 /// Metres.
-const EARTH_RADIUS: f64 = 6_371_007.180_918;
+pub(super) const EARTH_RADIUS: f64 = 6_371_007.180_918;
 
 /// The angle between two points of (longitude, latitude) in degrees, as radians.
 pub(super) fn central_angle(a: [f64; 2], b: [f64; 2]) -> f64 {
@@ -47,8 +47,8 @@ fn ellipsoid(a: [f64; 2], b: [f64; 2]) -> f64 {
     // Metres of a degree by the series of WGS 84 in the middle latitude.
     let middle = ((a[1] + b[1]) / 2.0).to_radians();
     let north = 111_132.09 - 566.05 * (2.0 * middle).cos() + 1.20 * (4.0 * middle).cos();
-    let east = 111_415.13 * middle.cos() - 94.55 * (3.0 * middle).cos()
-        + 0.12 * (5.0 * middle).cos();
+    let east =
+        111_415.13 * middle.cos() - 94.55 * (3.0 * middle).cos() + 0.12 * (5.0 * middle).cos();
     ((latitude * north).powi(2) + (longitude * east).powi(2)).sqrt()
 }
 

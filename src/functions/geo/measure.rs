@@ -86,10 +86,7 @@ fn of_two(
     arguments: &[Argument],
     name: &'static str,
 ) -> Result<[ShapeArgument; 2]> {
-    Ok([
-        area_argument(context, name, arguments, 0)?,
-        area_argument(context, name, arguments, 1)?,
-    ])
+    Ok([area_argument(context, name, arguments, 0)?, area_argument(context, name, arguments, 1)?])
 }
 
 fn number_of_two(
@@ -128,7 +125,7 @@ fn steps(ring: &Ring) -> impl Iterator<Item = (Point, Point)> + '_ {
 }
 
 fn flat_area(ring: &Ring) -> f64 {
-    steps(ring).map(|(a, b)| a[1] * b[0] - a[0] * b[1]).sum::<f64>() / 2.0
+    steps(ring).map(|(a, b)| (a[0] + b[0]) * (a[1] - b[1])).sum::<f64>() / 2.0
 }
 
 /// The sum of the areas between each edge and the equator.
@@ -219,7 +216,9 @@ fn covered(polygons: &Polygons, point: Point) -> bool {
 }
 
 fn meet(a: &Polygons, b: &Polygons) -> bool {
-    let first = |polygons: &Polygons| polygons.iter().filter_map(|p| p.first()?.first().copied()).collect::<Vec<_>>();
+    let first = |polygons: &Polygons| {
+        polygons.iter().filter_map(|p| p.first()?.first().copied()).collect::<Vec<_>>()
+    };
     first(a).into_iter().any(|p| covered(b, p))
         || first(b).into_iter().any(|p| covered(a, p))
         || all_edges(a).any(|(p, q)| all_edges(b).any(|(r, s)| segments_meet(p, q, r, s)))
@@ -236,7 +235,8 @@ fn within(a: &Polygons, b: &Polygons) -> bool {
         cuts.sort_by(f64::total_cmp);
         let at = |t: f64| [from[0] + (to[0] - from[0]) * t, from[1] + (to[1] - from[1]) * t];
         let on_edge = |p: Point| {
-            all_edges(b).any(|(c, d)| to_edge_flat(p, c, d) <= 1e-12 * (1.0 + p[0].abs() + p[1].abs()))
+            all_edges(b)
+                .any(|(c, d)| to_edge_flat(p, c, d) <= 1e-12 * (1.0 + p[0].abs() + p[1].abs()))
         };
         cuts.windows(2).filter(|pair| pair[1] > pair[0]).all(|pair| {
             let middle = at((pair[0] + pair[1]) / 2.0);
@@ -244,9 +244,7 @@ fn within(a: &Polygons, b: &Polygons) -> bool {
         })
     });
     let holes = || b.iter().flat_map(|polygon| polygon.iter().skip(1));
-    let inside = |point: Point| {
-        a.iter().any(|polygon| strictly_covers(polygon, point))
-    };
+    let inside = |point: Point| a.iter().any(|polygon| strictly_covers(polygon, point));
     pieces_covered && !a.is_empty() && holes().all(|hole| !hole.iter().any(|p| inside(*p)))
 }
 

@@ -160,9 +160,8 @@ pub(super) fn side(from: Point, to: Point, point: Point) -> f64 {
 
 /// Whether a point on the line of an edge lies between its ends.
 pub(super) fn between(from: Point, to: Point, point: Point) -> bool {
-    let within = |axis: usize| {
-        (from[axis].min(to[axis])..=from[axis].max(to[axis])).contains(&point[axis])
-    };
+    let within =
+        |axis: usize| (from[axis].min(to[axis])..=from[axis].max(to[axis])).contains(&point[axis]);
     within(0) && within(1)
 }
 
@@ -224,8 +223,7 @@ pub(super) fn segments_meet(a: Point, b: Point, c: Point, d: Point) -> bool {
     if p * q < 0.0 && r * s < 0.0 {
         return true;
     }
-    let touches = |side: f64, from: Point, to: Point, point: Point| {
-        side == 0.0 && between(from, to, point)
-    };
+    let touches =
+        |side: f64, from: Point, to: Point, point: Point| side == 0.0 && between(from, to, point);
     touches(p, a, b, c) || touches(q, a, b, d) || touches(r, c, d, a) || touches(s, c, d, b)
 }

@@ -62,11 +62,8 @@ fn write(polygons: &Polygons, depth: usize, style: &[u8], out: &mut Vec<u8>) {
 
 /// The points of a ring, turning clockwise as SVG's are drawn, with the first one again at the end.
 fn closed(ring: &[[f64; 2]]) -> impl Iterator<Item = [f64; 2]> {
-    let area: f64 = ring
-        .iter()
-        .zip(ring.iter().cycle().skip(1))
-        .map(|(a, b)| a[0] * b[1] - b[0] * a[1])
-        .sum();
+    let area: f64 =
+        ring.iter().zip(ring.iter().cycle().skip(1)).map(|(a, b)| a[0] * b[1] - b[0] * a[1]).sum();
     let mut points = ring.to_vec();
     if points.len() > 1 && points.first() == points.last() {
         points.pop();

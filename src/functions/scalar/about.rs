@@ -11,7 +11,7 @@ use types::{Column, DataType, I256, Physical, Value};
 
 use super::date_now::text;
 use super::decimal_arithmetic::to_float;
-use super::lane::{Lane, Kind, Values, argument, constant, flat, map, values, with_lane};
+use super::lane::{Kind, Lane, Values, argument, constant, flat, map, values, with_lane};
 use super::number_type::{illegal, is_native_number, plain};
 
 pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Other";

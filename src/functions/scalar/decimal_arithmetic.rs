@@ -239,7 +239,12 @@ pub(crate) fn bind_divide(arguments: &[Argument], or_zero: bool) -> Result<Bound
     // dividend / 10^a / (divisor / 10^b) * 10^scale
     let left = power_of_ten(u32::from(scale + b.scale - a.scale));
     let return_type = DataType::Decimal { precision: result_precision(a, b), scale };
-    quotient(return_type, (a, b), or_zero, Division { left, right: I256::ONE, want: Want::Quotient })
+    quotient(
+        return_type,
+        (a, b),
+        or_zero,
+        Division { left, right: I256::ONE, want: Want::Quotient },
+    )
 }
 
 /// `%` of decimals: at the greater scale, with the dividend's sign.

@@ -57,15 +57,11 @@ pub(super) fn conversion(
         }
         (Some(scale), None) => fallible(mode, a, b, (scale, 0), "Convert overflow"),
         (None, Some(scale)) if from.is_float() => float_to_decimal(a, b, scale, to, mode),
-        (None, Some(scale)) => {
-            fallible(mode, a, b, (0, scale), "Decimal convert overflow")
-        }
+        (None, Some(scale)) => fallible(mode, a, b, (0, scale), "Decimal convert overflow"),
         (Some(old), Some(new)) if new >= old => {
             fallible(mode, a, b, (0, new - old), "Decimal convert overflow")
         }
-        (Some(old), Some(new)) => {
-            fallible(mode, a, b, (old - new, 0), "Decimal convert overflow")
-        }
+        (Some(old), Some(new)) => fallible(mode, a, b, (old - new, 0), "Decimal convert overflow"),
     }))
 }
 

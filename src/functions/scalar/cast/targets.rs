@@ -261,7 +261,9 @@ fn bind(
     let own = match (with_default, name) {
         (true, "DateTime" | "DateTime32") if last_is_text => arguments.len(),
         (true, "DateTime64") if last_is_text || arguments.len() == 2 => arguments.len(),
-        (true, "Decimal32" | "Decimal64" | "Decimal128" | "Decimal256") if arguments.len() == 2 => 2,
+        (true, "Decimal32" | "Decimal64" | "Decimal128" | "Decimal256") if arguments.len() == 2 => {
+            2
+        }
         (true, _) => arguments.len() - 1,
         _ => arguments.len(),
     };
