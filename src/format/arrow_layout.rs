@@ -5,8 +5,9 @@
 //! String, Enum            Utf8 (in Parquet: bytes marked as text, so that any bytes fit)
 //! Date, Date32            Date32
 //! DateTime, DateTime64    Timestamp of seconds, or of the next finer unit
-//! Decimal(P, S)           Decimal128(P, S)
+//! Decimal(P, S)           Decimal128(P, S), Decimal256(P, S)
 //! UUID, IPv6, (U)Int128   FixedSizeBinary(16): network order, integers little-endian
+//! (U)Int256               FixedSizeBinary(32), little-endian
 //! Map, Tuple, Array       Map, Struct, List
 //! ```
 
@@ -14,9 +15,9 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    ArrowPrimitiveType, Date32Type, Decimal32Type, Decimal64Type, Decimal128Type, Int32Type,
-    Int64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
-    TimestampSecondType, UInt16Type, UInt32Type,
+    ArrowPrimitiveType, Date32Type, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type,
+    Int32Type, Int64Type, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType, UInt16Type, UInt32Type,
 };
 use arrow_array::{
     Array, ArrayRef, BinaryArray, BooleanArray, FixedSizeBinaryArray, ListArray, MapArray,
@@ -25,7 +26,7 @@ use arrow_array::{
 use arrow_buffer::Buffer;
 use arrow_schema::{DataType as ArrowType, Field as ArrowField, Fields, TimeUnit};
 use base::{Error, Result, bail, error};
-use types::{DataType, Field, Physical, Schema, TimeZone, TupleField};
+use types::{DataType, Field, I256, Physical, Schema, TimeZone, TupleField, U256};
 
 use crate::FormatSettings;
 use crate::input::ByteSource;
@@ -76,7 +77,8 @@ fn inner_type_of(arrow: &ArrowType) -> Result<DataType> {
         ArrowType::Decimal32(precision, scale)
         | ArrowType::Decimal64(precision, scale)
         | ArrowType::Decimal128(precision, scale)
-            if *scale >= 0 && *precision <= 38 =>
+        | ArrowType::Decimal256(precision, scale)
+            if *scale >= 0 && *precision <= 76 =>
         {
             DataType::Decimal { precision: *precision, scale: *scale as u8 }
         }
@@ -121,8 +123,10 @@ pub(crate) fn to_layout(array: &ArrayRef, data_type: &DataType) -> Result<ArrayR
     if let ArrowType::Dictionary(_, value) = array.data_type() {
         return to_layout(&cast(array, value)?, data_type);
     }
-    if let ArrowType::Decimal32(..) | ArrowType::Decimal64(..) | ArrowType::Decimal128(..) =
-        array.data_type()
+    if let ArrowType::Decimal32(..)
+    | ArrowType::Decimal64(..)
+    | ArrowType::Decimal128(..)
+    | ArrowType::Decimal256(..) = array.data_type()
     {
         return decimals_to_layout(array, data_type);
     }
@@ -190,12 +194,19 @@ fn rebuild_list(
 
 fn decimals_to_layout(array: &ArrayRef, data_type: &DataType) -> Result<ArrayRef> {
     let nulls = array.nulls().cloned();
+    if let Some(true) = data_type.wide_sign() {
+        return wide_decimals_to_layout(array);
+    }
     let values: Vec<i128> = match array.data_type() {
         ArrowType::Decimal32(..) => {
             array.as_primitive::<Decimal32Type>().values().iter().map(|v| i128::from(*v)).collect()
         }
         ArrowType::Decimal64(..) => {
             array.as_primitive::<Decimal64Type>().values().iter().map(|v| i128::from(*v)).collect()
+        }
+        ArrowType::Decimal256(..) => {
+            let values = array.as_primitive::<Decimal256Type>().values();
+            values.iter().map(|v| v.as_i128()).collect()
         }
         _ => array.as_primitive::<Decimal128Type>().values().to_vec(),
     };
@@ -215,6 +226,38 @@ fn decimals_to_layout(array: &ArrayRef, data_type: &DataType) -> Result<ArrayRef
     })
 }
 
+fn wide_decimals_to_layout(array: &ArrayRef) -> Result<ArrayRef> {
+    let array = cast(array, &ArrowType::Decimal256(76, decimal_scale(array.data_type())))?;
+    let values = array.as_primitive::<Decimal256Type>().values();
+    let numbers = values.iter().map(|v| I256::from_le_bytes(v.to_le_bytes()));
+    types::wide::array(numbers, array.nulls().cloned())
+}
+
+fn decimal_scale(data_type: &ArrowType) -> i8 {
+    match data_type {
+        ArrowType::Decimal32(_, scale)
+        | ArrowType::Decimal64(_, scale)
+        | ArrowType::Decimal128(_, scale)
+        | ArrowType::Decimal256(_, scale) => *scale,
+        _ => 0,
+    }
+}
+
+/// Numbers of 256 bits as arrow's decimals, or as bytes, the lowest first.
+fn wide_from_layout(array: &ArrayRef, signed: bool, arrow: &ArrowType) -> Result<ArrayRef> {
+    let (bits, nulls) = (types::wide::numbers::<U256>(array.as_ref())?, array.nulls().cloned());
+    let little = bits.iter().map(|v| types::wide::to_little(v.to_be_bytes(), signed));
+    if let ArrowType::Decimal256(..) = arrow {
+        let values: Vec<arrow_buffer::i256> =
+            little.map(arrow_buffer::i256::from_le_bytes).collect();
+        let decimals = PrimitiveArray::<Decimal256Type>::new(values.into(), nulls);
+        return Ok(Arc::new(decimals.with_data_type(arrow.clone())));
+    }
+    let bytes = Buffer::from_vec(little.flatten().collect::<Vec<u8>>());
+    let array = FixedSizeBinaryArray::try_new(types::wide::BYTES as i32, bytes, nulls);
+    Ok(Arc::new(array.map_err(arrow_error)?))
+}
+
 /// The arrow field that a column is written as; `text` is the type of strings.
 pub(crate) fn arrow_field(name: &str, data_type: &DataType, text: &ArrowType) -> ArrowField {
     let nullable = data_type.is_nullable();
@@ -225,6 +268,9 @@ pub(crate) fn arrow_field(name: &str, data_type: &DataType, text: &ArrowType) ->
         DataType::Date | DataType::Date32 => ArrowType::Date32,
         DataType::DateTime(zone) => timestamp(TimeUnit::Second, *zone),
         DataType::DateTime64(precision, zone) => timestamp(unit(*precision), *zone),
+        DataType::Decimal { precision: precision @ 39.., scale } => {
+            ArrowType::Decimal256(*precision, *scale as i8)
+        }
         DataType::Decimal { precision, scale } => ArrowType::Decimal128(*precision, *scale as i8),
         DataType::Uuid | DataType::Ipv6 | DataType::Int128 | DataType::UInt128 => {
             ArrowType::FixedSizeBinary(16)
@@ -299,6 +345,9 @@ pub(crate) fn from_layout(
         }
         (DataType::DateTime64(precision, _), ArrowType::Timestamp(unit, _)) => {
             instants(array, *precision, *unit, arrow)?
+        }
+        (wide, arrow) if wide.wide_sign().is_some() => {
+            wide_from_layout(array, wide.wide_sign() == Some(true), arrow)?
         }
         (DataType::Decimal { .. }, _) => {
             let values: Vec<i128> = match inner.physical() {

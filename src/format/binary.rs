@@ -21,7 +21,7 @@ use arrow_array::types::{
 use arrow_array::{Array, BinaryViewArray, FixedSizeBinaryArray};
 use arrow_buffer::NullBuffer;
 use base::{Error, Result, bail};
-use types::{DataType, Physical};
+use types::{DataType, Physical, wide};
 
 /// Appends a number of 7 bits a byte, lowest first, the high bit telling that more follow.
 pub(crate) fn write_varint(mut number: u64, out: &mut Vec<u8>) {
@@ -48,6 +48,13 @@ pub(crate) fn uuid_from_wire(bytes: [u8; 16]) -> i128 {
     u128::from_le_bytes(bytes).rotate_left(64) as i128
 }
 
+/// A number of 256 bits as it lies in memory as its 32 bytes on the wire.
+pub(crate) fn wide_to_wire(bytes: &[u8], signed: bool) -> [u8; wide::BYTES] {
+    let mut ordered = [0; wide::BYTES];
+    ordered.copy_from_slice(bytes);
+    wide::to_little(ordered, signed)
+}
+
 /// One column, ready to write any of its values.
 pub(crate) struct ColumnBytes<'a> {
     nulls: Option<&'a NullBuffer>,
@@ -71,6 +78,8 @@ enum Bytes<'a> {
     Double(&'a [f64]),
     Strings(&'a BinaryViewArray),
     Fixed(&'a FixedSizeBinaryArray),
+    /// 256 bits, with a sign or without.
+    Wide(&'a FixedSizeBinaryArray, bool),
     List(&'a [i32], Box<ColumnBytes<'a>>),
     Struct(Vec<ColumnBytes<'a>>),
 }
@@ -117,7 +126,11 @@ impl<'a> ColumnBytes<'a> {
                 Bytes::Strings(array.as_binary_view_opt().ok_or_else(|| layout(array))?)
             }
             Physical::Fixed(_) => {
-                Bytes::Fixed(array.as_fixed_size_binary_opt().ok_or_else(|| layout(array))?)
+                let values = array.as_fixed_size_binary_opt().ok_or_else(|| layout(array))?;
+                match inner.wide_sign() {
+                    Some(signed) => Bytes::Wide(values, signed),
+                    None => Bytes::Fixed(values),
+                }
             }
             Physical::List => {
                 let list = array.as_list_opt::<i32>().ok_or_else(|| layout(array))?;
@@ -164,6 +177,9 @@ impl<'a> ColumnBytes<'a> {
             Bytes::Double(v) => out.extend_from_slice(&v[row].to_le_bytes()),
             Bytes::Strings(strings) => write_string(strings.value(row), out),
             Bytes::Fixed(strings) => out.extend_from_slice(strings.value(row)),
+            Bytes::Wide(numbers, signed) => {
+                out.extend_from_slice(&wide_to_wire(numbers.value(row), *signed));
+            }
             Bytes::List(offsets, items) => {
                 let (from, to) = (offsets[row] as usize, offsets[row + 1] as usize);
                 write_varint((to - from) as u64, out);

@@ -13,7 +13,7 @@ use arrow_array::{Array, ArrayRef, ListArray, PrimitiveArray, StructArray, make_
 use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_schema::DataType as ArrowType;
 use base::{Error, Result, bail};
-use types::{DataType, Physical};
+use types::{DataType, Physical, U256};
 
 use crate::FormatSettings;
 use crate::text::{ColumnParser, ColumnText, Escaping};
@@ -94,6 +94,9 @@ fn convert_values(
         (DataType::FixedString(16), DataType::Int128 | DataType::UInt128) => {
             return wide(array, i128::from_le_bytes);
         }
+        (DataType::FixedString(types::wide::BYTES), to) if to.wide_sign().is_some() => {
+            return wider(array, to.wide_sign() == Some(true));
+        }
         (DataType::Array(_), DataType::Array(_)) | (DataType::Map(_), DataType::Map(_)) => {
             return lists(array, from, to, settings);
         }
@@ -123,6 +126,13 @@ fn is_number_like(data_type: &DataType) -> bool {
             data_type,
             DataType::DateTime(_) | DataType::DateTime64(0, _) | DataType::Interval(_)
         )
+}
+
+/// Bytes of numbers of 256 bits, the lowest first.
+fn wider(array: &ArrayRef, signed: bool) -> Result<ArrayRef> {
+    let numbers = types::wide::numbers::<U256>(array.as_ref())?;
+    let ordered = numbers.iter().map(|n| types::wide::from_little(n.to_be_bytes(), signed));
+    types::wide::array(ordered.map(U256::from_be_bytes), array.nulls().cloned())
 }
 
 fn wide(array: &ArrayRef, number: fn([u8; 16]) -> i128) -> Result<ArrayRef> {

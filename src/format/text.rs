@@ -9,6 +9,7 @@ mod bytes_builder;
 mod column_text;
 mod composite;
 mod cursor;
+mod decimal;
 mod escape;
 mod finish;
 mod from_binary;

@@ -49,6 +49,7 @@ mod top;
 mod uniq;
 mod unique;
 mod votes;
+mod wide_folds;
 mod windows;
 
 #[cfg(test)]

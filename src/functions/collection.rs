@@ -12,7 +12,7 @@ mod element;
 mod find;
 mod fold;
 mod keys;
-mod lists;
+pub(crate) mod lists;
 mod map;
 mod mapped;
 mod numeric;

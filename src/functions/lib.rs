@@ -4,6 +4,7 @@
 
 mod aggregate;
 mod collection;
+mod geo;
 mod scalar;
 mod text;
 mod window;
@@ -16,6 +17,7 @@ pub fn registry() -> Registry {
     scalar::register(&mut registry);
     text::register(&mut registry);
     collection::register(&mut registry);
+    geo::register(&mut registry);
     aggregate::register(&mut registry);
     window::register(&mut registry);
     registry

@@ -31,8 +31,11 @@ macro_rules! declare {
     };
 }
 
-mod lane;
+pub(crate) use declare;
+
+pub(crate) mod lane;
 mod number_type;
+pub(crate) mod numbers;
 
 mod about;
 mod arithmetic;
@@ -49,7 +52,7 @@ mod date_parts;
 mod date_read;
 mod date_shifts;
 mod date_starts;
-mod decimal_arithmetic;
+pub(crate) mod decimal_arithmetic;
 mod division;
 mod interval_arithmetic;
 mod logic;

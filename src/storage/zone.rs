@@ -137,9 +137,11 @@ impl ZoneMap {
             Physical::Bytes => zone.strings(array),
             Physical::Fixed(_) => {
                 let values = array.as_fixed_size_binary();
+                let default = data_type.inner().default_value();
+                let default = default.as_bytes().unwrap_or_default();
                 for row in (0..values.len()).filter(|row| values.is_valid(*row)) {
                     let value = values.value(row);
-                    zone.defaults += u32::from(value.iter().all(|b| *b == 0));
+                    zone.defaults += u32::from(value == default);
                 }
             }
             Physical::List => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base::{Error, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::{TimeZone, Value};
+use crate::{GeoKind, TimeZone, Value};
 
 /// A data type. Cheap to clone; `Display` and [`DataType::parse`] speak ClickHouse's spelling.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -18,15 +18,17 @@ pub enum DataType {
     UInt32,
     UInt64,
     UInt128,
+    UInt256,
     Int8,
     Int16,
     Int32,
     Int64,
     Int128,
+    Int256,
     Float32,
     Float64,
     Bool,
-    /// An exact number of `precision` decimal digits (1 to 38), `scale` of them after the point.
+    /// An exact number of `precision` decimal digits (1 to 76), `scale` of them after the point.
     Decimal {
         precision: u8,
         scale: u8,
@@ -59,6 +61,8 @@ pub enum DataType {
     Interval(IntervalKind),
     /// The type of the elements of `[]`; `Nullable(Nothing)` is that of NULL.
     Nothing,
+    /// A name for a tuple of coordinates or arrays of such.
+    Geo(GeoKind),
     /// A serialized aggregate state: function, parameters, argument types.
     AggregateFunction(Arc<(String, Vec<Value>, Vec<DataType>)>),
     /// Like its value type, merged by a function of that name.
@@ -215,6 +219,7 @@ impl DataType {
                 | DataType::Nullable(_)
                 | DataType::LowCardinality(_)
                 | DataType::AggregateFunction(_)
+                | DataType::Geo(_)
         )
     }
 
@@ -233,15 +238,17 @@ impl DataType {
         match self {
             DataType::Nullable(inner) | DataType::LowCardinality(inner) => inner.inner(),
             DataType::SimpleAggregateFunction(simple) => simple.1.inner(),
+            DataType::Geo(kind) => kind.base(),
             other => other,
         }
     }
 
-    /// This type without `LowCardinality` at any depth.
+    /// This type without `LowCardinality` and names of shapes at any depth.
     #[must_use]
     pub fn without_low_cardinality(&self) -> DataType {
         match self {
             DataType::LowCardinality(inner) => inner.without_low_cardinality(),
+            DataType::Geo(kind) => kind.base().clone(),
             DataType::Nullable(inner) => {
                 DataType::Nullable(Arc::new(inner.without_low_cardinality()))
             }
@@ -267,16 +274,16 @@ impl DataType {
         matches!(self, DataType::Nullable(inner) if **inner == DataType::Nothing)
     }
 
-    /// UInt8 to UInt128.
+    /// UInt8 to UInt256.
     pub fn is_unsigned_integer(&self) -> bool {
-        use DataType::{UInt8, UInt16, UInt32, UInt64, UInt128};
-        matches!(self, UInt8 | UInt16 | UInt32 | UInt64 | UInt128)
+        use DataType::{UInt8, UInt16, UInt32, UInt64, UInt128, UInt256};
+        matches!(self, UInt8 | UInt16 | UInt32 | UInt64 | UInt128 | UInt256)
     }
 
-    /// Int8 to Int128.
+    /// Int8 to Int256.
     pub fn is_signed_integer(&self) -> bool {
-        use DataType::{Int8, Int16, Int32, Int64, Int128};
-        matches!(self, Int8 | Int16 | Int32 | Int64 | Int128)
+        use DataType::{Int8, Int16, Int32, Int64, Int128, Int256};
+        matches!(self, Int8 | Int16 | Int32 | Int64 | Int128 | Int256)
     }
 
     /// Any integer, signed or not; not Bool.
@@ -327,8 +334,8 @@ impl DataType {
     /// Bits of an integer or float.
     pub fn bits(&self) -> Option<u32> {
         use DataType::{
-            Bool, Float32, Float64, Int8, Int16, Int32, Int64, Int128, UInt8, UInt16, UInt32,
-            UInt64, UInt128,
+            Bool, Float32, Float64, Int8, Int16, Int32, Int64, Int128, Int256, UInt8, UInt16,
+            UInt32, UInt64, UInt128, UInt256,
         };
         Some(match self {
             UInt8 | Int8 | Bool => 8,
@@ -336,6 +343,7 @@ impl DataType {
             UInt32 | Int32 | Float32 => 32,
             UInt64 | Int64 | Float64 => 64,
             UInt128 | Int128 => 128,
+            UInt256 | Int256 => 256,
             _ => return None,
         })
     }
@@ -381,6 +389,7 @@ impl fmt::Display for DataType {
             DataType::Map(pair) => write!(f, "Map({}, {})", pair.0, pair.1),
             DataType::Nullable(inner) => write!(f, "Nullable({inner})"),
             DataType::LowCardinality(inner) => write!(f, "LowCardinality({inner})"),
+            DataType::Geo(kind) => write!(f, "{kind}"),
             DataType::Interval(kind) => write!(f, "Interval{}", kind.name()),
             DataType::AggregateFunction(about) => {
                 write!(f, "AggregateFunction({}", about.0)?;

@@ -3,7 +3,7 @@
 
 use base::Example;
 
-use crate::{DataType, IntervalKind};
+use crate::{DataType, GeoKind, IntervalKind};
 
 /// What there is to know about a family of types.
 #[derive(Debug)]
@@ -108,6 +108,16 @@ families! {
         "Whole numbers from -2^63 to 2^63 - 1.",
         "SELECT toTypeName(toInt64(1) - 2)"
         => "Int64";
+    "UInt256" exact = DataType::UInt256,
+        "UInt256",
+        "Whole numbers from 0 to 2^256 - 1.",
+        "SELECT toUInt256('115792089237316195423570985008687907853269984665640564039457584007913129639935') AS n"
+        => "115792089237316195423570985008687907853269984665640564039457584007913129639935";
+    "Int256" exact = DataType::Int256,
+        "Int256",
+        "Whole numbers from -2^255 to 2^255 - 1.",
+        "SELECT toInt256(2) * toInt256('170141183460469231731687303715884105728') AS n, toTypeName(n)"
+        => "340282366920938463463374607431768211456\tInt256";
     "Int128" exact = DataType::Int128,
         "Int128",
         "Whole numbers from -2^127 to 2^127 - 1.",
@@ -200,6 +210,11 @@ families! {
         "Decimal(38, S): stored in 128 bits.",
         "SELECT CAST('-3.14159', 'Decimal128(4)') AS d, toTypeName(d)"
         => "-3.1415\tDecimal(38, 4)";
+    "Decimal256" any_case,
+        "Decimal256(S)",
+        "Decimal(76, S): stored in 256 bits.",
+        "SELECT CAST('-3.14159', 'Decimal256(4)') AS d, toTypeName(d)"
+        => "-3.1415\tDecimal(76, 4)";
     "Enum" any_case,
         "Enum('name' [= number], ...)",
         "Names for whole numbers; Enum8 or Enum16, as the numbers need. A name without a number has the next one.",
@@ -315,4 +330,39 @@ families! {
         "Lengths of time in years, added to dates and times.",
         "SELECT INTERVAL 2 YEAR AS i, toTypeName(i)"
         => "2\tIntervalYear";
+    "Point" exact = DataType::Geo(GeoKind::Point),
+        "Point",
+        "A place in the plane: (x, y), or (longitude, latitude).",
+        "SELECT CAST((1, 2), 'Point') AS p, toTypeName(p)"
+        => "(1,2)\tPoint";
+    "Ring" exact = DataType::Geo(GeoKind::Ring),
+        "Ring",
+        "A polygon without holes, as the array of its points.",
+        "SELECT CAST([(0, 0), (1, 0), (1, 1)], 'Ring') AS r, length(r)"
+        => "[(0,0),(1,0),(1,1)]\t3";
+    "LineString" exact = DataType::Geo(GeoKind::LineString),
+        "LineString",
+        "A line of straight pieces, as the array of its points.",
+        "SELECT CAST([(0, 0), (1, 1)], 'LineString') AS l"
+        => "[(0,0),(1,1)]";
+    "MultiPoint" exact = DataType::Geo(GeoKind::MultiPoint),
+        "MultiPoint",
+        "Several points.",
+        "SELECT CAST([(0, 0), (1, 1)], 'MultiPoint') AS p"
+        => "[(0,0),(1,1)]";
+    "MultiLineString" exact = DataType::Geo(GeoKind::MultiLineString),
+        "MultiLineString",
+        "Several lines.",
+        "SELECT CAST([[(0, 0), (1, 1)]], 'MultiLineString') AS l"
+        => "[[(0,0),(1,1)]]";
+    "Polygon" exact = DataType::Geo(GeoKind::Polygon),
+        "Polygon",
+        "A ring, and rings that are holes in it.",
+        "SELECT CAST([[(0, 0), (2, 0), (2, 2), (0, 2)]], 'Polygon') AS p, length(p)"
+        => "[[(0,0),(2,0),(2,2),(0,2)]]\t1";
+    "MultiPolygon" exact = DataType::Geo(GeoKind::MultiPolygon),
+        "MultiPolygon",
+        "Several polygons.",
+        "SELECT toTypeName(CAST([[[(0, 0), (2, 0), (2, 2)]]], 'MultiPolygon'))"
+        => "MultiPolygon";
 }

@@ -11,6 +11,7 @@
 //! Interval*                                      Int64
 //! Decimal(P, S), P <= 9, 18, 38                  Int32, Int64, Decimal128(38, 0) (the unscaled integer)
 //! Int128, UInt128, UUID, IPv6                    Decimal128(38, 0) (the 128 bits, native order)
+//! Int256, UInt256, Decimal(P, S), P <= 76         FixedSizeBinary(32), see `wide`
 //! String, AggregateFunction                      BinaryView
 //! FixedString(N)                                 FixedSizeBinary(N)
 //! Array(T)                                       List<T> (items field "item", nullable)
@@ -19,6 +20,7 @@
 //! Nullable(T)                                    T's array with a null buffer
 //! Nothing (type of NULL)                         UInt8
 //! LowCardinality(T)                              T's
+//! Point, Ring, Polygon ...                       those of tuples of Float64 and arrays of them
 //! ```
 
 mod block;
@@ -26,6 +28,7 @@ mod column;
 mod data_type;
 mod dictionary;
 mod families;
+mod geo;
 mod nesting;
 mod parse;
 mod physical;
@@ -33,12 +36,14 @@ mod supertype;
 pub mod time;
 mod value;
 mod views;
+pub mod wide;
 
 pub use block::{Block, Field, Schema};
 pub use column::{Column, DictionaryColumn, bound_fixed};
 pub use data_type::{DataType, EnumValues, IntervalKind, TupleField};
 pub use dictionary::{Dictionary, MemoryDictionary};
 pub use families::{TypeFamily, families};
+pub use geo::GeoKind;
 pub use nesting::{NESTING_LIMIT, nested};
 pub use physical::{
     Physical, array_from_values, default_array, item_field, struct_fields, value_at,
@@ -46,3 +51,4 @@ pub use physical::{
 pub use supertype::{least_supertype, require_supertype};
 pub use time::TimeZone;
 pub use value::Value;
+pub use wide::{I256, U256, Wide};

@@ -206,6 +206,7 @@ impl Parser<'_> {
             "Decimal32" => self.decimal_of(9)?,
             "Decimal64" => self.decimal_of(18)?,
             "Decimal128" => self.decimal_of(38)?,
+            "Decimal256" => self.decimal_of(76)?,
             "DateTime" => DataType::DateTime(self.zone_in_brackets()?),
             "DateTime64" => self.datetime64()?,
             "FixedString" => {
@@ -248,10 +249,10 @@ impl Parser<'_> {
             }
             self.expect(')')?;
         }
-        if !(1..=38).contains(&precision) {
+        if !(1..=76).contains(&precision) {
             bail!(
                 ArgumentOutOfBound,
-                "Wrong precision: it must be between 1 and 38, got {precision}"
+                "Wrong precision: it must be between 1 and 76, got {precision}"
             );
         }
         if !(0..=precision).contains(&scale) {

@@ -15,7 +15,7 @@ use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{DataType as ArrowType, Field as ArrowField, Fields};
 use base::{Error, Result};
 
-use crate::{DataType, Value};
+use crate::{DataType, Value, wide};
 
 /// The layout of a type's values in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -56,12 +56,14 @@ impl DataType {
             DataType::UInt128 | DataType::Int128 | DataType::Uuid | DataType::Ipv6 => {
                 Physical::Int128
             }
+            DataType::UInt256 | DataType::Int256 => Physical::Fixed(wide::BYTES),
             DataType::Float32 => Physical::Float32,
             DataType::Float64 => Physical::Float64,
             DataType::Decimal { precision, .. } => match precision {
                 0..=9 => Physical::Int32,
                 10..=18 => Physical::Int64,
-                _ => Physical::Int128,
+                19..=38 => Physical::Int128,
+                _ => Physical::Fixed(wide::BYTES),
             },
             DataType::String | DataType::AggregateFunction(_) => Physical::Bytes,
             DataType::FixedString(length) => Physical::Fixed(*length),
@@ -69,6 +71,7 @@ impl DataType {
             DataType::Tuple(_) => Physical::Struct,
             DataType::Nullable(inner) | DataType::LowCardinality(inner) => inner.physical(),
             DataType::SimpleAggregateFunction(simple) => simple.1.physical(),
+            DataType::Geo(kind) => kind.base().physical(),
         }
     }
 
@@ -121,6 +124,7 @@ impl DataType {
             DataType::Nullable(_) => Value::Null,
             DataType::LowCardinality(inner) => inner.default_value(),
             DataType::SimpleAggregateFunction(simple) => simple.1.default_value(),
+            DataType::Geo(kind) => kind.base().default_value(),
             DataType::Float32 | DataType::Float64 => Value::Float(0.0),
             DataType::String | DataType::AggregateFunction(_) => Value::Bytes([].into()),
             DataType::FixedString(length) => Value::Bytes(vec![0; *length].into()),
@@ -131,7 +135,10 @@ impl DataType {
             DataType::Enum8(values) | DataType::Enum16(values) => {
                 Value::Int(values.iter().next().map_or(0, |(_, number)| i128::from(number)))
             }
-            _ => Value::Int(0),
+            other => match other.wide_sign() {
+                Some(signed) => wide::value(wide::zero(signed)),
+                None => Value::Int(0),
+            },
         }
     }
 }

@@ -156,7 +156,8 @@ fn common_number(types: &[DataType]) -> Option<DataType> {
             16 => DataType::UInt16,
             32 => DataType::UInt32,
             64 => DataType::UInt64,
-            _ => DataType::UInt128,
+            128 => DataType::UInt128,
+            _ => DataType::UInt256,
         },
         (Some(signed), unsigned) => {
             // An unsigned one needs a bit more, so the next wider signed type.
@@ -167,6 +168,7 @@ fn common_number(types: &[DataType]) -> Option<DataType> {
                 32 => DataType::Int32,
                 64 => DataType::Int64,
                 128 if signed == 128 || unsigned != Some(64) => DataType::Int128,
+                256 => DataType::Int256,
                 _ => return None,
             }
         }
@@ -202,6 +204,7 @@ fn common_decimal(types: &[DataType]) -> Option<DataType> {
         0..=9 => 9,
         10..=18 => 18,
         19..=38 => 38,
+        39..=76 => 76,
         _ => return None,
     };
     Some(DataType::Decimal { precision, scale })

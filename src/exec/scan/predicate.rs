@@ -188,7 +188,7 @@ fn decimal_bounds(
     data_type: &DataType,
     context: &ExecContext,
 ) -> Option<Shape> {
-    let DataType::Decimal { scale, .. } = data_type.inner() else { return None };
+    let DataType::Decimal { scale, precision: ..39 } = data_type.inner() else { return None };
     let Expr::Call { function, arguments, .. } = conjunct else { return None };
     const COMPARISONS: [&str; 6] =
         ["equals", "notEquals", "less", "lessOrEquals", "greater", "greaterOrEquals"];

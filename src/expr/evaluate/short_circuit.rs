@@ -138,17 +138,18 @@ fn truth(column: &Column) -> Result<BooleanBuffer> {
     let array = column.to_flat()?;
     let plain = array.as_ref();
     let set = downcast_primitive_array!(
-        plain => {
-            let values = plain.values();
-            let zero = Default::default();
-            BooleanBuffer::collect_bool(values.len(), |row| values[row] != zero)
-        },
+        plain => other_than_zero(plain.values()),
         _ => return Err(Error::logical("a condition that is no number"))
     );
     Ok(match array.nulls() {
         Some(nulls) => &set & nulls.inner(),
         None => set,
     })
+}
+
+fn other_than_zero<T: Default + PartialEq>(values: &[T]) -> BooleanBuffer {
+    let zero = T::default();
+    BooleanBuffer::collect_bool(values.len(), |row| values[row] != zero)
 }
 
 /// Puts values at the set rows and the default at the others.

@@ -21,7 +21,7 @@ use arrow_array::{
 use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::DataType as ArrowType;
 use base::{Error, Result, bail};
-use types::{Block, Column, DataType, Physical, Schema};
+use types::{Block, Column, DataType, Physical, Schema, wide};
 
 use super::row_binary::is_cut;
 use super::source::{Arrived, ByteSource};
@@ -231,6 +231,7 @@ fn read_values(
         DataType::SimpleAggregateFunction(simple) => {
             return read_values(cursor, &simple.1, rows, settings);
         }
+        DataType::Geo(kind) => return read_values(cursor, kind.base(), rows, settings),
         DataType::AggregateFunction(_) => {
             bail!(NotImplemented, "States of aggregate functions cannot be read: {data_type}")
         }
@@ -275,13 +276,21 @@ fn read_values(
         }
         Physical::Fixed(length) => {
             let bytes = take_bytes(cursor, length.saturating_mul(rows))?;
-            let values = Buffer::from(bytes);
+            let values = fixed_values(bytes, inner);
             let array = FixedSizeBinaryArray::try_new(length as i32, values, nulls);
             Ok(Arc::new(array.map_err(broken)?))
         }
         Physical::List => read_lists(cursor, inner, rows, nulls, settings),
         Physical::Struct => read_tuple(cursor, inner, rows, nulls, settings),
     }
+}
+
+/// The bytes of values of a fixed length as they lie in memory.
+fn fixed_values(bytes: &[u8], data_type: &DataType) -> Buffer {
+    let Some(signed) = data_type.wide_sign() else { return Buffer::from(bytes) };
+    let (chunks, _) = bytes.as_chunks::<{ wide::BYTES }>();
+    let ordered = chunks.iter().map(|chunk| wide::from_little(*chunk, signed));
+    Buffer::from_vec(ordered.flatten().collect::<Vec<u8>>())
 }
 
 /// Tuples: their columns one after another.

@@ -24,7 +24,7 @@ use types::{Block, DataType, Physical, Schema};
 
 use super::{BlockWriter, Statistics, flat};
 use crate::FormatSettings;
-use crate::binary::{layout, native, uuid_to_wire, write_string, write_varint};
+use crate::binary::{layout, native, uuid_to_wire, wide_to_wire, write_string, write_varint};
 use crate::declaration::FormatDeclaration;
 
 /// The version from which each column says how it is serialized.
@@ -152,7 +152,12 @@ fn encode_column(array: &dyn Array, data_type: &DataType, out: &mut Vec<u8>) -> 
             for row in 0..strings.len() {
                 match strings.is_null(row) {
                     true => out.resize(out.len() + length, 0),
-                    false => out.extend_from_slice(strings.value(row)),
+                    false => match inner.wide_sign() {
+                        Some(signed) => {
+                            out.extend_from_slice(&wide_to_wire(strings.value(row), signed));
+                        }
+                        None => out.extend_from_slice(strings.value(row)),
+                    },
                 }
             }
             Ok(())

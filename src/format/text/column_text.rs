@@ -11,9 +11,10 @@ use arrow_array::types::{
 use arrow_array::{Array, BinaryViewArray, FixedSizeBinaryArray};
 use arrow_buffer::NullBuffer;
 use base::{Error, Result};
-use types::{DataType, EnumValues};
+use types::{DataType, EnumValues, I256, U256, wide};
 
 use super::Escaping;
+use super::decimal::{write_wide, write_wide_decimal};
 use super::instant::{Zone, write_date, write_instant};
 use super::network::{write_ipv4, write_ipv6, write_uuid};
 use super::number::{write_decimal, write_f32, write_f64, write_integer};
@@ -36,17 +37,20 @@ pub(super) enum Values<'a> {
     UInt32(&'a [u32]),
     UInt64(&'a [u64]),
     UInt128(&'a [i128]),
+    UInt256(Vec<U256>),
     Int8(&'a [i8]),
     Int16(&'a [i16]),
     Int32(&'a [i32]),
     Int64(&'a [i64]),
     Int128(&'a [i128]),
+    Int256(Vec<I256>),
     Float32(&'a [f32]),
     Float64(&'a [f64]),
     Bool(&'a [u8]),
     Decimal32(&'a [i32], u8),
     Decimal64(&'a [i64], u8),
     Decimal128(&'a [i128], u8),
+    Decimal256(Vec<I256>, u8),
     Bytes(&'a BinaryViewArray),
     Fixed(&'a FixedSizeBinaryArray),
     Date(&'a [u16]),
@@ -91,6 +95,7 @@ impl<'a> ColumnText<'a> {
             DataType::SimpleAggregateFunction(simple) => {
                 return ColumnText::new(array, &simple.1, settings);
             }
+            DataType::Geo(kind) => return ColumnText::new(array, kind.base(), settings),
             DataType::Array(_) | DataType::Map(_) | DataType::Tuple(_) => {
                 Self::composite(array, data_type, settings)?
             }
@@ -113,6 +118,8 @@ impl<'a> ColumnText<'a> {
             DataType::UInt32 => Values::UInt32(native::<UInt32Type>(array)?),
             DataType::UInt64 => Values::UInt64(native::<UInt64Type>(array)?),
             DataType::UInt128 => Values::UInt128(native::<Decimal128Type>(array)?),
+            DataType::UInt256 => Values::UInt256(wide::numbers(array)?),
+            DataType::Int256 => Values::Int256(wide::numbers(array)?),
             DataType::Int8 => Values::Int8(native::<Int8Type>(array)?),
             DataType::Int16 => Values::Int16(native::<Int16Type>(array)?),
             DataType::Int32 => Values::Int32(native::<Int32Type>(array)?),
@@ -126,6 +133,9 @@ impl<'a> ColumnText<'a> {
             }
             DataType::Decimal { precision: 10..=18, scale } => {
                 Values::Decimal64(native::<Int64Type>(array)?, *scale)
+            }
+            DataType::Decimal { precision: 39.., scale } => {
+                Values::Decimal256(wide::numbers(array)?, *scale)
             }
             DataType::Decimal { scale, .. } => {
                 Values::Decimal128(native::<Decimal128Type>(array)?, *scale)
@@ -264,13 +274,17 @@ impl<'a> ColumnText<'a> {
         }
         let quoted = !finite
             || match &self.values {
-                Values::UInt64(_) | Values::Int64(_) | Values::UInt128(_) | Values::Int128(_) => {
-                    settings.output_format_json_quote_64bit_integers
-                }
+                Values::UInt64(_)
+                | Values::Int64(_)
+                | Values::UInt128(_)
+                | Values::Int128(_)
+                | Values::UInt256(_)
+                | Values::Int256(_) => settings.output_format_json_quote_64bit_integers,
                 Values::Float64(_) => settings.output_format_json_quote_64bit_floats,
-                Values::Decimal32(..) | Values::Decimal64(..) | Values::Decimal128(..) => {
-                    settings.output_format_json_quote_decimals
-                }
+                Values::Decimal32(..)
+                | Values::Decimal64(..)
+                | Values::Decimal128(..)
+                | Values::Decimal256(..) => settings.output_format_json_quote_decimals,
                 _ => false,
             };
         if quoted {
@@ -297,6 +311,8 @@ impl<'a> ColumnText<'a> {
             Values::Int32(numbers) => write_integer(numbers[row], out),
             Values::Int64(numbers) => write_integer(numbers[row], out),
             Values::Int128(numbers) => write_integer(numbers[row], out),
+            Values::UInt256(numbers) => write_wide(numbers[row], out),
+            Values::Int256(numbers) => write_wide(numbers[row], out),
             Values::Float32(numbers) => write_f32(numbers[row], out),
             Values::Float64(numbers) => write_f64(numbers[row], out),
             Values::Bool(bits) => {
@@ -309,6 +325,9 @@ impl<'a> ColumnText<'a> {
                 write_decimal(i128::from(numbers[row]), *scale, zeros, out);
             }
             Values::Decimal128(numbers, scale) => write_decimal(numbers[row], *scale, zeros, out),
+            Values::Decimal256(numbers, scale) => {
+                write_wide_decimal(numbers[row], *scale, zeros, out);
+            }
             Values::Date(days) => write_date(i64::from(days[row]), out),
             Values::Date32(days) => write_date(i64::from(days[row]), out),
             Values::DateTime(seconds, zone) => {

@@ -12,7 +12,7 @@ use arrow_array::{
 use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::DataType as ArrowType;
 use base::{Error, Result};
-use types::DataType;
+use types::{DataType, wide};
 
 use super::parser::ColumnParser;
 use super::values::Values;
@@ -57,6 +57,10 @@ impl Values {
                     PrimitiveArray::<Decimal128Type>::new(values, nulls)
                         .with_data_type(ArrowType::Decimal128(38, 0)),
                 )
+            }
+            Values::UInt256(v) => wide::array(std::mem::take(v).into_iter(), nulls)?,
+            Values::Int256(v) | Values::Decimal256(v, ..) => {
+                wide::array(std::mem::take(v).into_iter(), nulls)?
             }
             Values::Float32(v) => array::<Float32Type>(v, nulls),
             Values::Float64(v) => array::<Float64Type>(v, nulls),

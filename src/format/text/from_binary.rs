@@ -1,6 +1,7 @@
 //! Values of RowBinary into the columns that texts are parsed into.
 
 use base::{Result, bail, error};
+use types::{I256, U256};
 
 use super::cursor::Cursor;
 use super::parser::ColumnParser;
@@ -105,6 +106,10 @@ impl ColumnParser {
             }
             Values::UInt128(v) | Values::Int128(v) | Values::Decimal128(v, ..) => {
                 v.push(i128::from_le_bytes(array(cursor)?));
+            }
+            Values::UInt256(v) => v.push(U256::from_le_bytes(array(cursor)?)),
+            Values::Int256(v) | Values::Decimal256(v, ..) => {
+                v.push(I256::from_le_bytes(array(cursor)?));
             }
             Values::Uuid(v) => v.push(uuid_from_wire(array(cursor)?)),
             Values::Ipv6(v) => v.push(i128::from_be_bytes(array(cursor)?)),

@@ -117,6 +117,11 @@ pub(crate) fn write_decimal(unscaled: i128, scale: u8, trailing_zeros: bool, out
     }
     let mut buffer = itoa::Buffer::new();
     let digits = buffer.format(unscaled.unsigned_abs()).as_bytes();
+    write_unscaled(digits, scale, trailing_zeros, out);
+}
+
+/// Appends the digits of an unscaled number with the point where the scale puts it.
+pub(super) fn write_unscaled(digits: &[u8], scale: u8, trailing_zeros: bool, out: &mut Vec<u8>) {
     let scale = usize::from(scale);
     let (whole, fraction) = digits.split_at(digits.len().saturating_sub(scale));
     out.extend_from_slice(if whole.is_empty() { b"0" } else { whole });
@@ -227,75 +232,8 @@ fn no_float<T>(cursor: &Cursor<'_>) -> Result<T> {
     )
 }
 
-/// Reads a decimal number as an unscaled integer; digits behind the scale are cut off.
-///
-/// # Errors
-/// ARGUMENT_OUT_OF_BOUND when it has more digits than the type.
-pub(crate) fn read_decimal(cursor: &mut Cursor<'_>, precision: u8, scale: u8) -> Result<i128> {
-    let start = cursor.position();
-    let negative = cursor.eat(b'-') || {
-        cursor.eat(b'+');
-        false
-    };
-    let mut value: i128 = 0;
-    let mut exponent: i32 = 0;
-    let mut any = false;
-    let mut after_point = false;
-    let mut overflow = false;
-    while let Some(byte) = cursor.peek() {
-        match byte {
-            b'0'..=b'9' => {
-                any = true;
-                if after_point && exponent <= -i32::from(scale) - 40 {
-                    // Far behind the scale: cannot matter.
-                } else {
-                    match value.checked_mul(10).and_then(|v| v.checked_add(i128::from(byte - b'0')))
-                    {
-                        Some(next) => {
-                            value = next;
-                            exponent -= i32::from(after_point);
-                        }
-                        None if after_point => {}
-                        None => {
-                            exponent += 1;
-                            overflow |= byte != b'0' || value != 0;
-                        }
-                    }
-                }
-            }
-            b'.' if !after_point => after_point = true,
-            _ => break,
-        }
-        cursor.advance(1);
-    }
-    if !any {
-        cursor.seek(start);
-        return Ok(0);
-    }
-    exponent = exponent.saturating_add(read_exponent(cursor));
-    let shift = exponent.saturating_add(i32::from(scale));
-    let scaled = if value == 0 {
-        Some(0)
-    } else if shift >= 0 {
-        10_i128.checked_pow(shift as u32).and_then(|power| value.checked_mul(power))
-    } else {
-        Some(10_i128.checked_pow(shift.unsigned_abs()).map_or(0, |power| value / power))
-    };
-    match scaled {
-        Some(scaled) if !overflow && scaled < 10_i128.pow(u32::from(precision.min(38))) => {
-            Ok(if negative { -scaled } else { scaled })
-        }
-        _ => bail!(
-            ArgumentOutOfBound,
-            "Decimal value is too big: '{}'. Expected to read decimal with scale {scale} and \
-             precision {precision}",
-            super::cursor::visible(cursor.since(start))
-        ),
-    }
-}
-
 /// `e` and an exponent, if they are next; else 0.
-fn read_exponent(cursor: &mut Cursor<'_>) -> i32 {
+pub(super) fn read_exponent(cursor: &mut Cursor<'_>) -> i32 {
     let before = cursor.position();
     if !(cursor.eat(b'e') || cursor.eat(b'E')) {
         return 0;
@@ -311,7 +249,8 @@ fn read_exponent(cursor: &mut Cursor<'_>) -> i32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Cursor, read_decimal, read_i64, read_u64, write_decimal, write_f32, write_f64};
+    use super::super::decimal::read_decimal;
+    use super::{Cursor, read_i64, read_u64, write_decimal, write_f32, write_f64};
 
     fn text(number: f64) -> String {
         let mut out = Vec::new();
@@ -362,7 +301,7 @@ mod tests {
 
     #[test]
     fn decimals_are_cut_to_their_scale() {
-        let read = |text: &str| read_decimal(&mut Cursor::new(text.as_bytes()), 5, 2);
+        let read = |text: &str| read_decimal::<i128>(&mut Cursor::new(text.as_bytes()), 5, 2);
         for (text, expected) in [
             ("1.239", 123),
             ("-0.005", 0),

@@ -1,7 +1,7 @@
 //! Values of the house into columns in the making.
 
 use base::{Error, Result};
-use types::Value;
+use types::{I256, U256, Value, wide};
 
 use super::values::{Values, close_list, for_vector};
 
@@ -18,6 +18,12 @@ impl Values {
             }
             (Values::Bytes(strings), Value::Bytes(text)) => strings.push(text),
             (Values::Fixed(..), Value::Bytes(text)) => self.push_string(text)?,
+            (Values::UInt256(vector), Value::Bytes(_)) => {
+                vector.push(wide::number(value, false).ok_or_else(mismatch)?.as_u256());
+            }
+            (Values::Int256(vector) | Values::Decimal256(vector, ..), Value::Bytes(_)) => {
+                vector.push(wide::number(value, true).ok_or_else(mismatch)?);
+            }
             (Values::Array(offsets, item), Value::Array(values)) => {
                 values.iter().try_for_each(|value| item.push_value(value))?;
                 close_list(offsets, item.len())?;
@@ -65,7 +71,7 @@ macro_rules! narrow {
     };
 }
 
-narrow!(u8 u16 u32 u64 i8 i16 i32 i64 i128);
+narrow!(u8 u16 u32 u64 U256 i8 i16 i32 i64 i128 I256);
 
 impl Narrow for f32 {
     fn narrow(number: i128) -> Option<f32> {

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use base::{Error, Result, bail};
-use types::{DataType, EnumValues};
+use types::{DataType, EnumValues, I256, U256};
 
 use super::bytes_builder::BytesBuilder;
 use super::cursor::{Cursor, visible};
 use super::instant::{self, Zone};
 use super::parser::ColumnParser;
-use super::{best_effort, network, number};
+use super::{best_effort, decimal, network, number};
 use crate::FormatSettings;
 use crate::settings::DateTimeInput;
 
@@ -22,17 +22,20 @@ pub(super) enum Values {
     UInt32(Vec<u32>),
     UInt64(Vec<u64>),
     UInt128(Vec<i128>),
+    UInt256(Vec<U256>),
     Int8(Vec<i8>),
     Int16(Vec<i16>),
     Int32(Vec<i32>),
     Int64(Vec<i64>),
     Int128(Vec<i128>),
+    Int256(Vec<I256>),
     Float32(Vec<f32>),
     Float64(Vec<f64>),
     Bool(Vec<u8>),
     Decimal32(Vec<i32>, u8, u8),
     Decimal64(Vec<i64>, u8, u8),
     Decimal128(Vec<i128>, u8, u8),
+    Decimal256(Vec<I256>, u8, u8),
     Bytes(BytesBuilder),
     Fixed(Vec<u8>, usize, usize),
     Date(Vec<u16>),
@@ -64,6 +67,8 @@ macro_rules! for_vector {
             | Values::Decimal64($vector, ..) => $do,
             Values::UInt128($vector) | Values::Int128($vector) | Values::Uuid($vector)
             | Values::Ipv6($vector) | Values::Decimal128($vector, ..) => $do,
+            Values::UInt256($vector) => $do,
+            Values::Int256($vector) | Values::Decimal256($vector, ..) => $do,
             Values::Float32($vector) => $do,
             Values::Float64($vector) => $do,
             $($rest)*
@@ -82,18 +87,21 @@ impl Values {
             DataType::UInt32 => Values::UInt32(Vec::new()),
             DataType::UInt64 => Values::UInt64(Vec::new()),
             DataType::UInt128 => Values::UInt128(Vec::new()),
+            DataType::UInt256 => Values::UInt256(Vec::new()),
             DataType::Int8 => Values::Int8(Vec::new()),
             DataType::Int16 => Values::Int16(Vec::new()),
             DataType::Int32 => Values::Int32(Vec::new()),
             DataType::Int64 | DataType::Interval(_) => Values::Int64(Vec::new()),
             DataType::Int128 => Values::Int128(Vec::new()),
+            DataType::Int256 => Values::Int256(Vec::new()),
             DataType::Float32 => Values::Float32(Vec::new()),
             DataType::Float64 => Values::Float64(Vec::new()),
             DataType::Bool => Values::Bool(Vec::new()),
             DataType::Decimal { precision, scale } => match precision {
                 0..=9 => Values::Decimal32(Vec::new(), *precision, *scale),
                 10..=18 => Values::Decimal64(Vec::new(), *precision, *scale),
-                _ => Values::Decimal128(Vec::new(), *precision, *scale),
+                19..=38 => Values::Decimal128(Vec::new(), *precision, *scale),
+                _ => Values::Decimal256(Vec::new(), *precision, *scale),
             },
             DataType::String | DataType::AggregateFunction(_) => {
                 Values::Bytes(BytesBuilder::default())
@@ -129,6 +137,7 @@ impl Values {
                 Values::new(inner, settings)
             }
             DataType::SimpleAggregateFunction(simple) => Values::new(&simple.1, settings),
+            DataType::Geo(kind) => Values::new(kind.base(), settings),
             DataType::Nothing => Values::Nothing(Vec::new()),
         }
     }
@@ -221,17 +230,22 @@ impl Values {
             Values::Int64(vector) => vector.push(number::read_i64(cursor)),
             Values::UInt128(vector) => vector.push(number::read_i128(cursor, false)),
             Values::Int128(vector) => vector.push(number::read_i128(cursor, true)),
+            Values::UInt256(vector) => vector.push(decimal::read_wide(cursor, false)),
+            Values::Int256(vector) => vector.push(decimal::read_wide(cursor, true).as_i256()),
             Values::Float32(vector) => vector.push(number::read_f32(cursor)?),
             Values::Float64(vector) => vector.push(number::read_f64(cursor)?),
             Values::Bool(vector) => vector.push(u8::from(read_bool(cursor)?)),
             Values::Decimal32(vector, precision, scale) => {
-                vector.push(number::read_decimal(cursor, *precision, *scale)? as i32);
+                vector.push(decimal::read_decimal::<i128>(cursor, *precision, *scale)? as i32);
             }
             Values::Decimal64(vector, precision, scale) => {
-                vector.push(number::read_decimal(cursor, *precision, *scale)? as i64);
+                vector.push(decimal::read_decimal::<i128>(cursor, *precision, *scale)? as i64);
             }
             Values::Decimal128(vector, precision, scale) => {
-                vector.push(number::read_decimal(cursor, *precision, *scale)?);
+                vector.push(decimal::read_decimal(cursor, *precision, *scale)?);
+            }
+            Values::Decimal256(vector, precision, scale) => {
+                vector.push(decimal::read_decimal(cursor, *precision, *scale)?);
             }
             Values::Date(vector) => vector.push(instant::to_date(instant::read_days(cursor)?)),
             Values::Date32(vector) => vector.push(instant::read_days(cursor)? as i32),

@@ -12,6 +12,7 @@ use super::arguments::{Checks, USUAL, example};
 use super::grouped::{Function, bound};
 use super::kind::{self, Kind, input, integers, with_kind, wrong_layout};
 use super::state_bytes::{Plain, corrupt, read_string, write_string};
+use super::wide_folds::{self, Fold};
 
 pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
     AggregateDeclaration {
@@ -117,6 +118,14 @@ fn bind_bits(call: &AggregateArguments<'_>, operation: Operation) -> Result<Boun
             call.name
         ),
     };
+    if data_type.wide_sign().is_some() {
+        let fold = match operation {
+            Operation::And => Fold::And,
+            Operation::Or => Fold::Or,
+            Operation::Xor => Fold::Xor,
+        };
+        return Ok(wide_folds::bind(data_type, result, fold));
+    }
     with_kind!(data_type, K => {
         Ok(bound(result, Bits::<K> { operation, kind: PhantomData }))
     }, otherwise Err(call.illegal(data_type)))
@@ -186,7 +195,7 @@ struct Union;
 fn bind_bitmap(call: &AggregateArguments<'_>, _: Option<Union>) -> Result<BoundAggregate> {
     call.no_parameters()?;
     let data_type = call.only()?;
-    if !data_type.is_integer() || data_type.bits() == Some(128) {
+    if !data_type.is_integer() || data_type.bits() >= Some(128) {
         return Err(call.illegal(data_type));
     }
     let data_type = data_type.clone();

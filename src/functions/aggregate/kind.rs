@@ -12,7 +12,7 @@ use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray};
 use arrow_buffer::ArrowNativeType;
 use base::{Error, Result};
 use std::sync::Arc;
-use types::{Column, DataType, Physical};
+use types::{Column, DataType, I256, Physical, U256, wide};
 
 use super::state_bytes::Plain;
 
@@ -310,6 +310,21 @@ pub(crate) fn floats<'a>(
         return Ok(Floats::Slice(Cow::Borrowed(primitive::<Float64Type>(array)?.values())));
     }
     let scaled = |value: f64| divisor.map_or(value, |divisor| value / divisor);
+    if let Some(signed) = data_type.wide_sign() {
+        let number = |array: &ArrayRef| -> Result<Vec<f64>> {
+            Ok(match signed {
+                true => wide::numbers::<I256>(array)?.iter().map(|v| scaled(v.as_f64())).collect(),
+                false => wide::numbers::<U256>(array)?.iter().map(|v| scaled(v.as_f64())).collect(),
+            })
+        };
+        return match column {
+            Column::Flat(array) => Ok(Floats::Slice(number(array)?.into())),
+            Column::Constant { value, .. } => {
+                number(value)?.first().copied().map(Floats::Constant).ok_or_else(wrong_layout)
+            }
+            Column::Dictionary(_) => Err(wrong_layout()),
+        };
+    }
     with_kind!(data_type, K => {
         Ok(match input::<K>(arguments, at)? {
             Input::Slice(values) => {

@@ -103,7 +103,7 @@ fn bind_avg(_: &expr::FunctionContext, call: &AggregateArguments<'_>) -> Result<
         t if t.is_number() => DataType::Float64,
         other => return Err(call.illegal(other)),
     };
-    if data_type.is_float() {
+    if data_type.is_float() || data_type.wide_sign().is_some() {
         return Ok(bound(result, FloatMean(data_type.clone())));
     }
     let mean = |result: DataType| (data_type.clone(), result);

@@ -237,7 +237,7 @@ fn bind_delta_sum_timestamp(call: &AggregateArguments<'_>) -> Result<BoundAggreg
     call.no_parameters()?;
     call.count(2)?;
     let [data_type, time] = [&call.types[0], &call.types[1]];
-    let timely = (time.is_integer() && time.bits() != Some(128))
+    let timely = (time.is_integer() && time.bits() < Some(128))
         || time.is_float()
         || time.is_date()
         || time.is_datetime();

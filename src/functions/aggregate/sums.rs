@@ -13,6 +13,7 @@ use super::few_groups;
 use super::grouped::{Function, bound};
 use super::kind::{self, Input, Kind, floats, input, with_kind};
 use super::state_bytes::Plain;
+use super::wide_folds::{self, Fold};
 
 pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
     AggregateDeclaration {
@@ -42,7 +43,7 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
         name: "sum",
         case_insensitive: true,
         syntax: "sum(x)",
-        description: "The sum of numbers. Integers are added in 64 (or their own 128) bits and wrap around, \
+        description: "The sum of numbers. Integers are added in 64 (or their own 128 or 256) bits and wrap around, \
             floats in Float64, decimals in 38 digits.",
         examples: &[example("SELECT sum(number) FROM numbers(5)", "10")],
         bind: bind_sum,
@@ -144,9 +145,12 @@ impl Summed for f64 {
 /// What `sum` of a type is.
 pub(crate) fn sum_type(data_type: &DataType) -> Option<DataType> {
     Some(match data_type {
+        DataType::Decimal { precision: 39.., scale } => {
+            DataType::Decimal { precision: 76, scale: *scale }
+        }
         DataType::Decimal { scale, .. } => DataType::Decimal { precision: 38, scale: *scale },
         DataType::Bool => DataType::UInt64,
-        DataType::UInt128 | DataType::Int128 => data_type.clone(),
+        t if t.is_integer() && t.bits() >= Some(128) => t.clone(),
         t if t.is_unsigned_integer() => DataType::UInt64,
         t if t.is_signed_integer() => DataType::Int64,
         t if t.is_float() => DataType::Float64,
@@ -162,6 +166,9 @@ pub(crate) fn bind_narrow_sum(
     call.no_parameters()?;
     let data_type = call.only()?;
     call.number(data_type)?;
+    if data_type.wide_sign().is_some() {
+        return Ok(wide_folds::bind(data_type, data_type.clone(), Fold::Sum));
+    }
     with_kind!(data_type, K => {
         Ok(bound(data_type.clone(), NarrowSum::<K>(PhantomData)))
     }, otherwise Err(call.illegal(data_type)))
@@ -175,6 +182,9 @@ pub(crate) fn bind_sum(
     call.no_parameters()?;
     let data_type = call.only()?;
     let Some(result) = sum_type(data_type) else { return Err(call.illegal(data_type)) };
+    if data_type.wide_sign().is_some() {
+        return Ok(wide_folds::bind(data_type, result, Fold::Sum));
+    }
     if let DataType::Decimal { .. } = data_type {
         return Ok(match data_type.physical() {
             Physical::Int32 => bound(result, Decimals::<Int32Type>(PhantomData)),

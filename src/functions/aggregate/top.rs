@@ -107,7 +107,7 @@ fn bind(
     };
     let weight = call.types.get(1).cloned();
     if let Some(weight) = &weight
-        && (!weight.is_integer() || weight.bits() == Some(128))
+        && (!weight.is_integer() || weight.bits() >= Some(128))
     {
         return Err(call.illegal(weight));
     }

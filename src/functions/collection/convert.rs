@@ -18,7 +18,10 @@ pub(super) fn comparable(types: &[DataType]) -> Result<DataType> {
     }
     let inner: Vec<&DataType> = types.iter().map(DataType::inner).collect();
     let wide = if inner.iter().all(|t| t.is_integer() || **t == DataType::Bool) {
-        DataType::Int128
+        match inner.iter().any(|t| t.bits() > Some(128)) {
+            true => DataType::Int256,
+            false => DataType::Int128,
+        }
     } else if inner.iter().all(|t| t.is_number()) {
         DataType::Float64
     } else {
@@ -81,7 +84,9 @@ fn convert_plain(
     to: &DataType,
 ) -> Result<ArrayRef> {
     let time = |t: &DataType| t.is_date() || t.is_datetime();
-    if time(from) && time(to) {
+    let wide = |t: &DataType| t.wide_sign().is_some();
+    let numbers = (wide(from) || wide(to)) && from.is_number() && to.is_number();
+    if (time(from) && time(to)) || numbers {
         let column = Column::Flat(array.clone());
         let (from, to) = (from.clone().nullable(), to.clone().nullable());
         return conversion(context, &from, &to)?(&column, array.len())?.to_flat();

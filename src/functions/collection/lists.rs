@@ -15,7 +15,7 @@ pub(super) use crate::text::strings::{illegal, list_column, numbers};
 #[derive(Clone)]
 pub(crate) struct Lists {
     /// One more than rows, the first 0.
-    pub(super) offsets: Vec<i32>,
+    pub(crate) offsets: Vec<i32>,
     /// All items and no others.
     pub(crate) items: ArrayRef,
 }
@@ -28,7 +28,7 @@ impl Lists {
     }
 
     /// Of an array of lists.
-    pub(super) fn of_array(array: &ArrayRef) -> Result<Lists> {
+    pub(crate) fn of_array(array: &ArrayRef) -> Result<Lists> {
         let Some(list) = array.as_list_opt::<i32>() else {
             return Err(Error::logical("a column that is not of arrays"));
         };
@@ -123,7 +123,7 @@ pub(super) fn with_nulls(array: &ArrayRef, nulls: Option<NullBuffer>) -> Result<
 }
 
 /// An array of tuples of arrays of one length.
-pub(super) fn tuples(types: &[DataType], parts: Vec<ArrayRef>, rows: usize) -> Result<ArrayRef> {
+pub(crate) fn tuples(types: &[DataType], parts: Vec<ArrayRef>, rows: usize) -> Result<ArrayRef> {
     let fields = struct_fields(types.iter().map(DataType::arrow_type));
     let tuples = StructArray::try_new_with_length(fields, parts, None, rows);
     Ok(Arc::new(tuples.map_err(|e| Error::logical(format!("tuple: {e}")))?))

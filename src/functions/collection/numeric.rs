@@ -1,5 +1,7 @@
 //! Sums, extremes, products and differences of arrays, with a lambda or without.
 
+mod wide;
+
 use std::sync::Arc;
 
 use arrow_array::types::Float64Type;
@@ -43,6 +45,9 @@ pub(super) fn as_floats(array: &ArrayRef, data_type: &DataType) -> Result<Vec<f6
     if *data_type.inner() == DataType::Nothing {
         return Ok(vec![0.0; array.len()]);
     }
+    if data_type.wide_sign().is_some() {
+        return wide::floats(array, data_type);
+    }
     let wide = as_wide(array, data_type);
     if let Some(wide) = wide {
         let scale = match data_type.inner() {
@@ -72,10 +77,12 @@ pub(super) fn as_wide(array: &ArrayRef, data_type: &DataType) -> Option<Vec<i128
 /// What sums of a type are.
 fn sum_type(function: &str, data_type: &DataType) -> Result<DataType> {
     Ok(match data_type.inner() {
+        DataType::Decimal { precision: 39.., scale } => {
+            DataType::Decimal { precision: 76, scale: *scale }
+        }
         DataType::Decimal { scale, .. } => DataType::Decimal { precision: 38, scale: *scale },
         DataType::Bool => DataType::UInt64,
-        DataType::UInt128 => DataType::UInt128,
-        DataType::Int128 => DataType::Int128,
+        t if t.is_integer() && t.bits() >= Some(128) => t.clone(),
         t if t.is_float() => DataType::Float64,
         t if t.is_unsigned_integer() => DataType::UInt64,
         t if t.is_signed_integer() => DataType::Int64,
@@ -105,6 +112,9 @@ fn sum(arguments: &[Argument]) -> Result<Bound> {
     Ok(shape.bind("arraySum", return_type, move |shape, mapped, rows| {
         let bounds = |row: usize| mapped.lists.bounds(row);
         let valid = |at: &usize| mapped.values.is_valid(*at);
+        if let Some(signed) = sums_type.wide_sign() {
+            return wide::sums(&mapped.values, &bounds, rows, signed);
+        }
         if sums_type == DataType::Float64 {
             let values = as_floats(&mapped.values, &shape.value)?;
             let sums = (0..rows).map(|row| {
@@ -168,7 +178,9 @@ fn running(function: &'static str, arguments: &[Argument], floor: bool) -> Resul
     let item = sum_type(function, &shape.value)?;
     let items_type = item.clone();
     Ok(shape.bind(function, DataType::array(item), move |shape, mapped, rows| {
-        let items: ArrayRef = if items_type == DataType::Float64 {
+        let items: ArrayRef = if let Some(signed) = items_type.wide_sign() {
+            wide::running(&mapped.values, &|row| mapped.lists.bounds(row), (rows, floor), signed)?
+        } else if items_type == DataType::Float64 {
             let mut values = as_floats(&mapped.values, &shape.value)?;
             for row in 0..rows {
                 let (from, to) = mapped.lists.bounds(row);
@@ -205,7 +217,11 @@ fn difference(arguments: &[Argument]) -> Result<Bound> {
     let shape = Shape::new("arrayDifference", arguments)?;
     let item = match (shape.value.inner(), shape.value.bits()) {
         (t, _) if t.is_float() => DataType::Float64,
+        (DataType::Decimal { precision: 39.., scale }, _) => {
+            DataType::Decimal { precision: 76, scale: *scale }
+        }
         (DataType::Decimal { scale, .. }, _) => DataType::Decimal { precision: 38, scale: *scale },
+        (t, Some(256)) if t.is_integer() => DataType::Int256,
         (t, Some(8)) if t.is_integer() => DataType::Int16,
         (t, Some(16)) if t.is_integer() => DataType::Int32,
         (t, Some(32 | 64)) if t.is_integer() => DataType::Int64,
@@ -223,7 +239,9 @@ fn difference(arguments: &[Argument]) -> Result<Bound> {
                 (from..to).for_each(|at| f(at, (at > from).then(|| at - 1)));
             }
         };
-        let items: ArrayRef = if items_type == DataType::Float64 {
+        let items: ArrayRef = if items_type.wide_sign().is_some() {
+            wide::differences(&mapped.values, shape.value.wide_sign() == Some(true), each)?
+        } else if items_type == DataType::Float64 {
             let values = as_floats(&mapped.values, &shape.value)?;
             let mut out = Vec::with_capacity(values.len());
             each(&mut |at, before| out.push(before.map_or(0.0, |b| values[at] - values[b])));

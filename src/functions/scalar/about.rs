@@ -7,11 +7,11 @@ use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use base::{Result, bail, error};
 use expr::{Argument, Bound, Determinism, FunctionContext, FunctionDeclaration, Nulls};
-use types::{Column, DataType, Physical, Value};
+use types::{Column, DataType, I256, Physical, Value};
 
 use super::date_now::text;
 use super::decimal_arithmetic::to_float;
-use super::lane::{Kind, Values, argument, constant, flat, map, values, with_lane};
+use super::lane::{Kind, Lane, Values, argument, constant, flat, map, values, with_lane};
 use super::number_type::{illegal, is_native_number, plain};
 
 pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Other";
@@ -228,24 +228,31 @@ fn bind_running(arguments: &[Argument], from_zero: bool) -> Result<Bound> {
     let (from, to) = (Kind::require(&number)?, Kind::require(&return_type)?);
     Ok(Bound::new(return_type, move |columns, rows| {
         let column = argument(columns, 0)?;
-        let work = if to == Kind::F64 { Kind::F64 } else { Kind::I128 };
+        let work = match to {
+            Kind::F64 | Kind::I256 => to,
+            _ => Kind::I128,
+        };
         let wide = super::lane::convert(column, from, work)?;
-        let out = if work == Kind::F64 {
-            let v = values::<f64>(&wide)?;
-            let first = |row: usize| if from_zero { 0.0 } else { v.at(row) };
-            let differences: Vec<f64> =
-                (0..rows).map(|r| if r == 0 { first(r) } else { v.at(r) - v.at(r - 1) }).collect();
-            flat(differences)
-        } else {
-            let v = values::<i128>(&wide)?;
-            let first = |row: usize| if from_zero { 0 } else { v.at(row) };
-            let differences: Vec<i128> = (0..rows)
-                .map(|r| if r == 0 { first(r) } else { v.at(r).wrapping_sub(v.at(r - 1)) })
-                .collect();
-            flat(differences)
+        let out = match work {
+            Kind::F64 => running::<f64>(&wide, rows, from_zero, |a, b| a - b)?,
+            Kind::I256 => running::<I256>(&wide, rows, from_zero, I256::wrapping_sub)?,
+            _ => running::<i128>(&wide, rows, from_zero, i128::wrapping_sub)?,
         };
         super::lane::convert(&out, work, to)
     }))
+}
+
+/// Each value less the one before.
+fn running<T: Lane>(
+    column: &Column,
+    rows: usize,
+    from_zero: bool,
+    minus: fn(T, T) -> T,
+) -> Result<Column> {
+    let v = values::<T>(column)?;
+    let first = |row: usize| if from_zero { T::default() } else { v.at(row) };
+    let one = |row: usize| if row == 0 { first(row) } else { minus(v.at(row), v.at(row - 1)) };
+    Ok(flat((0..rows).map(one).collect()))
 }
 
 fn bind_throw(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {

@@ -5,7 +5,7 @@
 
 use base::{Result, bail};
 use expr::{Argument, Bound, FunctionContext, FunctionDeclaration};
-use types::{Column, DataType, IntervalKind};
+use types::{Column, DataType, I256, IntervalKind, U256};
 
 use super::calendar::{TimeType, ticks_of};
 use super::decimal_arithmetic::{self, to_float};
@@ -81,7 +81,7 @@ macro_rules! wrapping {
     )*};
 }
 
-wrapping!(u8, u16, u32, u64, u128, i8, i16, i32, i64, i128);
+wrapping!(u8, u16, u32, u64, u128, U256, i8, i16, i32, i64, i128, I256);
 
 macro_rules! wrapping_floats {
     ($($native:ty),*) => {$(
@@ -270,14 +270,18 @@ fn bind_abs(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
             Kind::I32 if decimal => map::<i32, i32>(column, i32::wrapping_abs),
             Kind::I64 if decimal => map::<i64, i64>(column, i64::wrapping_abs),
             Kind::I128 if decimal => map::<i128, i128>(column, i128::wrapping_abs),
+            Kind::I256 if decimal => map::<I256, I256>(column, I256::wrapping_abs),
             Kind::I8 => map::<i8, u8>(column, i8::unsigned_abs),
             Kind::I16 => map::<i16, u16>(column, i16::unsigned_abs),
             Kind::I32 => map::<i32, u32>(column, i32::unsigned_abs),
             Kind::I64 => map::<i64, u64>(column, i64::unsigned_abs),
             Kind::I128 => map::<i128, u128>(column, i128::unsigned_abs),
+            Kind::I256 => map::<I256, U256>(column, I256::unsigned_abs),
             Kind::F32 => map::<f32, f32>(column, f32::abs),
             Kind::F64 => map::<f64, f64>(column, f64::abs),
-            Kind::U8 | Kind::U16 | Kind::U32 | Kind::U64 | Kind::U128 => Ok(column.clone()),
+            Kind::U8 | Kind::U16 | Kind::U32 | Kind::U64 | Kind::U128 | Kind::U256 => {
+                Ok(column.clone())
+            }
         }
     }))
 }
@@ -302,7 +306,7 @@ fn bind_float_pair(
 ) -> Result<Bound> {
     let fits = |a: &Argument| {
         let is_decimal = matches!(a.data_type, DataType::Decimal { .. });
-        is_decimal || is_native_number(&a.data_type) && a.data_type.bits() != Some(128)
+        is_decimal || is_native_number(&a.data_type) && a.data_type.bits() < Some(128)
     };
     if !arguments.iter().all(fits) {
         return Err(illegal_pair(arguments, name));
@@ -325,6 +329,9 @@ fn bind_divisor(arguments: &[Argument], greatest: bool) -> Result<Bound> {
     };
     let return_type = sum_type(&a, &b, Op::Plus).ok_or_else(|| illegal_pair(arguments, name))?;
     let (a, b, to) = (Kind::require(&a)?, Kind::require(&b)?, Kind::require(&return_type)?);
+    if to.is_256() {
+        return Ok(wide_divisor((a, b, to), return_type, greatest));
+    }
     let magnitude = |kind: Kind| -> fn(&Column) -> Result<Column> {
         match kind {
             Kind::I8 => |c| map::<i8, u128>(c, |v| u128::from(v.unsigned_abs())),
@@ -351,6 +358,29 @@ fn bind_divisor(arguments: &[Argument], greatest: bool) -> Result<Bound> {
         })?;
         with_lane!(to, T => map::<u128, T>(&found, To::<T>::to))
     }))
+}
+
+/// As `bind_divisor`, in 256 bits.
+fn wide_divisor((a, b, to): (Kind, Kind, Kind), return_type: DataType, greatest: bool) -> Bound {
+    let magnitude = |column: &Column, kind: Kind| match kind {
+        Kind::U256 => Ok(column.clone()),
+        other => map::<I256, U256>(&convert(column, other, Kind::I256)?, I256::unsigned_abs),
+    };
+    Bound::new(return_type, move |columns, _| {
+        let x = magnitude(argument(columns, 0)?, a)?;
+        let y = magnitude(argument(columns, 1)?, b)?;
+        let found = try_map2::<U256, U256, U256>(&x, &y, |x, y| {
+            if x == U256::ZERO || y == U256::ZERO {
+                bail!(IllegalDivision, "Division by zero");
+            }
+            let (mut divisor, mut rest) = (x, y);
+            while rest != U256::ZERO {
+                (divisor, rest) = (rest, divisor % rest);
+            }
+            Ok(if greatest { divisor } else { (x / divisor).wrapping_mul(y) })
+        })?;
+        convert(&found, Kind::U256, to)
+    })
 }
 
 /// Euclid's algorithm; 64 bits where they suffice.

@@ -7,7 +7,7 @@ use arrow_array::builder::BinaryViewBuilder;
 use arrow_array::cast::AsArray;
 use base::{Result, bail};
 use expr::{Argument, Bound, FunctionContext, FunctionDeclaration};
-use types::{Column, DataType};
+use types::{Column, DataType, I256, U256};
 
 use super::lane::{
     Kind, Lane, To, Values, argument, convert, flat, map, map2, try_map2, values, with_integer_lane,
@@ -116,11 +116,11 @@ macro_rules! shiftable {
         impl Shiftable for $native {
             #[inline]
             fn left(self, places: u64) -> Self {
-                if places < u64::from(<$native>::BITS) { self << places } else { 0 }
+                if places < u64::from(<$native>::BITS) { self << places as u32 } else { Self::default() }
             }
             #[inline]
             fn right(self, places: u64) -> Self {
-                if places < u64::from(<$native>::BITS) { self >> places } else { 0 }
+                if places < u64::from(<$native>::BITS) { self >> places as u32 } else { Self::default() }
             }
             #[inline]
             fn around_left(self, places: u64) -> Self {
@@ -134,7 +134,7 @@ macro_rules! shiftable {
     )*};
 }
 
-shiftable!(u8, u16, u32, u64, u128, i8, i16, i32, i64, i128);
+shiftable!(u8, u16, u32, u64, u128, U256, i8, i16, i32, i64, i128, I256);
 
 fn bind_shift(arguments: &[Argument], name: &'static str, shift: Shift) -> Result<Bound> {
     let (value, places) = (&arguments[0].data_type, &arguments[1].data_type);
@@ -146,7 +146,7 @@ fn bind_shift(arguments: &[Argument], name: &'static str, shift: Shift) -> Resul
         }));
     }
     let (a, b, return_type) = both_type(arguments, name)?;
-    if places.bits() == Some(128) || (value.bits() == Some(128) && !plain_shift) {
+    if places.bits() >= Some(128) || (value.bits() >= Some(128) && !plain_shift) {
         bail!(NotImplemented, "{name} is not implemented for types {value} and {places}");
     }
     let to = Kind::require(&return_type)?;
@@ -242,7 +242,7 @@ fn right_shifted(bytes: &[u8], places: usize) -> Vec<u8> {
 fn bind_test(arguments: &[Argument], name: &'static str, all: bool) -> Result<Bound> {
     let integers = |a: &Argument| {
         (a.data_type.is_integer() || a.data_type == DataType::Bool)
-            && a.data_type.bits() != Some(128)
+            && a.data_type.bits() < Some(128)
     };
     if let Some(bad) = arguments.iter().find(|a| !integers(a)) {
         return Err(illegal(&bad.data_type, name));
@@ -325,6 +325,9 @@ fn bind_distance(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
         }));
     }
     let (a, b, _) = both_type(arguments, "bitHammingDistance")?;
+    if a.is_256() || b.is_256() {
+        bail!(NotImplemented, "bitHammingDistance is not implemented for types {left} and {right}");
+    }
     Ok(Bound::new(DataType::UInt8, move |columns, _| {
         let x = convert(argument(columns, 0)?, a, Kind::U128)?;
         let y = convert(argument(columns, 1)?, b, Kind::U128)?;

@@ -106,6 +106,8 @@ fn same_values(from: &DataType, to: &DataType) -> bool {
         (a, DataType::Nullable(b)) if !a.is_nullable() => a == b.as_ref() || same_values(a, b),
         (DataType::DateTime(_), DataType::DateTime(_)) => true,
         (DataType::DateTime64(p, _), DataType::DateTime64(q, _)) => p == q,
+        (DataType::Geo(kind), other) => same_values(kind.base(), other),
+        (other, DataType::Geo(kind)) => same_values(other, kind.base()),
         (DataType::SimpleAggregateFunction(simple), other) => simple.1 == *other,
         (other, DataType::SimpleAggregateFunction(simple)) => simple.1 == *other,
         (a, b) => a == b,

@@ -363,7 +363,7 @@ fn bind_to_unix64(arguments: &[Argument], unit: &str, digits: u8) -> Result<Boun
 
 fn bind_from_unix64(arguments: &[Argument], precision: u8) -> Result<Bound> {
     let data_type = &arguments[0].data_type;
-    if !data_type.is_integer() || data_type.bits() == Some(128) {
+    if !data_type.is_integer() || data_type.bits() >= Some(128) {
         return Err(super::number_type::illegal(data_type, "fromUnixTimestamp64"));
     }
     let zone = zone_argument(arguments, 1, "fromUnixTimestamp64")?;

@@ -6,11 +6,12 @@
 
 use base::{Result, bail, error};
 use expr::{Argument, Bound};
-use types::{Column, DataType};
+use types::wide::power_of_ten;
+use types::{Column, DataType, I256};
 
 use super::arithmetic::Op;
 use super::lane::{Kind, Lane, Values, argument, convert, map, map2, try_map, try_map2, values};
-use super::number_type::{decimal_class, illegal_pair, is_native_number, power_of_ten};
+use super::number_type::{decimal_class, float_power_of_ten, illegal_pair, is_native_number};
 
 /// An argument of a decimal operation: its lane and scale.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +39,7 @@ pub(crate) fn operand(data_type: &DataType) -> Option<Operand> {
 fn result_precision(a: Operand, b: Operand) -> u8 {
     match (a.precision, b.precision) {
         (Some(a), Some(b)) => decimal_class(a.max(b)),
-        (a, b) => a.or(b).unwrap_or(38),
+        (a, b) => a.or(b).unwrap_or(76),
     }
 }
 
@@ -47,7 +48,7 @@ pub(crate) fn to_float(column: &Column, data_type: &DataType) -> Result<Column> 
     let floats = convert(column, Kind::require(data_type)?, Kind::F64)?;
     match data_type.inner() {
         DataType::Decimal { scale, .. } if *scale > 0 => {
-            let divisor = power_of_ten(u32::from(*scale)) as f64;
+            let divisor = float_power_of_ten(u32::from(*scale));
             map::<f64, f64>(&floats, |v| v / divisor)
         }
         _ => Ok(floats),
@@ -55,7 +56,7 @@ pub(crate) fn to_float(column: &Column, data_type: &DataType) -> Result<Column> 
 }
 
 /// Native integers of decimals, with checks.
-pub(crate) trait Checked: Lane + TryFrom<i128> + Into<i128> {
+pub(crate) trait Checked: Lane + TryFrom<I256> {
     /// Bits beside the sign.
     const DIGITS: u32;
     fn add(self, other: Self) -> Option<Self>;
@@ -63,6 +64,10 @@ pub(crate) trait Checked: Lane + TryFrom<i128> + Into<i128> {
     fn mul(self, other: Self) -> Option<Self>;
     /// The operation, wrapping around.
     fn wrap(self, other: Self, op: Op) -> Self;
+    /// The quotient without its fraction by a divisor that is not 0.
+    fn quotient(self, by: Self) -> Self;
+    /// The remainder of a divisor that is not 0, with the dividend's sign or never negative.
+    fn remainder(self, by: Self, positive: bool) -> Self;
     /// All values lie from `-2^bits` to below `2^bits`.
     fn bits(values: &[Self]) -> u32;
 }
@@ -85,15 +90,21 @@ macro_rules! checked {
                     Op::Multiply => self.wrapping_mul(other),
                 }
             }
+            #[inline]
+            fn quotient(self, by: Self) -> Self { self.wrapping_div(by) }
+            #[inline]
+            fn remainder(self, by: Self, positive: bool) -> Self {
+                if positive { self.wrapping_rem_euclid(by) } else { self.wrapping_rem(by) }
+            }
             fn bits(values: &[Self]) -> u32 {
-                let all = values.iter().fold(0, |all, v| all | (v ^ (v >> Self::DIGITS)));
+                let all = values.iter().fold(Self::default(), |all, v| all | (*v ^ (*v >> Self::DIGITS)));
                 <$native>::BITS - all.leading_zeros()
             }
         }
     )*};
 }
 
-checked!(i32, i64, i128);
+checked!(i32, i64, i128, I256);
 
 pub(crate) fn overflow() -> base::Error {
     error!(DecimalOverflow, "Decimal math overflow")
@@ -109,6 +120,10 @@ macro_rules! with_decimal_lane {
             }
             Kind::I64 => {
                 type $T = i64;
+                $body
+            }
+            Kind::I256 => {
+                type $T = I256;
                 $body
             }
             _ => {
@@ -145,7 +160,7 @@ pub(crate) fn bind(arguments: &[Argument], op: Op) -> Result<Bound> {
     let return_type = DataType::Decimal { precision: precision.max(scale), scale };
     let to = Kind::require(&return_type)?;
     let (x, y) = match op {
-        Op::Multiply => (1, 1),
+        Op::Multiply => (I256::ONE, I256::ONE),
         _ => (power_of_ten(u32::from(scale - a.scale)), power_of_ten(u32::from(scale - b.scale))),
     };
     Ok(Bound::new(return_type, move |columns, _| {
@@ -179,16 +194,16 @@ fn compute<T: Checked>(left: &Column, right: &Column, op: Op) -> Result<Column> 
 }
 
 /// A column in the lane of a result, times a factor.
-fn scaled<T: Checked>(column: &Column, from: Kind, to: Kind, factor: i128) -> Result<Column> {
+fn scaled<T: Checked>(column: &Column, from: Kind, to: Kind, factor: I256) -> Result<Column> {
     let wide_integer = matches!(from, Kind::U64 | Kind::I64 | Kind::U128 | Kind::I128 | Kind::U32);
-    let column = if wide_integer && from != to {
+    let column = if (wide_integer || from.is_256()) && from != to {
         // Integers wider than the decimal: those that do not fit overflow.
-        let wide = convert(column, from, Kind::I128)?;
-        try_map::<i128, T>(&wide, |v| T::try_from(v).map_err(|_| overflow()))?
+        let wide = convert(column, from, Kind::I256)?;
+        try_map::<I256, T>(&wide, |v| T::try_from(v).map_err(|_| overflow()))?
     } else {
         convert(column, from, to)?
     };
-    if factor == 1 {
+    if factor == I256::ONE {
         return Ok(column);
     }
     let factor = T::try_from(factor).map_err(|_| overflow())?;
@@ -222,11 +237,14 @@ pub(crate) fn bind_divide(arguments: &[Argument], or_zero: bool) -> Result<Bound
         bail!(ArgumentOutOfBound, "Decimal result's scale is less than argument's one");
     }
     // dividend / 10^a / (divisor / 10^b) * 10^scale
-    let factor = power_of_ten(u32::from(scale + b.scale - a.scale));
+    let left = power_of_ten(u32::from(scale + b.scale - a.scale));
     let return_type = DataType::Decimal { precision: result_precision(a, b), scale };
-    quotient(return_type, a, b, or_zero, move |x, y| {
-        x.checked_mul(factor).map(|x| x.wrapping_div(y))
-    })
+    quotient(
+        return_type,
+        (a, b),
+        or_zero,
+        Division { left, right: I256::ONE, want: Want::Quotient },
+    )
 }
 
 /// `%` of decimals: at the greater scale, with the dividend's sign.
@@ -239,13 +257,9 @@ pub(crate) fn bind_modulo(arguments: &[Argument], or_zero: bool, positive: bool)
         return Err(illegal_pair(arguments, "modulo"));
     };
     let scale = a.scale.max(b.scale);
-    let (x, y) =
-        (power_of_ten(u32::from(scale - a.scale)), power_of_ten(u32::from(scale - b.scale)));
     let return_type = DataType::Decimal { precision: result_precision(a, b), scale };
-    quotient(return_type, a, b, or_zero, move |l, r| {
-        let (l, r) = (l.checked_mul(x)?, r.checked_mul(y)?);
-        Some(if positive { l.wrapping_rem_euclid(r) } else { l.wrapping_rem(r) })
-    })
+    let want = if positive { Want::PositiveRemainder } else { Want::Remainder };
+    quotient(return_type, (a, b), or_zero, Division::aligned(a, b, want))
 }
 
 /// `intDiv` of decimals.
@@ -257,35 +271,77 @@ pub(crate) fn bind_int_div(arguments: &[Argument], or_zero: bool) -> Result<Boun
     let return_type = match decimal_class(result_precision(a, b)) {
         9 => DataType::Int32,
         18 => DataType::Int64,
-        _ => DataType::Int128,
+        38 => DataType::Int128,
+        _ => DataType::Int256,
     };
-    let scale = a.scale.max(b.scale);
-    let (x, y) =
-        (power_of_ten(u32::from(scale - a.scale)), power_of_ten(u32::from(scale - b.scale)));
-    quotient(return_type, a, b, or_zero, move |l, r| {
-        Some(l.checked_mul(x)?.wrapping_div(r.checked_mul(y)?))
-    })
+    quotient(return_type, (a, b), or_zero, Division::aligned(a, b, Want::Quotient))
+}
+
+/// Which quantity of a division.
+#[derive(Debug, Clone, Copy)]
+enum Want {
+    Quotient,
+    Remainder,
+    PositiveRemainder,
+}
+
+/// A division of two unscaled integers: what each is multiplied by, and what is wanted.
+#[derive(Debug, Clone, Copy)]
+struct Division {
+    left: I256,
+    right: I256,
+    want: Want,
+}
+
+impl Division {
+    /// Of two operands brought to the greater scale.
+    fn aligned(a: Operand, b: Operand, want: Want) -> Division {
+        let scale = a.scale.max(b.scale);
+        let factor = |of: Operand| power_of_ten(u32::from(scale - of.scale));
+        Division { left: factor(a), right: factor(b), want }
+    }
 }
 
 fn quotient(
     return_type: DataType,
-    a: Operand,
-    b: Operand,
+    (a, b): (Operand, Operand),
     or_zero: bool,
-    f: impl Fn(i128, i128) -> Option<i128> + Send + Sync + 'static,
+    division: Division,
 ) -> Result<Bound> {
     let to = Kind::require(&return_type)?;
+    let wide = to.is_256() || a.kind.is_256() || b.kind.is_256();
     Ok(Bound::new(return_type, move |columns, _| {
-        let left = convert(argument(columns, 0)?, a.kind, Kind::I128)?;
-        let right = convert(argument(columns, 1)?, b.kind, Kind::I128)?;
-        with_decimal_lane!(to, T => try_map2::<i128, i128, T>(&left, &right, |x, y| {
-            if y == 0 {
-                if or_zero {
-                    return Ok(T::default());
-                }
-                bail!(IllegalDivision, "Division by zero");
-            }
-            f(x, y).and_then(|v| T::try_from(v).ok()).ok_or_else(overflow)
-        }))
+        let lane = if wide { Kind::I256 } else { Kind::I128 };
+        let left = convert(argument(columns, 0)?, a.kind, lane)?;
+        let right = convert(argument(columns, 1)?, b.kind, lane)?;
+        with_decimal_lane!(to, T => match wide {
+            true => divide::<I256, T>(&left, &right, or_zero, division),
+            false => divide::<i128, T>(&left, &right, or_zero, division),
+        })
     }))
+}
+
+fn divide<W: Checked, T: Lane + TryFrom<W>>(
+    left: &Column,
+    right: &Column,
+    or_zero: bool,
+    division: Division,
+) -> Result<Column> {
+    let factor = |factor: I256| W::try_from(factor).map_err(|_| overflow());
+    let (by_left, by_right) = (factor(division.left)?, factor(division.right)?);
+    try_map2::<W, W, T>(left, right, |x, y| {
+        if y == W::default() {
+            if or_zero {
+                return Ok(T::default());
+            }
+            bail!(IllegalDivision, "Division by zero");
+        }
+        let (Some(x), Some(y)) = (x.mul(by_left), y.mul(by_right)) else { return Err(overflow()) };
+        let found = match division.want {
+            Want::Quotient => x.quotient(y),
+            Want::Remainder => x.remainder(y, false),
+            Want::PositiveRemainder => x.remainder(y, true),
+        };
+        T::try_from(found).map_err(|_| overflow())
+    })
 }

@@ -7,7 +7,7 @@
 use arrow_buffer::NullBuffer;
 use base::{Result, bail};
 use expr::{Argument, Bound, FunctionDeclaration, Kernel};
-use types::{Column, DataType};
+use types::{Column, DataType, I256, U256};
 
 use super::decimal_arithmetic::{self, floats, to_float};
 use super::lane::{Kind, Lane, To, Values, argument, convert, map2, try_map2, values, with_lane};
@@ -68,12 +68,18 @@ fn or_null(arguments: &[Argument], bound: Bound) -> Result<Bound> {
 
 /// The lane in which two integers are divided exactly.
 fn common_lane(a: Kind, b: Kind) -> Kind {
-    let unsigned = |k: Kind| matches!(k, Kind::U8 | Kind::U16 | Kind::U32 | Kind::U64 | Kind::U128);
+    let unsigned = |k: Kind| {
+        matches!(k, Kind::U8 | Kind::U16 | Kind::U32 | Kind::U64 | Kind::U128 | Kind::U256)
+    };
     let wide = |k: Kind| matches!(k, Kind::U128 | Kind::I128);
     let small = |k: Kind| {
         matches!(k, Kind::U8 | Kind::U16 | Kind::I8 | Kind::I16) || matches!(k, Kind::I32)
     };
     match (a, b) {
+        (a, b) if a.is_256() || b.is_256() => match unsigned(a) && unsigned(b) {
+            true => Kind::U256,
+            false => Kind::I256,
+        },
         (a, b) if unsigned(a) && unsigned(b) => {
             if wide(a) || wide(b) {
                 Kind::U128
@@ -113,7 +119,7 @@ macro_rules! divisible {
     )*};
 }
 
-divisible!(u32, u64, u128, i32, i64, i128);
+divisible!(u32, u64, u128, U256, i32, i64, i128, I256);
 
 /// Runs an expression for the lanes of `common_lane`.
 macro_rules! with_division_lane {
@@ -137,6 +143,14 @@ macro_rules! with_division_lane {
             }
             Kind::I64 => {
                 type $T = i64;
+                $body
+            }
+            Kind::U256 => {
+                type $T = U256;
+                $body
+            }
+            Kind::I256 => {
+                type $T = I256;
                 $body
             }
             _ => {

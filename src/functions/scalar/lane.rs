@@ -1,8 +1,10 @@
 //! Typed views of columns and plain loops over them.
 //!
 //! A lane is a native number type that column values are computed in; UInt128, UUID and IPv6 are
-//! `u128` lanes over arrow's signed 128 bits. Loops are monomorphic and free of checks, so that the
+//! `u128` lanes over arrow's signed 128 bits; those of 256 bits see `wide`. Loops are monomorphic and free of checks, so that the
 //! compiler vectorizes them; a constant argument is never expanded.
+
+mod wide;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -24,16 +26,23 @@ pub(crate) enum Kind {
     U32,
     U64,
     U128,
+    U256,
     I8,
     I16,
     I32,
     I64,
     I128,
+    I256,
     F32,
     F64,
 }
 
 impl Kind {
+    /// Whether the values have 256 bits.
+    pub(crate) fn is_256(self) -> bool {
+        matches!(self, Kind::U256 | Kind::I256)
+    }
+
     /// The lane of a type (`Nullable` looked through); `None` for strings and nested types.
     pub(crate) fn of(data_type: &DataType) -> Option<Kind> {
         Some(match data_type.physical() {
@@ -49,9 +58,11 @@ impl Kind {
             Physical::Int128 => Kind::I128,
             Physical::Float32 => Kind::F32,
             Physical::Float64 => Kind::F64,
-            Physical::Bytes | Physical::Fixed(_) | Physical::List | Physical::Struct => {
-                return None;
-            }
+            Physical::Fixed(_) => match data_type.wide_sign()? {
+                true => Kind::I256,
+                false => Kind::U256,
+            },
+            Physical::Bytes | Physical::List | Physical::Struct => return None,
         })
     }
 
@@ -122,7 +133,7 @@ impl Lane for u128 {
 
 /// An arm for each of some kinds, in which a type name is bound to the kind's native type.
 macro_rules! lane_arms {
-    ($kind:expr, $T:ident => $body:expr, [$($variant:ident $native:ident)*] $($rest:tt)*) => {
+    ($kind:expr, $T:ident => $body:expr, [$($variant:ident $native:ty)*] $($rest:tt)*) => {
         match $kind {
             $($crate::scalar::lane::Kind::$variant => {
                 type $T = $native;
@@ -137,7 +148,8 @@ macro_rules! lane_arms {
 macro_rules! with_lane {
     ($kind:expr, $T:ident => $body:expr) => {
         $crate::scalar::lane::lane_arms!($kind, $T => $body, [
-            U8 u8 U16 u16 U32 u32 U64 u64 U128 u128 I8 i8 I16 i16 I32 i32 I64 i64 I128 i128
+            U8 u8 U16 u16 U32 u32 U64 u64 U128 u128 U256 types::U256
+            I8 i8 I16 i16 I32 i32 I64 i64 I128 i128 I256 types::I256
             F32 f32 F64 f64
         ])
     };
@@ -147,7 +159,8 @@ macro_rules! with_lane {
 macro_rules! with_integer_lane {
     ($kind:expr, $T:ident => $body:expr, $other:expr) => {
         $crate::scalar::lane::lane_arms!($kind, $T => $body, [
-            U8 u8 U16 u16 U32 u32 U64 u64 U128 u128 I8 i8 I16 i16 I32 i32 I64 i64 I128 i128
+            U8 u8 U16 u16 U32 u32 U64 u64 U128 u128 U256 types::U256
+            I8 i8 I16 i16 I32 i32 I64 i64 I128 i128 I256 types::I256
         ] $crate::scalar::lane::Kind::F32 | $crate::scalar::lane::Kind::F64 => $other,)
     };
 }

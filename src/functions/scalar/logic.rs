@@ -45,7 +45,7 @@ fn bind(arguments: &[Argument], connective: Connective) -> Result<Bound> {
     let mut kinds = Vec::with_capacity(arguments.len());
     for (at, argument) in arguments.iter().enumerate() {
         let inner = argument.data_type.inner();
-        if !(is_native_number(inner) && inner.bits() != Some(128)) && *inner != DataType::Nothing {
+        if !(is_native_number(inner) && inner.bits() < Some(128)) && *inner != DataType::Nothing {
             return Err(error!(
                 IllegalTypeOfArgument,
                 "Illegal type ({}) of {} argument of function {}",
@@ -145,7 +145,7 @@ fn three_valued(
 
 fn bind_not(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let data_type = &arguments[0].data_type;
-    if !is_native_number(data_type) || data_type.bits() == Some(128) {
+    if !is_native_number(data_type) || data_type.bits() >= Some(128) {
         return Err(error!(
             IllegalTypeOfArgument,
             "Illegal type ({data_type}) of argument of function not"

@@ -126,7 +126,7 @@ fn real2(arguments: &[Argument], name: &str, f: fn(f64, f64) -> f64) -> Result<B
 
 fn bind_factorial(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let data_type = &arguments[0].data_type;
-    if !(data_type.is_integer() || *data_type == DataType::Bool) || data_type.bits() == Some(128) {
+    if !(data_type.is_integer() || *data_type == DataType::Bool) || data_type.bits() >= Some(128) {
         return Err(illegal(data_type, "factorial"));
     }
     let kind = Kind::require(data_type)?;
@@ -143,7 +143,7 @@ fn bind_factorial(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> 
 
 fn bind_power(arguments: &[Argument], name: &str, base: u64) -> Result<Bound> {
     let data_type = arguments[0].data_type.clone();
-    if !is_native_number(&data_type) || data_type.bits() == Some(128) {
+    if !is_native_number(&data_type) || data_type.bits() >= Some(128) {
         return Err(illegal(&data_type, name));
     }
     Ok(Bound::new(DataType::UInt64, move |columns, _| {

@@ -4,19 +4,21 @@ use base::{Error, error};
 use expr::Argument;
 use types::DataType;
 
-/// The integer type of so many bits (rounded up); 256 bits are given as 128.
+/// The integer type of so many bits (rounded up).
 pub(crate) fn integer(signed: bool, bits: u32) -> DataType {
     match (signed, bits) {
         (false, 0..=8) => DataType::UInt8,
         (false, 9..=16) => DataType::UInt16,
         (false, 17..=32) => DataType::UInt32,
         (false, 33..=64) => DataType::UInt64,
-        (false, _) => DataType::UInt128,
+        (false, 65..=128) => DataType::UInt128,
+        (false, _) => DataType::UInt256,
         (true, 0..=8) => DataType::Int8,
         (true, 9..=16) => DataType::Int16,
         (true, 17..=32) => DataType::Int32,
         (true, 33..=64) => DataType::Int64,
-        (true, _) => DataType::Int128,
+        (true, 65..=128) => DataType::Int128,
+        (true, _) => DataType::Int256,
     }
 }
 
@@ -45,12 +47,13 @@ pub(crate) fn is_native_number(data_type: &DataType) -> bool {
     data_type.is_integer() || data_type.is_float() || *data_type == DataType::Bool
 }
 
-/// The width class of a decimal: 9, 18 or 38 digits.
+/// The width class of a decimal: 9, 18, 38 or 76 digits.
 pub(crate) fn decimal_class(precision: u8) -> u8 {
     match precision {
         0..=9 => 9,
         10..=18 => 18,
-        _ => 38,
+        19..=38 => 38,
+        _ => 76,
     }
 }
 
@@ -67,6 +70,11 @@ pub(crate) fn illegal_pair(arguments: &[Argument], function: &str) -> Error {
         "Illegal types {} of arguments of function {function}",
         names.join(" and ")
     )
+}
+
+/// 10 to a power as the nearest Float64.
+pub(crate) fn float_power_of_ten(exponent: u32) -> f64 {
+    format!("1e{exponent}").parse().unwrap_or(f64::INFINITY)
 }
 
 /// 10 to a power, as far as 128 bits go.

@@ -5,11 +5,12 @@
 
 use base::{Result, bail, error};
 use expr::{Argument, Bound, FunctionContext, FunctionDeclaration};
-use types::{Column, DataType};
+use types::wide;
+use types::{Column, DataType, I256};
 
 use super::decimal_arithmetic::to_float;
 use super::lane::{
-    Kind, Lane, To, Values, argument, convert, flat, map, values, with_integer_lane,
+    Kind, Lane, To, Values, argument, convert, flat, map, map2, values, with_integer_lane,
 };
 use super::number_type::{illegal, is_native_number, power_of_ten};
 
@@ -90,6 +91,7 @@ fn bind(arguments: &[Argument], mode: Mode) -> Result<Bound> {
         match kind {
             Kind::F32 => round_floats::<f32>(column, &places, mode),
             Kind::F64 => round_floats::<f64>(column, &places, mode),
+            Kind::I256 | Kind::U256 => round_wide(column, &places, kind, mode, scale),
             _ => round_integers(column, &places, kind, mode, scale),
         }
     }))
@@ -191,7 +193,7 @@ fn round_integers(
     match values::<i64>(places)? {
         Values::One(places) if cut(places) <= 0 => Ok(column.clone()),
         Values::One(places) => with_integer_lane!(kind, T => map::<T, T>(column, |v| {
-            one(To::<i128>::to(v), places) as T
+            To::<T>::to(one(To::<i128>::to(v), places))
         }), bail!(LogicalError, "a float among integers")),
         Values::Slice(places) => {
             let wide = convert(column, kind, Kind::I128)?;
@@ -203,19 +205,56 @@ fn round_integers(
     }
 }
 
+/// As `round_integer`, in 256 bits.
+fn round_wide_integer(value: I256, power: I256, mode: Mode) -> I256 {
+    let (whole, rest) = (value.div_euclid(power), value.rem_euclid(power));
+    let order = (rest * 2).cmp(&power);
+    let up = match mode {
+        Mode::Floor => false,
+        Mode::Ceil => rest > 0,
+        Mode::Trunc => rest > 0 && value < 0,
+        Mode::Round => order.is_gt() || (order.is_eq() && value > 0),
+        Mode::Bankers => order.is_gt() || (order.is_eq() && whole.rem_euclid(I256::new(2)) == 1),
+    };
+    whole.wrapping_add(I256::from(up)).wrapping_mul(power)
+}
+
+/// As `round_integers`, in 256 bits; of unsigned ones those beyond the signed range wrap around.
+fn round_wide(
+    column: &Column,
+    places: &Column,
+    kind: Kind,
+    mode: Mode,
+    scale: Option<i64>,
+) -> Result<Column> {
+    let wide = convert(column, kind, Kind::I256)?;
+    let rounded = map2::<I256, i64, I256>(&wide, places, |value, places| {
+        match scale.unwrap_or(0).saturating_sub(places) {
+            digits if digits <= 0 => value,
+            digits if digits >= 76 => I256::ZERO,
+            digits => round_wide_integer(value, wide::power_of_ten(digits as u32), mode),
+        }
+    })?;
+    convert(&rounded, Kind::I256, kind)
+}
+
 fn bind_to_exp2(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let data_type = arguments[0].data_type.clone();
     if !is_native_number(&data_type) || data_type == DataType::Bool {
         return Err(illegal(&data_type, "roundToExp2"));
     }
     let kind = Kind::require(&data_type)?;
+    if kind.is_256() {
+        bail!(NotImplemented, "roundToExp2 is not implemented for {data_type}");
+    }
     Ok(Bound::new(data_type, move |columns, _| {
         let column = argument(columns, 0)?;
         match kind {
             Kind::F32 => map::<f32, f32>(column, |v| float_to_exp2(f64::from(v)) as f32),
             Kind::F64 => map::<f64, f64>(column, float_to_exp2),
             _ => with_integer_lane!(kind, T => map::<T, T>(column, |v| {
-                if v < 1 { 0 } else { 1 << v.ilog2() }
+                let bits = T::BITS - 1 - v.leading_zeros().min(T::BITS - 1);
+                if v < 1 { T::default() } else { To::<T>::to(1_u8) << bits }
             }), bail!(LogicalError, "a float among integers")),
         }
     }))

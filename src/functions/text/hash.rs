@@ -15,7 +15,7 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrayRef, ArrowPrimitiveType};
 use base::{Error, Result, bail};
 use expr::{Argument, Bound, FunctionDeclaration, Registry};
-use types::{Column, DataType, Physical};
+use types::{Column, DataType, Physical, wide};
 
 mod any;
 mod city;
@@ -191,12 +191,14 @@ pub(crate) enum Bits {
     },
     /// 128 bits.
     Wide(Vec<u128>),
+    /// 256 bits, the lowest byte first.
+    Wider(Vec<[u8; wide::BYTES]>),
     /// 128 bits in ClickHouse's order for a UUID: two halves, the higher first.
     Uuid(Vec<u128>),
 }
 
 impl Bits {
-    /// The integer that the bits are.
+    /// The integer that the bits are; of 256 the lower half.
     pub(crate) fn integer(&self, row: usize, signed: bool) -> i128 {
         match self {
             Bits::Words { values, width } => {
@@ -208,6 +210,7 @@ impl Bits {
                 }
             }
             Bits::Wide(values) | Bits::Uuid(values) => values[row] as i128,
+            Bits::Wider(values) => wide::U256::from_le_bytes(values[row]).as_i128(),
         }
     }
 
@@ -216,6 +219,7 @@ impl Bits {
         match self {
             Bits::Words { values, width } => values[row].to_le_bytes()[..*width].to_vec(),
             Bits::Wide(values) | Bits::Uuid(values) => values[row].to_le_bytes().to_vec(),
+            Bits::Wider(values) => values[row].to_vec(),
         }
     }
 }
@@ -251,7 +255,17 @@ pub(crate) fn value_bits(data_type: &DataType) -> Option<ReadBits> {
             };
             if *data_type.inner() == DataType::Uuid { uuid } else { wide }
         }
-        _ => return None,
+        _ => {
+            fn wider(array: &ArrayRef, signed: bool) -> Result<Bits> {
+                let bits: Vec<wide::U256> = wide::numbers(array.as_ref())?;
+                let little = bits.iter().map(|n| wide::to_little(n.to_be_bytes(), signed));
+                Ok(Bits::Wider(little.collect()))
+            }
+            match data_type.wide_sign()? {
+                true => |a| wider(a, true),
+                false => |a| wider(a, false),
+            }
+        }
     })
 }
 

@@ -52,9 +52,11 @@ fn length(_: &expr::FunctionContext, arguments: &[Argument]) -> Result<Bound> {
         Physical::Bytes if argument.data_type == DataType::String => {
             lengths(DataType::UInt64, u64::from)
         }
-        Physical::Fixed(length) => Bound::new(DataType::UInt64, move |_, rows| {
-            Ok(numbers::<UInt64Type>(vec![length as u64; rows]))
-        }),
+        Physical::Fixed(length) if argument.data_type.is_string() => {
+            Bound::new(DataType::UInt64, move |_, rows| {
+                Ok(numbers::<UInt64Type>(vec![length as u64; rows]))
+            })
+        }
         Physical::List => list_lengths(DataType::UInt64),
         _ => return Err(illegal("length", argument)),
     })

@@ -52,7 +52,7 @@ impl Analyzer<'_> {
     ) -> Result<FillColumn> {
         let data_type = key.expression.data_type();
         let inner = data_type.inner().clone();
-        let number = inner.is_integer() || inner.is_float();
+        let number = (inner.is_integer() && inner.bits() <= Some(128)) || inner.is_float();
         if !number && !inner.is_date() && !inner.is_datetime() {
             bail!(
                 InvalidWithFillExpression,

@@ -108,7 +108,7 @@ impl Values {
             Value::Int(number) => number == 0,
             Value::Float(number) => number == 0.0,
             Value::Array(items) => items.is_empty(),
-            other => other.as_int() == Some(0),
+            other => other == types[*at].default_value(),
         })
     }
 }

@@ -4,6 +4,7 @@ use arrow_array::ArrayRef;
 use arrow_array::types::Float64Type;
 use base::{Result, bail};
 use expr::{AggregateArguments, AggregateDeclaration, BoundAggregate};
+use types::wide::AsI256;
 use types::{Column, DataType, Physical};
 
 use super::weighted::from_f64;
@@ -124,6 +125,7 @@ impl Sampled {
             Physical::Int32 => DataType::Int32,
             Physical::Int64 => DataType::Int64,
             Physical::Int128 => DataType::Int128,
+            Physical::Fixed(_) => DataType::Int256,
             _ => self.data_type.clone(),
         };
         floats(arguments, 0, &unscaled)
@@ -197,7 +199,10 @@ impl Function for Sampled {
             let last = sorted.len().saturating_sub(1) as f64;
             found.extend(self.levels.iter().map(|level| interpolate(&sorted, level * last)));
         }
-        let quantiles = if self.raw {
+        let quantiles = if self.raw && self.data_type.wide_sign().is_some() {
+            let narrowed = found.iter().map(|v| if v.is_nan() { 0.0 } else { *v });
+            types::wide::array(narrowed.map(AsI256::as_i256), None)?
+        } else if self.raw {
             with_kind!(&self.data_type, K => {
                 let narrowed = found.iter().map(|v| if v.is_nan() { 0.0 } else { *v });
                 kind::array::<K>(narrowed.map(from_f64::<K>).collect())

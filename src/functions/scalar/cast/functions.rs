@@ -8,7 +8,7 @@ use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray};
 use arrow_buffer::Buffer;
 use base::{Error, Result, bail, error};
 use expr::{Argument, Bound, FunctionContext, FunctionDeclaration, Nulls};
-use types::{Column, DataType, Physical, Value, array_from_values};
+use types::{Column, DataType, Physical, Value, array_from_values, wide};
 
 use super::parse::text_at;
 use super::targets::or_default;
@@ -40,6 +40,8 @@ pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Type conversion
         "SELECT reinterpretAsUInt64('a')" => "97"; |_, a| reinterpret(a, DataType::UInt64);
     "reinterpretAsUInt128" (1, 1) "reinterpretAsUInt128(x)" "The bytes of a value read as UInt128."
         "SELECT reinterpretAsUInt128('a')" => "97"; |_, a| reinterpret(a, DataType::UInt128);
+    "reinterpretAsUInt256" (1, 1) "reinterpretAsUInt256(x)" "The bytes of a value read as UInt256."
+        "SELECT reinterpretAsUInt256('a')" => "97"; |_, a| reinterpret(a, DataType::UInt256);
     "reinterpretAsInt8" (1, 1) "reinterpretAsInt8(x)" "The bytes of a value read as Int8."
         "SELECT reinterpretAsInt8('a')" => "97"; |_, a| reinterpret(a, DataType::Int8);
     "reinterpretAsInt16" (1, 1) "reinterpretAsInt16(x)" "The bytes of a value read as Int16."
@@ -50,6 +52,8 @@ pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Type conversion
         "SELECT reinterpretAsInt64('ab')" => "25185"; |_, a| reinterpret(a, DataType::Int64);
     "reinterpretAsInt128" (1, 1) "reinterpretAsInt128(x)" "The bytes of a value read as Int128."
         "SELECT reinterpretAsInt128('a')" => "97"; |_, a| reinterpret(a, DataType::Int128);
+    "reinterpretAsInt256" (1, 1) "reinterpretAsInt256(x)" "The bytes of a value read as Int256."
+        "SELECT reinterpretAsInt256('a')" => "97"; |_, a| reinterpret(a, DataType::Int256);
     "reinterpretAsFloat32" (1, 1) "reinterpretAsFloat32(x)" "The bytes of a value read as Float32."
         "SELECT reinterpretAsFloat32(toUInt32(1065353216))" => "1"; |_, a| reinterpret(a, DataType::Float32);
     "reinterpretAsFloat64" (1, 1) "reinterpretAsFloat64(x)" "The bytes of a value read as Float64."
@@ -251,6 +255,12 @@ fn append(array: &ArrayRef, from: &DataType, row: usize, out: &mut Vec<u8>) -> R
 
 /// A value from so many bytes as its type has.
 fn value_of(bytes: &[u8], to: &DataType) -> Value {
+    if let Some(signed) = to.wide_sign() {
+        let mut wide = [0; wide::BYTES];
+        let width = bytes.len().min(wide::BYTES);
+        wide[..width].copy_from_slice(&bytes[..width]);
+        return wide::value(wide::from_little(wide, signed));
+    }
     let mut wide = [0_u8; 16];
     let width = bytes.len().min(16);
     wide[..width].copy_from_slice(&bytes[..width]);

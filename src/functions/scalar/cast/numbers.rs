@@ -11,12 +11,13 @@ use std::sync::Arc;
 use arrow_array::ArrayRef;
 use arrow_buffer::NullBuffer;
 use base::{Error, Result, bail, error};
-use types::{Column, DataType};
+use types::wide::{self, AsI256};
+use types::{Column, DataType, I256};
 
 use super::{ArrayConversion, Mode};
 use crate::scalar::decimal_arithmetic::to_float;
 use crate::scalar::lane::{Kind, Lane, To, convert, map, try_map, with_integer_lane, with_lane};
-use crate::scalar::number_type::power_of_ten;
+use crate::scalar::number_type::float_power_of_ten;
 
 /// The conversion between two number types; `None` where one is none.
 pub(super) fn conversion(
@@ -54,17 +55,13 @@ pub(super) fn conversion(
                 convert(&floats, Kind::F64, b)?.to_flat()
             })
         }
-        (Some(scale), None) => fallible(mode, a, b, power_of_ten(scale), 1, "Convert overflow"),
+        (Some(scale), None) => fallible(mode, a, b, (scale, 0), "Convert overflow"),
         (None, Some(scale)) if from.is_float() => float_to_decimal(a, b, scale, to, mode),
-        (None, Some(scale)) => {
-            fallible(mode, a, b, 1, power_of_ten(scale), "Decimal convert overflow")
-        }
+        (None, Some(scale)) => fallible(mode, a, b, (0, scale), "Decimal convert overflow"),
         (Some(old), Some(new)) if new >= old => {
-            fallible(mode, a, b, 1, power_of_ten(new - old), "Decimal convert overflow")
+            fallible(mode, a, b, (0, new - old), "Decimal convert overflow")
         }
-        (Some(old), Some(new)) => {
-            fallible(mode, a, b, power_of_ten(old - new), 1, "Decimal convert overflow")
-        }
+        (Some(old), Some(new)) => fallible(mode, a, b, (old - new, 0), "Decimal convert overflow"),
     }))
 }
 
@@ -84,16 +81,21 @@ fn partial<A: Lane, R: Lane>(
     map::<A, R>(&column, |v| f(v).unwrap_or_default())?.with_nulls(Some(valid))?.to_flat()
 }
 
-/// Whole numbers divided and multiplied by powers of ten, into a lane that may be too narrow.
+/// Whole numbers with so many digits taken off and so many zeros put on, into a lane that may be too narrow.
 fn fallible(
     mode: Mode,
     a: Kind,
     b: Kind,
-    divisor: i128,
-    factor: i128,
+    (off, on): (u32, u32),
     message: &'static str,
 ) -> ArrayConversion {
     let failed = move || error!(DecimalOverflow, "{message}");
+    let (divisor, factor) = (wide::power_of_ten(off), wide::power_of_ten(on));
+    let (Ok(divisor), Ok(factor), false) =
+        (i128::try_from(divisor), i128::try_from(factor), a.is_256() || b.is_256())
+    else {
+        return fallible_wide(mode, (a, b), (divisor, factor), message);
+    };
     Arc::new(move |array| {
         let not_integers = || Error::logical("a float among decimals");
         with_integer_lane!(b, R => with_integer_lane!(a, A => partial::<A, R>(array, mode, |v| {
@@ -103,14 +105,38 @@ fn fallible(
     })
 }
 
+/// As `fallible`, in 256 bits.
+fn fallible_wide(
+    mode: Mode,
+    (a, b): (Kind, Kind),
+    (divisor, factor): (I256, I256),
+    message: &'static str,
+) -> ArrayConversion {
+    let failed = move || error!(DecimalOverflow, "{message}");
+    Arc::new(move |array| {
+        let not_integers = || Error::logical("a float among decimals");
+        let wide = convert(&Column::Flat(array.clone()), a, Kind::I256)?.to_flat()?;
+        with_integer_lane!(b, R => partial::<I256, R>(&wide, mode, |v| {
+            // What is beyond the signed range has become negative.
+            if a == Kind::U256 && v < 0 {
+                return None;
+            }
+            R::try_from((v / divisor).checked_mul(factor)?).ok()
+        }, failed), Err(not_integers()))
+    })
+}
+
 fn float_to_decimal(a: Kind, b: Kind, scale: u32, to: &DataType, mode: Mode) -> ArrayConversion {
-    let factor = power_of_ten(scale) as f64;
+    let factor = float_power_of_ten(scale);
     let to = to.clone();
     Arc::new(move |array| {
         let floats = convert(&Column::Flat(array.clone()), a, Kind::F64)?.to_flat()?;
         let failed = || {
             error!(DecimalOverflow, "Decimal convert overflow: a float is infinite or beyond {to}")
         };
+        if b == Kind::I256 {
+            return partial::<f64, I256>(&floats, mode, |v| whole_of_float(v * factor), failed);
+        }
         with_integer_lane!(b, R => partial::<f64, R>(&floats, mode, |v| {
             let scaled = v * factor;
             if !scaled.is_finite() || scaled.abs() >= 1.7e38 {
@@ -119,6 +145,12 @@ fn float_to_decimal(a: Kind, b: Kind, scale: u32, to: &DataType, mode: Mode) -> 
             R::try_from(scaled as i128).ok()
         }, failed), Err(Error::logical("a float among decimals")))
     })
+}
+
+/// A float without its fraction, if 256 bits hold it.
+fn whole_of_float(value: f64) -> Option<I256> {
+    const BEYOND: f64 = 5.7e76;
+    (value.is_finite() && value.abs() < BEYOND).then(|| value.as_i256())
 }
 
 /// Integers and floats.
@@ -155,10 +187,10 @@ fn accurate(from: DataType, to: DataType, a: Kind, b: Kind, mode: Mode) -> Array
             (true, false) => {
                 let floats = convert(&Column::Flat(array.clone()), a, Kind::F64)?.to_flat()?;
                 with_integer_lane!(b, R => partial::<f64, R>(&floats, mode, |v| {
-                    if v.fract() != 0.0 || !v.is_finite() || v.abs() >= 1.7e38 {
+                    if v.fract() != 0.0 {
                         return None;
                     }
-                    R::try_from(v as i128).ok()
+                    R::try_from(whole_of_float(v)?).ok()
                 }, &failed), Err(Error::logical("a float among integers")))
             }
             (false, false) => {

@@ -9,7 +9,7 @@ use base::{Error, Result, bail, error};
 use expr::FunctionContext;
 use format::FormatSettings;
 use format::text::{ColumnParser, Escaping};
-use types::DataType;
+use types::{DataType, I256, U256};
 
 use super::{ArrayConversion, Mode, text_settings};
 
@@ -85,6 +85,16 @@ fn is_within(text: &[u8], to: &DataType) -> bool {
     };
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return true;
+    }
+    if let Some(signed) = to.wide_sign() {
+        let parsed = std::str::from_utf8(digits).ok().and_then(|d| d.parse::<U256>().ok());
+        let Some(number) = parsed else { return false };
+        let least = I256::MIN.as_u256();
+        return match (signed, negative) {
+            (true, true) => number <= least,
+            (true, false) => number < least,
+            (false, negative) => !negative,
+        };
     }
     let bits = to.bits().unwrap_or(128);
     let mut number = 0u128;

@@ -122,11 +122,13 @@ targets! {
     "UInt32" "" (1) "" "'42'" => "42", "0";
     "UInt64" "" (1) "" "'42'" => "42", "0";
     "UInt128" "" (1) "" "'42'" => "42", "0";
+    "UInt256" "" (1) "" "'42'" => "42", "0";
     "Int8" "" (1) "" "'-42'" => "-42", "0";
     "Int16" "" (1) "" "'-42'" => "-42", "0";
     "Int32" "" (1) "" "'-42'" => "-42", "0";
     "Int64" "" (1) "" "'-42'" => "-42", "0";
     "Int128" "" (1) "" "'-42'" => "-42", "0";
+    "Int256" "" (1) "" "'-42'" => "-42", "0";
     "Float32" "" (1) "" "'1.5'" => "1.5", "0";
     "Float64" "" (1) "" "'1.5'" => "1.5", "0";
     "Date" "" (2) "[, zone]" "'2024-02-29'" => "2024-02-29", "1970-01-01", monotonic: true, case_insensitive: false, aliases: &["DATE"];
@@ -137,6 +139,7 @@ targets! {
     "Decimal32" ", 2" (2) ", scale" "'1.5'" => "1.5", "0";
     "Decimal64" ", 2" (2) ", scale" "'1.5'" => "1.5", "0";
     "Decimal128" ", 2" (2) ", scale" "'1.5'" => "1.5", "0";
+    "Decimal256" ", 2" (2) ", scale" "'1.5'" => "1.5", "0";
     "UUID" "" (1) "" "'61f0c404-5cb3-11e7-907b-a6006ad3dba0'" => "61f0c404-5cb3-11e7-907b-a6006ad3dba0", "00000000-0000-0000-0000-000000000000";
     "IPv4" "" (1) "" "'127.0.0.1'" => "127.0.0.1", "0.0.0.0";
     "IPv6" "" (1) "" "'::1'" => "::1", "::";
@@ -222,11 +225,12 @@ fn target_type(
             };
             (DataType::DateTime64(precision, zone_at(2)?), 3)
         }
-        "Decimal32" | "Decimal64" | "Decimal128" => {
+        "Decimal32" | "Decimal64" | "Decimal128" | "Decimal256" => {
             let precision: u8 = match name {
                 "Decimal32" => 9,
                 "Decimal64" => 18,
-                _ => 38,
+                "Decimal128" => 38,
+                _ => 76,
             };
             let scale = integer_argument(arguments, 1, (0, i128::from(precision)), &function)?;
             (DataType::Decimal { precision, scale: scale as u8 }, 2)
@@ -258,7 +262,9 @@ fn bind(
     let own = match (with_default, name) {
         (true, "DateTime" | "DateTime32") if last_is_text => arguments.len(),
         (true, "DateTime64") if last_is_text || arguments.len() == 2 => arguments.len(),
-        (true, "Decimal32" | "Decimal64" | "Decimal128") if arguments.len() == 2 => 2,
+        (true, "Decimal32" | "Decimal64" | "Decimal128" | "Decimal256") if arguments.len() == 2 => {
+            2
+        }
         (true, _) => arguments.len() - 1,
         _ => arguments.len(),
     };

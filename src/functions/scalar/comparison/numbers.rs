@@ -9,14 +9,14 @@
 use std::cmp::Ordering;
 
 use base::{Result, error};
-use types::{Column, DataType, IntervalKind};
+use types::wide::{self, AsI256};
+use types::{Column, DataType, I256, IntervalKind, U256};
 
 use super::{Comparison, Kernel};
-use crate::scalar::decimal_arithmetic::to_float;
+use crate::scalar::decimal_arithmetic::{Checked, to_float};
 use crate::scalar::lane::{
     Kind, Lane, To, Values, constant, convert, map2, try_map, values, with_integer_lane, with_lane,
 };
-use crate::scalar::number_type::power_of_ten;
 
 /// The kernel of two number types; `None` where one is none.
 pub(super) fn kernel(a: &DataType, b: &DataType, comparison: Comparison) -> Result<Option<Kernel>> {
@@ -75,6 +75,9 @@ pub(crate) fn compare(
         (Kind::U128, _, Kind::I128) | (_, Kind::U128, Kind::I128) => {
             huge(left, right, a, b, comparison)
         }
+        (Kind::U256, _, Kind::I256) | (_, Kind::U256, Kind::I256) => {
+            huge_256(left, right, a, b, comparison)
+        }
         _ => with_integer_lane!(lane, T => same::<T>(&x, &y, comparison),
             same::<f64>(&x, &y, comparison)),
     }
@@ -101,22 +104,27 @@ fn common_lane(a: Kind, b: Kind) -> Kind {
         Kind::U16 | Kind::I16 => 16,
         Kind::U32 | Kind::I32 => 32,
         Kind::U64 | Kind::I64 => 64,
+        Kind::U256 | Kind::I256 => 256,
         _ => 128,
     };
-    let signed = |k: Kind| matches!(k, Kind::I8 | Kind::I16 | Kind::I32 | Kind::I64 | Kind::I128);
+    let signed = |k: Kind| {
+        matches!(k, Kind::I8 | Kind::I16 | Kind::I32 | Kind::I64 | Kind::I128 | Kind::I256)
+    };
     let widest = bits(a).max(bits(b));
     match (signed(a), signed(b)) {
         (false, false) => match widest {
             16 => Kind::U16,
             32 => Kind::U32,
             64 => Kind::U64,
-            _ => Kind::U128,
+            128 => Kind::U128,
+            _ => Kind::U256,
         },
         (true, true) => match widest {
             16 => Kind::I16,
             32 => Kind::I32,
             64 => Kind::I64,
-            _ => Kind::I128,
+            128 => Kind::I128,
+            _ => Kind::I256,
         },
         (one, _) => {
             let (unsigned, other) = if one { (bits(b), bits(a)) } else { (bits(a), bits(b)) };
@@ -124,6 +132,7 @@ fn common_lane(a: Kind, b: Kind) -> Kind {
                 16 => Kind::I16,
                 32 => Kind::I32,
                 64 => Kind::I64,
+                256.. if other == 256 || unsigned == 256 => Kind::I256,
                 _ => Kind::I128,
             }
         }
@@ -191,6 +200,28 @@ fn huge(left: &Column, right: &Column, a: Kind, b: Kind, comparison: Comparison)
     })
 }
 
+/// UInt256 against signed integers.
+fn huge_256(
+    left: &Column,
+    right: &Column,
+    a: Kind,
+    b: Kind,
+    comparison: Comparison,
+) -> Result<Column> {
+    if a == Kind::U256 {
+        let right = convert(right, b, Kind::I256)?;
+        return map2::<U256, I256, u8>(left, &right, |x, y| {
+            let order = U256::try_from(y).map_or(Ordering::Greater, |y| x.cmp(&y));
+            u8::from(comparison.of(order))
+        });
+    }
+    let left = convert(left, a, Kind::I256)?;
+    map2::<I256, U256, u8>(&left, right, |x, y| {
+        let order = U256::try_from(x).map_or(Ordering::Less, |x| x.cmp(&y));
+        u8::from(comparison.of(order))
+    })
+}
+
 /// Integers against floats; `swapped` when the float stood on the left.
 fn with_float(
     integers: &Column,
@@ -201,7 +232,7 @@ fn with_float(
     swapped: bool,
 ) -> Result<Column> {
     let floats = convert(floats, b, Kind::F64)?;
-    let exact = !matches!(a, Kind::U64 | Kind::I64 | Kind::U128 | Kind::I128);
+    let exact = !matches!(a, Kind::U64 | Kind::I64 | Kind::U128 | Kind::I128) && !a.is_256();
     if exact {
         let numbers = convert(integers, a, Kind::F64)?;
         let (x, y) = if swapped { (&floats, &numbers) } else { (&numbers, &floats) };
@@ -214,6 +245,16 @@ fn with_float(
             None => comparison == Comparison::NotEquals,
         })
     };
+    if a.is_256() {
+        let numbers = convert(integers, a, Kind::I256)?;
+        return map2::<I256, f64, u8>(&numbers, &floats, |x, y| {
+            // What is beyond the signed range has become negative.
+            decide(match a == Kind::U256 && x < 0 {
+                true => x.as_u256().as_f64().partial_cmp(&y),
+                false => wide_to_float(x, y),
+            })
+        });
+    }
     if a == Kind::U128 {
         return map2::<u128, f64, u8>(integers, &floats, |x, y| {
             decide(match i128::try_from(x) {
@@ -224,6 +265,20 @@ fn with_float(
     }
     let numbers = convert(integers, a, Kind::I128)?;
     map2::<i128, f64, u8>(&numbers, &floats, |x, y| decide(integer_to_float(x, y)))
+}
+
+/// The exact order of an integer of 256 bits and a float; `None` for NaN.
+fn wide_to_float(x: I256, y: f64) -> Option<Ordering> {
+    const FARTHEST: f64 = 5.789_604_461_865_81e76;
+    if y.is_nan() {
+        return None;
+    }
+    if y.abs() >= FARTHEST {
+        return x.as_f64().partial_cmp(&y);
+    }
+    let whole = y.trunc();
+    let order = x.cmp(&whole.as_i256());
+    Some(order.then_with(|| 0.0.partial_cmp(&(y - whole)).unwrap_or(Ordering::Equal)))
 }
 
 /// The exact order of an integer and a float; `None` for NaN.
@@ -259,25 +314,27 @@ fn decimals(a: &DataType, b: &DataType, comparison: Comparison) -> Option<Kernel
     };
     let (s, t) = (scale(&a), scale(&b));
     let most = s.max(t);
-    let (x, y) = (power_of_ten(u32::from(most - s)), power_of_ten(u32::from(most - t)));
+    let (x, y) = (wide::power_of_ten((most - s).into()), wide::power_of_ten((most - t).into()));
     let (kind_a, kind_b) = (Kind::of(&a)?, Kind::of(&b)?);
+    let narrow = !kind_a.is_256() && !kind_b.is_256();
     Some(Box::new(move |left, right, _| {
-        if x == 1 && y == 1 {
+        if most == s && most == t {
             return compare(left, right, kind_a, kind_b, comparison);
         }
-        let left = scaled(&convert(left, kind_a, Kind::I128)?, x)?;
-        let right = scaled(&convert(right, kind_b, Kind::I128)?, y)?;
-        same::<i128>(&left, &right, comparison)
+        if let (Ok(x), Ok(y), true) = (i128::try_from(x), i128::try_from(y), narrow) {
+            let left = scaled(&convert(left, kind_a, Kind::I128)?, x)?;
+            let right = scaled(&convert(right, kind_b, Kind::I128)?, y)?;
+            return same::<i128>(&left, &right, comparison);
+        }
+        let left = scaled(&convert(left, kind_a, Kind::I256)?, x)?;
+        let right = scaled(&convert(right, kind_b, Kind::I256)?, y)?;
+        same::<I256>(&left, &right, comparison)
     }))
 }
 
-fn scaled(column: &Column, factor: i128) -> Result<Column> {
-    if factor == 1 {
-        return Ok(column.clone());
-    }
-    try_map::<i128, i128>(column, |v| {
-        v.checked_mul(factor)
-            .ok_or_else(|| error!(DecimalOverflow, "Can't compare decimals: {v} is too great"))
+fn scaled<T: Checked>(column: &Column, factor: T) -> Result<Column> {
+    try_map::<T, T>(column, |v| {
+        v.mul(factor).ok_or_else(|| error!(DecimalOverflow, "Can't compare decimals: overflow"))
     })
 }
 

@@ -257,7 +257,7 @@ impl State {
     fn add(&mut self, hash: &Hash, array: &ArrayRef, data_type: &DataType) -> Result<()> {
         let rows = self.hashes.len();
         match data_type.physical() {
-            Physical::Bytes | Physical::Fixed(_) => {
+            Physical::Bytes | Physical::Fixed(_) if data_type.wide_sign().is_none() => {
                 let strings = Strings::of_array(array.as_ref())?;
                 for row in 0..rows {
                     let value = (hash.of_bytes)(strings.get(row));
@@ -326,6 +326,7 @@ fn hash_bits(hash: &Hash, of_word: Option<fn(u64) -> u64>, bits: &Bits, row: usi
             (hash.of_bytes)(&values[row].to_le_bytes()[..*width])
         }
         (Bits::Wide(values), _) => (hash.of_bytes)(&values[row].to_le_bytes()),
+        (Bits::Wider(values), _) => (hash.of_bytes)(&values[row]),
         (Bits::Uuid(values), _) => (hash.of_bytes)(&values[row].rotate_left(64).to_le_bytes()),
     }
 }
