@@ -4,6 +4,8 @@
 
 mod aggregate;
 mod collection;
+mod composed;
+mod lookup;
 mod scalar;
 mod text;
 mod window;
@@ -17,6 +19,7 @@ pub fn registry() -> Registry {
     text::register(&mut registry);
     collection::register(&mut registry);
     aggregate::register(&mut registry);
+    lookup::register(&mut registry);
     window::register(&mut registry);
     registry
 }

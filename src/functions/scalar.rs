@@ -36,6 +36,7 @@ mod number_type;
 
 mod about;
 mod arithmetic;
+mod bit_positions;
 mod bits;
 mod calendar;
 pub(crate) mod cast;
@@ -51,6 +52,7 @@ mod date_shifts;
 mod date_starts;
 mod decimal_arithmetic;
 mod division;
+mod inspect;
 mod interval_arithmetic;
 mod logic;
 mod math;
@@ -60,11 +62,15 @@ mod readable;
 mod rounding;
 mod transform;
 
+pub(crate) use cast::{Conversion, conversion};
+pub(crate) use math::incomplete_beta;
+
 /// Adds this family.
 pub(crate) fn register(registry: &mut Registry) {
     for functions in [
         about::FUNCTIONS,
         arithmetic::FUNCTIONS,
+        bit_positions::FUNCTIONS,
         bits::FUNCTIONS,
         cast::FUNCTIONS,
         cast::TARGET_FUNCTIONS,
@@ -78,6 +84,7 @@ pub(crate) fn register(registry: &mut Registry) {
         date_shifts::SHIFTS,
         date_starts::FUNCTIONS,
         division::FUNCTIONS,
+        inspect::FUNCTIONS,
         logic::FUNCTIONS,
         math::FUNCTIONS,
         random::FUNCTIONS,
