@@ -77,6 +77,18 @@ settings! {
     session_timezone: TimeZone = "", "The time zone of times without one; empty is the server's.";
     union_default_mode: String = "", "What UNION without ALL or DISTINCT means.";
     enable_join_runtime_filters: Bool = "1", "Whether the keys of a join's smaller side filter the other side while it is read.";
+    any_join_distinct_right_table_keys: Bool = "0", "Whether ANY JOIN takes one row of each key of the right side for any number of the left side's rows.";
+    max_columns_to_read: UInt64 = "0", "Columns that a query may read of one table; 0 is any number.";
+    max_subquery_depth: UInt64 = "100", "How deep subqueries may be nested.";
+    enable_unaligned_array_join: Bool = "0", "Whether arrays of ARRAY JOIN may have different lengths: the shorter ones are filled up with defaults.";
+    aggregate_functions_null_for_empty: Bool = "0", "Whether aggregate functions of no rows are NULL, as if they had the suffix OrNull.";
+    function_range_max_elements_in_block: UInt64 = "500000000", "Elements that range() may make for one block.";
+    regexp_max_matches_per_row: UInt64 = "1000", "Matches of a regular expression in one text that extractAllGroupsHorizontal may find.";
+    enable_extended_results_for_datetime_functions: Bool = "0", "Whether the start of a period of Date32 and DateTime64 is a Date32 or DateTime64 rather than a Date or DateTime.";
+    cast_ipv4_ipv6_default_on_conversion_error: Bool = "0", "Whether text that is no address becomes the default address.";
+    output_format_csv_crlf_end_of_line: Bool = "0", "Whether lines of CSV end with a carriage return and a line feed.";
+    output_format_tsv_crlf_end_of_line: Bool = "0", "Whether lines of TabSeparated end with a carriage return and a line feed.";
+    parts_to_throw_insert: UInt64 = "0", "Parts of a partition from which on inserts are refused; 0 is what the table says.";
     join_use_nulls: Bool = "0", "Whether columns of a missing side of a join are NULL rather than defaults.";
     transform_null_in: Bool = "0", "Whether IN takes NULL for a value like others, equal to NULL.";
     prefer_column_name_to_alias: Bool = "0", "Whether a name means a column first, then an alias.";
@@ -163,12 +175,16 @@ pub(super) const TOLERATED: &[&str] = &[
     "enable_analyzer",
     "enable_optimize_predicate_expression",
     "enable_json_type",
+    "force_index_by_date",
+    "force_optimize_projection",
     "force_primary_key",
     "http_connection_timeout",
     "http_receive_timeout",
     "http_send_timeout",
     "http_response_buffer_size",
     "idle_connection_timeout",
+    "input_format_csv_enum_as_number",
+    "input_format_tsv_enum_as_number",
     "input_format_binary_read_json_as_string",
     "insert_quorum",
     "join_algorithm",
@@ -178,6 +194,8 @@ pub(super) const TOLERATED: &[&str] = &[
     "low_cardinality_allow_in_native_format",
     "max_ast_elements",
     "max_compress_block_size",
+    "max_execution_speed",
+    "max_execution_speed_bytes",
     "max_expanded_ast_elements",
     "max_insert_threads",
     "max_parser_depth",
@@ -196,6 +214,7 @@ pub(super) const TOLERATED: &[&str] = &[
     "output_format_native_write_json_as_string",
     "output_format_parallel_formatting",
     "parallel_view_processing",
+    "parts_to_delay_insert",
     "partial_result_on_first_cancel",
     "poll_interval",
     "priority",
