@@ -175,6 +175,9 @@ impl Query<'_> {
             0
         };
         write.set_max_partitions(usize::try_from(most).unwrap_or(usize::MAX));
+        if self.settings.number("parts_to_throw_insert") > 0 {
+            write.set_refuse_from(self.settings.number("parts_to_throw_insert"));
+        }
         write.set_combine(self.settings.flag("optimize_on_insert"));
         let token = self.settings.get("insert_deduplication_token").unwrap_or_default();
         if !token.is_empty() && self.settings.flag("insert_deduplicate") {

@@ -1,7 +1,5 @@
 //! Limits that a query or a table sets, looked at before anything is read or written.
 
-use std::collections::HashMap;
-
 use base::{Result, bail};
 use plan::{Plan, Source};
 use storage::Table;
@@ -37,8 +35,6 @@ impl Query<'_> {
             let written = settings.get(name).and_then(|value| value.parse().ok());
             written.filter(|limit| *limit > 0).unwrap_or(usize::MAX)
         };
-        let own = limit("parts_to_throw_insert");
-        let most = self.settings.size("parts_to_throw_insert", own);
         let in_total = limit("max_parts_in_total");
         if snapshot.parts.len() >= in_total {
             bail!(
@@ -46,21 +42,6 @@ impl Query<'_> {
                 "Too many parts ({}) in all partitions in total in table {}. Merges are processing significantly \
                  slower than inserts",
                 snapshot.parts.len(),
-                snapshot.definition.full_name()
-            );
-        }
-        if most == usize::MAX {
-            return Ok(());
-        }
-        let mut parts: HashMap<&str, usize> = HashMap::new();
-        for part in &snapshot.parts {
-            *parts.entry(part.record().partition.as_str()).or_default() += 1;
-        }
-        if let Some(count) = parts.into_values().max().filter(|count| *count >= most) {
-            bail!(
-                TooManyParts,
-                "Too many parts ({count}) in a partition of table {}. Merges are processing significantly slower \
-                 than inserts",
                 snapshot.definition.full_name()
             );
         }

@@ -138,7 +138,9 @@ impl TwoSamples {
         if !t.is_finite() {
             return [f64::NAN; 4];
         }
-        let reach = self.confidence.map_or(0.0, |level| critical(1.0 - level, freedom) * error);
+        // As ClickHouse has it, the bounds take both variances as they are, whatever the test.
+        let apart = (x / (n - 1.0) / n + y / (m - 1.0) / m).sqrt();
+        let reach = self.confidence.map_or(0.0, |level| critical(1.0 - level, freedom) * apart);
         [t, farther(t, freedom).clamp(0.0, 1.0), difference - reach, difference + reach]
     }
 }

@@ -51,11 +51,15 @@ impl Resolver<'_, '_> {
             name @ ("nullin" | "globalnullin" | "notnullin" | "globalnotnullin")
                 if call.arguments.len() == 2 =>
             {
-                let outer = std::mem::replace(&mut self.null_in, true);
                 let negated = name.contains("not");
-                let found = self.in_set(&call.arguments[0], &call.arguments[1], negated);
-                self.null_in = outer;
-                return found;
+                let found = self.in_set(&call.arguments[0], &call.arguments[1], negated)?;
+                if !found.data_type().is_nullable() {
+                    return Ok(found);
+                }
+                // NULL is in no set that has none.
+                let otherwise = Value::Int(i128::from(negated));
+                let otherwise = Expr::literal(otherwise, DataType::UInt8);
+                return self.call("ifNull", vec![found, otherwise]);
             }
             "arrayjoin" if !scalar => return self.array_join_call(&call.arguments),
             "grouping" if !scalar => return self.grouping(&call.arguments),

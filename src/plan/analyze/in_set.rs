@@ -12,11 +12,6 @@ use super::resolve::Resolver;
 use crate::{Environment, Plan, optimize};
 
 impl Resolver<'_, '_> {
-    /// Whether NULL is a value like others, equal to NULL.
-    fn null_is_value(&self) -> bool {
-        self.null_in || self.environment().flag("transform_null_in")
-    }
-
     /// `operand [NOT] IN set`
     pub(crate) fn in_set(
         &mut self,
@@ -88,7 +83,7 @@ impl Resolver<'_, '_> {
     fn in_items(&mut self, operand: Expr, items: Vec<Expr>, negated: bool) -> Result<Expr> {
         if items.iter().any(|i| i.as_literal().is_none()) {
             let mut tests = Vec::with_capacity(items.len());
-            let null_is_value = self.null_is_value();
+            let null_is_value = self.environment().flag("transform_null_in");
             let equals = if null_is_value { "isNotDistinctFrom" } else { "equals" };
             for item in items {
                 tests.push(self.call(equals, vec![operand.clone(), item])?);
@@ -162,7 +157,7 @@ impl Resolver<'_, '_> {
         arrays: Vec<(DataType, ArrayRef)>,
         negated: bool,
     ) -> Result<Expr> {
-        let null_is_value = self.null_is_value();
+        let null_is_value = self.environment().flag("transform_null_in");
         let has_null =
             arrays.iter().any(|(t, a)| a.null_count() > 0 || t.is_null_literal() && !a.is_empty());
         let wanted = operand.data_type().without_low_cardinality();

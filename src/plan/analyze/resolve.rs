@@ -50,8 +50,6 @@ pub(crate) struct Resolver<'r, 'a> {
     pub(crate) named_windows: HashMap<String, WindowSpecification>,
     /// How deep the expression is nested that is being resolved.
     pub(crate) depth: usize,
-    /// Within `nullIn(...)`, for which NULL is a value like others.
-    pub(crate) null_in: bool,
     /// How many functions that queries define are being resolved within one another.
     pub(crate) defined_depth: usize,
     /// What aliases stand for, once resolved (outside of lambdas).
@@ -98,7 +96,6 @@ impl<'a> Analyzer<'a> {
             array_joins_allowed: false,
             named_windows: HashMap::new(),
             depth: 0,
-            null_in: false,
             defined_depth: 0,
             resolved: HashMap::new(),
             width: None,
