@@ -10,8 +10,12 @@ use engine::{Engine, EngineOptions};
 use sql::ast::{Expression, FunctionCall, Query, Statement};
 
 /// Functions of how their argument is stored, or of the rows before: not the same on columns.
-const NOT_OF_VALUES: &[&str] =
-    &["isConstant", "runningDifferenceStartingWithFirstValue", "toColumnTypeName"];
+const NOT_OF_VALUES: &[&str] = &[
+    "dumpColumnStructure",
+    "isConstant",
+    "runningDifferenceStartingWithFirstValue",
+    "toColumnTypeName",
+];
 
 /// How often a column may be refused where the example has a constant: ClickHouse refuses them too, but
 /// for `map...Like` and the zone of `fromUnixTimestamp`. It may only shrink.

@@ -229,14 +229,18 @@ error_codes! {
     InvalidWithFillExpression = 475 "INVALID_WITH_FILL_EXPRESSION" User,
     BadDatabaseForTemporaryTable = 442 "BAD_DATABASE_FOR_TEMPORARY_TABLE" User,
     SamplingNotSupported = 141 "SAMPLING_NOT_SUPPORTED" User,
+    IncompatibleTypeOfJoin = 264 "INCOMPATIBLE_TYPE_OF_JOIN" User,
     TooDeepRecursion = 306 "TOO_DEEP_RECURSION" User,
     IndexOfPositionalArgumentIsOutOfRange = 578 "INDEX_OF_POSITIONAL_ARGUMENT_IS_OUT_OF_RANGE" User,
     RegexpError = 427 "CANNOT_COMPILE_REGEXP" User,
     TooManyQueryPlanOptimizations = 572 "TOO_MANY_QUERY_PLAN_OPTIMIZATIONS" Permanent,
     CannotInsertNullInOrdinaryColumn = 349 "CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN" User,
+    DictionaryAlreadyExists = 387 "DICTIONARY_ALREADY_EXISTS" User,
     ViolatedConstraint = 469 "VIOLATED_CONSTRAINT" User,
     CannotUpdateColumn = 420 "CANNOT_UPDATE_COLUMN" User,
     AlterOfColumnIsForbidden = 524 "ALTER_OF_COLUMN_IS_FORBIDDEN" User,
+    FunctionAlreadyExists = 609 "FUNCTION_ALREADY_EXISTS" User,
+    CannotCreateRecursiveFunction = 611 "CANNOT_CREATE_RECURSIVE_FUNCTION" User,
     UnknownElementOfEnum = 691 "UNKNOWN_ELEMENT_OF_ENUM" User,
 }
 

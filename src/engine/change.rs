@@ -26,6 +26,8 @@ impl Query<'_> {
             }
             Statement::CreateTable(create) => self.create_table(*create),
             Statement::CreateView(create) => self.create_view(*create),
+            Statement::CreateDictionary(create) => self.create_dictionary(*create),
+            Statement::CreateFunction(create) => self.create_function(create),
             Statement::Drop(drop) => self.drop_objects(&drop),
             Statement::Rename(rename) => self.rename(&rename),
             Statement::Optimize { table, partition, is_final, .. } => {
@@ -101,10 +103,13 @@ impl Query<'_> {
                         self.engine.store.drop_database(&name.table)?;
                     }
                 }
-                ObjectKind::Table | ObjectKind::View if drop.kind == DropKind::Detach => {
+                ObjectKind::Function => self.drop_function(&name.table, drop.if_exists)?,
+                ObjectKind::Table | ObjectKind::View | ObjectKind::Dictionary
+                    if drop.kind == DropKind::Detach =>
+                {
                     self.detach(name, drop.if_exists)?;
                 }
-                ObjectKind::Table | ObjectKind::View => {
+                ObjectKind::Table | ObjectKind::View | ObjectKind::Dictionary => {
                     if name.database.is_none()
                         && let Some(table) = self.session.temporary.get(&name.table)
                     {
@@ -121,6 +126,15 @@ impl Query<'_> {
                         continue;
                     }
                     let table = self.stored_table(name)?;
+                    let is_dictionary = table.definition().engine == "Dictionary";
+                    if drop.object == ObjectKind::Dictionary && !is_dictionary {
+                        bail!(
+                            BadArguments,
+                            "{} is no dictionary: drop it as a table",
+                            table.definition().full_name()
+                        );
+                    }
+                    self.engine.dictionaries.forget(Some((database, &name.table)));
                     if drop.kind == DropKind::Truncate {
                         let table = match table.definition().engine.as_str() {
                             "Buffer" => table,
@@ -232,6 +246,8 @@ impl Query<'_> {
                 self.engine.flush_async_inserts();
                 Ok(())
             }
+            "RELOAD DICTIONARY" => self.reload_dictionaries(command.table.as_ref()),
+            "RELOAD DICTIONARIES" => self.reload_dictionaries(None),
             "FLUSH LOGS" | "RELOAD CONFIG" => Ok(()),
             other => bail!(NotImplemented, "SYSTEM {other} is not implemented"),
         }
@@ -264,7 +280,7 @@ fn detached_name(name: &str) -> String {
 /// How names of detached tables begin.
 const DETACHED: &str = ".detached.";
 
-/// Whether a table is detached, so that nobody sees it.
+/// Whether a table is detached, or no table but a function, so that nobody sees it.
 pub(crate) fn is_detached(name: &str) -> bool {
-    name.starts_with(DETACHED)
+    name.starts_with(DETACHED) || name.starts_with(crate::defined_function::HIDDEN)
 }

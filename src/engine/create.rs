@@ -45,6 +45,9 @@ impl Query<'_> {
         if known && !create.or_replace {
             bail!(TableAlreadyExists, "Table {database}.{} already exists", name.table);
         }
+        if !known && create.replace {
+            bail!(UnknownTable, "Table {database}.{} does not exist", name.table);
+        }
         self.copy_structure(&mut create)?;
         let query = self.structure_of_query(&mut create)?;
         let definition = self.definition(&database, &name.table, &mut create)?;
@@ -216,7 +219,7 @@ impl Query<'_> {
         }
         create.engine = Some(engine.clone());
         create.if_not_exists = false;
-        create.or_replace = false;
+        (create.or_replace, create.replace) = (false, false);
         create.uuid = None;
         create.name =
             Some(TableName { database: Some(database.to_owned()), table: name.to_owned() });

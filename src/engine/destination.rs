@@ -274,6 +274,7 @@ impl Query<'_> {
     pub(crate) fn begin_writing(&self, destination: &Destination) -> Result<Writing> {
         Ok(match destination {
             Destination::Stored(table) => {
+                self.check_parts(table)?;
                 let mut insert = self.engine.store.begin_insert();
                 self.prepare_insert(&mut insert, table);
                 let feeding = Feeding::new(self, table)?;

@@ -78,6 +78,7 @@ pub struct Engine {
     pub(crate) budget: MemoryBudget,
     pub(crate) processes: Processes,
     pub(crate) async_inserter: AsyncInserter,
+    pub(crate) dictionaries: crate::dictionary::Dictionaries,
     pub(crate) started: Instant,
     pub(crate) totals: QueryTotals,
     connections: AtomicU64,
@@ -122,6 +123,7 @@ impl Engine {
             async_inserter: AsyncInserter::new(store.clone())?,
             scheduler: Arc::new(Scheduler::new(threads)?),
             translations: Arc::default(),
+            dictionaries: crate::dictionary::Dictionaries::default(),
             budget: MemoryBudget::new("total", memory),
             processes: Processes::new(options.max_queries),
             started: Instant::now(),
@@ -386,9 +388,11 @@ fn kind(statement: &Statement) -> &'static str {
     match statement {
         Statement::Query(_) => "Select",
         Statement::Insert(_) => "Insert",
-        Statement::CreateDatabase(_) | Statement::CreateTable(_) | Statement::CreateView(_) => {
-            "Create"
-        }
+        Statement::CreateDatabase(_)
+        | Statement::CreateTable(_)
+        | Statement::CreateView(_)
+        | Statement::CreateDictionary(_)
+        | Statement::CreateFunction(_) => "Create",
         Statement::Drop(_) => "Drop",
         Statement::Rename(_) => "Rename",
         Statement::Alter { .. } => "Alter",

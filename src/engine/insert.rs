@@ -181,6 +181,9 @@ impl Query<'_> {
             0
         };
         write.set_max_partitions(usize::try_from(most).unwrap_or(usize::MAX));
+        if self.settings.number("parts_to_throw_insert") > 0 {
+            write.set_refuse_from(self.settings.number("parts_to_throw_insert"));
+        }
         write.set_combine(self.settings.flag("optimize_on_insert"));
         let token = self.settings.get("insert_deduplication_token").unwrap_or_default();
         if !token.is_empty() && self.settings.flag("insert_deduplicate") {
@@ -198,8 +201,13 @@ impl Query<'_> {
     /// Lets VALUES hold expressions.
     fn evaluate_values(&self, settings: &mut FormatSettings) {
         let (registry, context) = (self.engine.registry.clone(), self.functions.clone());
+        let parameters = self.parameters.clone();
         settings.evaluate = Some(Arc::new(move |text: &str, wanted: &DataType| {
-            let surroundings = Bare { registry: registry.clone(), context: context.clone() };
+            let surroundings = Bare {
+                registry: registry.clone(),
+                context: context.clone(),
+                parameters: parameters.clone(),
+            };
             let expression = sql::parse_expression(text)?;
             let value = plan::plan_expression(&expression, &surroundings)?;
             let name =
@@ -353,6 +361,7 @@ impl ByteSource for Joined {
 struct Bare {
     registry: Arc<expr::Registry>,
     context: expr::FunctionContext,
+    parameters: std::collections::BTreeMap<String, String>,
 }
 
 impl Environment for Bare {
@@ -376,8 +385,8 @@ impl Environment for Bare {
         bail!(NotImplemented, "Subqueries in VALUES are not supported")
     }
 
-    fn parameter(&self, _name: &str) -> Option<&str> {
-        None
+    fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.get(name).map(String::as_str)
     }
 
     fn setting(&self, _name: &str) -> Option<String> {

@@ -13,6 +13,7 @@ use plan::{Environment, Plan, Relation, optimize, plan_query};
 use sql::ast::{Expression, InsertSource, SettingValue, Statement, TableName};
 use types::{Block, Field, Schema};
 
+use crate::dictionary::EngineLookups;
 use crate::ending::{self, Extremes};
 use crate::engine::{Engine, VERSION};
 use crate::process::Process;
@@ -62,6 +63,7 @@ impl<'s> Query<'s> {
             query_id: process.query_id.clone(),
             host: engine.options.display_name.clone(),
             version: VERSION.to_owned(),
+            lookups: expr::Lookups::new(Arc::new(EngineLookups(Arc::downgrade(&engine)))),
             ..FunctionContext::default()
         };
         Query {
@@ -284,6 +286,7 @@ impl<'s> Query<'s> {
         output: &mut dyn Output,
     ) -> Result<()> {
         let plan = optimize(plan, self)?;
+        self.check_columns(&plan)?;
         let format = self.format(format);
         let Some(declared) = format::find(&format) else {
             bail!(UnknownFormat, "Unknown format {format}")
@@ -487,6 +490,10 @@ impl Environment for Query<'_> {
         let blocks = exec::collect(plan, &context);
         self.count(&context);
         blocks
+    }
+
+    fn defined_function(&self, name: &str) -> Result<Option<Expression>> {
+        self.lambda_of(name)
     }
 
     fn parameter(&self, name: &str) -> Option<&str> {

@@ -48,6 +48,7 @@ impl Query<'_> {
             let about = &snapshot.definition;
             match about.engine.as_str() {
                 "Merge" | "Buffer" => return self.proxy_relation(about),
+                "Dictionary" => return self.dictionary_relation(about),
                 "MaterializedView" => {
                     let target = self.written_table(table.clone())?;
                     let target = target.definition();
@@ -138,6 +139,13 @@ impl Query<'_> {
             "file" => self.file_relation(arguments),
             "format" => self.format_relation(arguments),
             "merge" => self.merge_relation(arguments),
+            "dictionary" => match arguments {
+                [name] => {
+                    let found = self.named_dictionary(&self.constant_text(name)?)?;
+                    self.dictionary_relation(&found.definition())
+                }
+                _ => bail!(BadArguments, "dictionary() takes the name of a dictionary"),
+            },
             "view" => match arguments {
                 [Expression::Subquery(query)] => Ok(Relation {
                     database: None,
@@ -201,7 +209,9 @@ impl Query<'_> {
     /// `values('a UInt8, b String', (1, 'x'), (2, 'y'))`, or without the structure.
     fn values_relation(&self, arguments: &[Expression]) -> Result<Relation> {
         let (schema, rows) = match arguments.split_first() {
-            Some((Expression::Literal(Literal::String(_)), rows)) if !rows.is_empty() => {
+            Some((Expression::Literal(Literal::String(text)), rows))
+                if !rows.is_empty() && is_structure(&String::from_utf8_lossy(text), rows) =>
+            {
                 let structure = self.constant_text(&arguments[0])?;
                 (Some(parse_structure(&structure)?), rows)
             }
@@ -355,6 +365,12 @@ pub(crate) fn block_relation(
         source: RelationSource::Blocks(source),
         combined: None,
     }
+}
+
+/// Whether a text before rows says what columns they have, rather than being a row itself.
+fn is_structure(text: &str, rows: &[Expression]) -> bool {
+    let alike = |row: &Expression| matches!(row, Expression::Literal(Literal::String(_)));
+    parse_structure(text).is_ok() || !rows.iter().all(alike)
 }
 
 /// `name Type, name Type, ...`

@@ -156,6 +156,8 @@ impl Settings {
                     [one] => f.format_csv_delimiter = *one,
                     _ => bail!(BadArguments, "format_csv_delimiter must be one character"),
                 },
+                "output_format_csv_crlf_end_of_line" => f.output_format_csv_crlf_end_of_line = flag,
+                "output_format_tsv_crlf_end_of_line" => f.output_format_tsv_crlf_end_of_line = flag,
                 "output_format_json_quote_64bit_integers" => {
                     f.output_format_json_quote_64bit_integers = flag;
                 }

@@ -176,7 +176,11 @@ impl Query<'_> {
         let found = match kind {
             ObjectKind::Database => self.engine.store.database(&name.table).is_some(),
             ObjectKind::Table | ObjectKind::View => self.relation(name).is_ok(),
-            ObjectKind::Dictionary | ObjectKind::Function => false,
+            ObjectKind::Dictionary => {
+                let table = self.engine.store.table(self.database_of(name), &name.table);
+                table.is_some_and(|table| table.definition().engine == "Dictionary")
+            }
+            ObjectKind::Function => self.lambda_of(&name.table)?.is_some(),
         };
         let values = array_from_values(&DataType::UInt8, &[Value::Int(i128::from(found))])?;
         let block = Block::new(vec![Column::Flat(values)], 1);

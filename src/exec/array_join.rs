@@ -7,8 +7,9 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, UInt32Array};
-use base::{Result, bail};
+use arrow_array::{Array, ArrayRef, ListArray, UInt32Array};
+use arrow_buffer::{OffsetBuffer, ScalarBuffer};
+use base::{Error, Result, bail};
 use expr::{Evaluator, Expr};
 use plan::ArrayJoin;
 use types::{Block, Column, DataType};
@@ -31,6 +32,7 @@ pub(crate) fn array_join(join: ArrayJoin, context: &Arc<ExecContext>) -> Result<
         evaluator,
         types,
         left: join.left,
+        unaligned: join.unaligned,
         context: context.clone(),
     }))
 }
@@ -40,6 +42,7 @@ struct Joined {
     evaluator: Arc<Evaluator>,
     types: Vec<DataType>,
     left: bool,
+    unaligned: bool,
     context: Arc<ExecContext>,
 }
 
@@ -48,6 +51,7 @@ struct JoinedReader {
     evaluator: Arc<Evaluator>,
     types: Vec<DataType>,
     left: bool,
+    unaligned: bool,
     context: Arc<ExecContext>,
     current: Option<Current>,
 }
@@ -68,6 +72,7 @@ impl Source for Joined {
             evaluator: self.evaluator.clone(),
             types: self.types.clone(),
             left: self.left,
+            unaligned: self.unaligned,
             context: self.context.clone(),
             current: None,
         }))
@@ -93,7 +98,10 @@ impl BlockReader for JoinedReader {
                     return Ok(Some(block));
                 }
                 let arrays = self.evaluator.evaluate(&block)?;
-                let lists = arrays.iter().map(Column::to_flat).collect::<Result<Vec<_>>>()?;
+                let mut lists = arrays.iter().map(Column::to_flat).collect::<Result<Vec<_>>>()?;
+                if self.unaligned {
+                    align(&mut lists, &self.types)?;
+                }
                 Current { block, lists, row: 0, element: 0 }
             }
         };
@@ -168,6 +176,37 @@ impl Current {
         }
         Ok(Block::new(columns, rows.len()))
     }
+}
+
+/// Fills the shorter arrays of each row up with defaults.
+fn align(lists: &mut [ArrayRef], types: &[DataType]) -> Result<()> {
+    let Some(rows) = lists.first().map(|list| list.len()) else { return Ok(()) };
+    let length = |list: &ArrayRef, row: usize| list.as_list::<i32>().value_length(row) as usize;
+    let lengths: Vec<usize> =
+        (0..rows).map(|row| lists.iter().map(|l| length(l, row)).max().unwrap_or(0)).collect();
+    for (list, data_type) in lists.iter_mut().zip(types) {
+        let item = item_type(data_type)?;
+        let (mut picks, mut offsets) = (Vec::new(), vec![0_i32]);
+        for (row, wanted) in lengths.iter().enumerate() {
+            let start = list.as_list::<i32>().value_offsets()[row] as u32;
+            let own = length(list, row);
+            picks.extend((start..start + own as u32).map(Some));
+            picks.resize(picks.len() + wanted - own, None);
+            if picks.len() > i32::MAX as usize {
+                bail!(
+                    TooLargeArraySize,
+                    "ARRAY JOIN of more than {} elements in a block",
+                    i32::MAX
+                );
+            }
+            offsets.push(picks.len() as i32);
+        }
+        let items = elements(list, picks, &item)?.to_flat()?;
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
+        let aligned = ListArray::try_new(types::item_field(&item), offsets, items, None);
+        *list = Arc::new(aligned.map_err(|e| Error::logical(format!("ARRAY JOIN: {e}")))?);
+    }
+    Ok(())
 }
 
 fn item_type(data_type: &DataType) -> Result<DataType> {

@@ -22,6 +22,9 @@ pub struct FunctionContext {
     pub version: String,
     /// Settings by name, as text, that functions look at (`cast_keep_nullable`, ...).
     pub settings: std::collections::BTreeMap<String, String>,
+    /// Dictionaries and tables for joins; only where the query is planned.
+    #[serde(skip)]
+    pub lookups: crate::Lookups,
 }
 
 impl FunctionContext {
@@ -47,6 +50,7 @@ impl Default for FunctionContext {
             host: "localhost".to_owned(),
             version: "25.8.1.1".to_owned(),
             settings: std::collections::BTreeMap::new(),
+            lookups: crate::Lookups::default(),
         }
     }
 }

@@ -413,7 +413,10 @@ fn is_in(argument: &Column, set: &Set, negated: bool) -> Result<Column> {
     };
     Ok(match argument {
         Column::Constant { value, len } => Column::Constant { value: test(value), len: *len },
-        Column::Dictionary(column) if column.dictionary.len() <= column.codes.len() * 2 => {
+        // Where all rows are NULL there may be no value at all.
+        Column::Dictionary(column)
+            if (1..=column.codes.len() * 2).contains(&column.dictionary.len()) =>
+        {
             let values = test(&column.dictionary.values()?);
             let taken =
                 arrow_select::take::take(&values, &UInt32Array::from(column.codes.to_vec()), None)

@@ -10,6 +10,7 @@ mod evaluate;
 mod expression;
 mod function;
 mod key_table;
+mod lookup;
 mod registry;
 mod set;
 mod window_function;
@@ -26,6 +27,7 @@ pub use function::{
     LambdaParameters, Nulls, PlainKernel, common_type,
 };
 pub use key_table::{KeyTable, TableKey};
+pub use lookup::{Lookup, LookupAttribute, LookupIndex, LookupShape, LookupSource, Lookups};
 pub use registry::{BoundFunction, Registry};
 pub use set::Set;
 pub use window_function::{WindowBinding, WindowDeclaration, WindowFunction};

@@ -113,6 +113,24 @@ impl Registry {
         })
     }
 
+    /// The aggregate function that a name begins with, and the combinators behind it.
+    pub fn base_aggregate<'n>(
+        &self,
+        name: &'n str,
+    ) -> Option<(&'static AggregateDeclaration, &'n str)> {
+        let mut base = name;
+        loop {
+            if let Some(found) = self.aggregate(base) {
+                return Some((found, &name[base.len()..]));
+            }
+            let shorter = self
+                .combinators
+                .iter()
+                .find_map(|c| base.strip_suffix(c.suffix).filter(|inner| self.is_aggregate(inner)));
+            base = shorter?;
+        }
+    }
+
     /// All scalar functions with their names and aliases, sorted by name.
     pub fn functions(&self) -> Vec<(&'static str, &'static FunctionDeclaration)> {
         let mut all: Vec<_> = self.functions.iter().map(|(name, f)| (*name, *f)).collect();

@@ -18,9 +18,11 @@ mod applied;
 mod arg_extremes;
 mod arguments;
 mod arrays;
+mod bitmaps;
 mod bits;
 mod collected;
 mod combinators;
+mod decayed;
 mod distinct;
 mod encoded;
 mod extremes;
@@ -46,11 +48,14 @@ mod slots;
 mod state_bytes;
 mod sums;
 mod top;
+mod two_samples;
 mod uniq;
 mod unique;
 mod votes;
 mod wide_folds;
 mod windows;
+
+pub(crate) use encoded::Encoding;
 
 #[cfg(test)]
 mod tests;
@@ -58,6 +63,7 @@ mod tests;
 /// Adds this family.
 pub(crate) fn register(registry: &mut Registry) {
     registry.add_functions(applied::FUNCTIONS);
+    registry.add_functions(bitmaps::FUNCTIONS);
     registry.add_aggregates(sums::FUNCTIONS);
     registry.add_aggregates(means::FUNCTIONS);
     registry.add_aggregates(extremes::FUNCTIONS);
@@ -75,6 +81,8 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.add_aggregates(top::FUNCTIONS);
     registry.add_aggregates(series::FUNCTIONS);
     registry.add_aggregates(intervals::FUNCTIONS);
+    registry.add_aggregates(decayed::FUNCTIONS);
+    registry.add_aggregates(two_samples::FUNCTIONS);
     registry.add_aggregates(funnel::FUNCTIONS);
     registry.add_combinators(combinators::COMBINATORS);
 }

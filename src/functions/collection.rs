@@ -17,18 +17,34 @@ mod map;
 mod mapped;
 mod numeric;
 mod pairs;
+mod ranked;
 mod slice;
 mod sort;
 mod tuple;
+pub(crate) mod tuple_arithmetic;
 mod vector;
 
 use expr::Registry;
 
 pub(crate) use find::starts_or_ends;
-pub(crate) use lists::item_type;
+pub(crate) use lists::{Lists, item_type};
 pub(crate) use map::concat_maps;
 pub(crate) use slice::{concat_arrays, reverse, same_lengths};
 pub(crate) use tuple::concat_tuples;
+
+/// A column of arrays or maps as lists.
+pub(crate) fn lists_of(column: &types::Column) -> base::Result<Lists> {
+    Lists::new(column)
+}
+
+/// A column of arrays of an integer type from offsets and items, which are cut to the type.
+pub(crate) fn list_of(
+    item: &types::DataType,
+    offsets: Vec<i32>,
+    items: &[i64],
+) -> base::Result<types::Column> {
+    lists::list_column(item, offsets, construct::narrow(item, items))
+}
 
 /// Adds this family.
 pub(crate) fn register(registry: &mut Registry) {
@@ -37,11 +53,13 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.add_functions(find::FUNCTIONS);
     registry.add_functions(slice::FUNCTIONS);
     registry.add_functions(distinct::FUNCTIONS);
+    registry.add_functions(ranked::FUNCTIONS);
     registry.add_functions(sort::FUNCTIONS);
     registry.add_functions(numeric::FUNCTIONS);
     registry.add_functions(mapped::FUNCTIONS);
     registry.add_functions(fold::FUNCTIONS);
     registry.add_functions(vector::FUNCTIONS);
     registry.add_functions(tuple::FUNCTIONS);
+    registry.add_functions(tuple_arithmetic::FUNCTIONS);
     registry.add_functions(map::FUNCTIONS);
 }

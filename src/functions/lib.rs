@@ -4,7 +4,9 @@
 
 mod aggregate;
 mod collection;
+mod composed;
 mod geo;
+mod lookup;
 mod scalar;
 mod text;
 mod window;
@@ -19,6 +21,7 @@ pub fn registry() -> Registry {
     collection::register(&mut registry);
     geo::register(&mut registry);
     aggregate::register(&mut registry);
+    lookup::register(&mut registry);
     window::register(&mut registry);
     registry
 }

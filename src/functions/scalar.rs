@@ -39,6 +39,7 @@ pub(crate) mod numbers;
 
 mod about;
 mod arithmetic;
+mod bit_positions;
 mod bits;
 mod calendar;
 pub(crate) mod cast;
@@ -54,6 +55,7 @@ mod date_shifts;
 mod date_starts;
 pub(crate) mod decimal_arithmetic;
 mod division;
+mod inspect;
 mod interval_arithmetic;
 mod logic;
 mod math;
@@ -63,11 +65,15 @@ mod readable;
 mod rounding;
 mod transform;
 
+pub(crate) use cast::{Conversion, conversion};
+pub(crate) use math::incomplete_beta;
+
 /// Adds this family.
 pub(crate) fn register(registry: &mut Registry) {
     for functions in [
         about::FUNCTIONS,
         arithmetic::FUNCTIONS,
+        bit_positions::FUNCTIONS,
         bits::FUNCTIONS,
         cast::FUNCTIONS,
         cast::TARGET_FUNCTIONS,
@@ -81,6 +87,7 @@ pub(crate) fn register(registry: &mut Registry) {
         date_shifts::SHIFTS,
         date_starts::FUNCTIONS,
         division::FUNCTIONS,
+        inspect::FUNCTIONS,
         logic::FUNCTIONS,
         math::FUNCTIONS,
         random::FUNCTIONS,

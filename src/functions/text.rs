@@ -9,11 +9,13 @@ mod edit;
 mod encode;
 mod extract;
 mod hash;
+mod html;
 mod ip;
 mod join;
 mod json;
 mod length;
 mod like;
+mod mac;
 mod pad;
 mod pattern;
 mod position;
@@ -71,4 +73,6 @@ pub(crate) fn register(registry: &mut Registry) {
     hash::register(registry);
     json::register(registry);
     ip::register(registry);
+    mac::register(registry);
+    html::register(registry);
 }

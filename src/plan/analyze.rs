@@ -22,6 +22,7 @@ mod grouping;
 mod identifier;
 mod in_set;
 mod join;
+mod lambda;
 mod literal;
 mod ordering;
 mod recursive;
@@ -126,6 +127,8 @@ pub(crate) struct Analyzer<'a> {
     /// Tables of WITH RECURSIVE with the rows that they have now, innermost last.
     working: Vec<(String, Plan)>,
     depth: usize,
+    /// The database of tables without one, within a view: the view's.
+    database: Option<String>,
     /// What names of subqueries can mean beyond their own tables, innermost last; none where nothing around
     /// is seen.
     outer: Vec<Option<Outer>>,
@@ -149,6 +152,7 @@ impl<'a> Analyzer<'a> {
             expressions: Vec::new(),
             working: Vec::new(),
             depth: 0,
+            database: None,
             outer: Vec::new(),
             expanded: 0,
             next_parameter: 0,
@@ -158,8 +162,10 @@ impl<'a> Analyzer<'a> {
     /// Plans a query with its set operations.
     pub(crate) fn query(&mut self, query: &Query) -> Result<Plan> {
         self.depth += 1;
-        if self.depth > DEPTH_LIMIT {
-            bail!(TooDeepSubqueries, "Too deep subqueries, maximum: {DEPTH_LIMIT}");
+        let setting = self.environment.setting("max_subquery_depth").and_then(|v| v.parse().ok());
+        let most = setting.filter(|most| *most > 0).unwrap_or(DEPTH_LIMIT);
+        if self.depth > DEPTH_LIMIT || self.depth - 1 > most {
+            bail!(TooDeepSubqueries, "Too deep subqueries, maximum: {}", most.min(DEPTH_LIMIT));
         }
         let plan = match query {
             Query::Select(select) => self.select(select),

@@ -30,6 +30,14 @@ pub trait Environment {
     /// Runs a plan to its end: for scalar subqueries and sets.
     fn collect(&self, plan: Plan) -> Result<Vec<Block>>;
 
+    /// A function that a query has defined, as a lambda.
+    ///
+    /// # Errors
+    /// A definition that cannot be read.
+    fn defined_function(&self, _name: &str) -> Result<Option<Expression>> {
+        Ok(None)
+    }
+
     /// The text of a query parameter, with TabSeparated's escapes.
     fn parameter(&self, name: &str) -> Option<&str>;
 

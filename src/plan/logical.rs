@@ -226,6 +226,8 @@ pub struct ArrayJoin {
     pub arrays: Vec<Expr>,
     /// Whether a row whose arrays are empty is kept with defaults.
     pub left: bool,
+    /// Whether arrays of a row may have different lengths; the shorter ones are filled up with defaults.
+    pub unaligned: bool,
     /// The input's columns, then the elements.
     pub schema: Schema,
 }

@@ -2,12 +2,14 @@
 //! one are raised by the parser).
 
 mod alter;
+mod dictionary;
 mod expression;
 mod introspect;
 mod query;
 mod statement;
 
 pub use alter::{AlterCommand, ColumnPosition, Partition, PartitionExpression};
+pub use dictionary::{CreateDictionary, CreateFunction, DictionaryColumn, DictionaryPart};
 pub use expression::{
     BinaryOperator, CaseBranch, ColumnTransformer, Expression, FrameBound, FrameUnits,
     FunctionCall, IntervalUnit, Literal, UnaryOperator, WindowFrame, WindowReference,

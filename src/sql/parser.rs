@@ -13,6 +13,7 @@ mod clause;
 mod column;
 mod create;
 mod data_type;
+mod dictionary;
 mod engine;
 mod expression;
 mod function;

@@ -5,6 +5,7 @@
 
 mod alter;
 mod create;
+mod dictionary;
 mod expression;
 mod query;
 mod statement;

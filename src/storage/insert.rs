@@ -35,6 +35,7 @@ pub struct Insert {
     pub(crate) extras: Vec<(String, Option<Vec<u8>>)>,
     pub(crate) removed: Vec<(Arc<Table>, BusyParts)>,
     max_partitions: usize,
+    refuse_from: Option<u64>,
     combine: bool,
     bytes: u64,
 }
@@ -86,9 +87,15 @@ impl Insert {
             extras: Vec::new(),
             removed: Vec::new(),
             max_partitions: MAX_PARTITIONS,
+            refuse_from: None,
             combine: true,
             bytes: 0,
         }
+    }
+
+    /// Refuses to write where a partition has so many parts, rather than as many as the table says.
+    pub fn set_refuse_from(&mut self, parts: u64) {
+        self.refuse_from = Some(parts);
     }
 
     /// Allows so many partitions in one block instead of 100; 0 means any number.
@@ -195,7 +202,7 @@ impl Insert {
         }
         let plan = match table.engine_kind() {
             EngineKind::Parts => {
-                self.store.admit_insert(table)?;
+                self.store.admit_insert(table, self.refuse_from)?;
                 Some(WritePlan::new(definition.clone(), self.store.registry())?)
             }
             EngineKind::Memory | EngineKind::Null => None,

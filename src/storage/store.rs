@@ -266,14 +266,15 @@ impl Store {
         self.version.store(version, Ordering::Release);
     }
 
-    /// Slows an insert down or refuses it where a partition has too many parts.
+    /// Slows an insert down or refuses it where a partition has too many parts: so many, or as many as the table says.
     ///
     /// # Errors
     /// TOO_MANY_PARTS
-    pub(crate) fn admit_insert(&self, table: &Table) -> Result<()> {
+    pub(crate) fn admit_insert(&self, table: &Table, refuse_from: Option<u64>) -> Result<()> {
         let definition = table.definition();
         let delay = definition.setting("parts_to_delay_insert", 1000)?;
-        let refuse = definition.setting("parts_to_throw_insert", 3000)?;
+        let own = definition.setting("parts_to_throw_insert", 3000)?;
+        let refuse = refuse_from.unwrap_or(own);
         let parts = table.most_parts_in_partition() as u64;
         if refuse > 0 && parts >= refuse {
             bail!(

@@ -168,6 +168,42 @@ settings! {
     enable_join_runtime_filters: Bool = "1", "Whether the keys of a join's smaller side filter the other side while it is read.",
         "SELECT count() FROM numbers(1000) AS a INNER JOIN numbers(10) AS b ON a.number = b.number SETTINGS enable_join_runtime_filters = 0"
         => "10";
+    any_join_distinct_right_table_keys: Bool = "0", "Whether ANY JOIN takes one row of each key of the right side for any number of the left side's rows.",
+        "SELECT count() FROM numbers(3) AS a ANY INNER JOIN (SELECT 0 AS number) AS b ON a.number * 0 = b.number SETTINGS any_join_distinct_right_table_keys = 1"
+        => "3";
+    max_columns_to_read: UInt64 = "0", "Columns that a query may read of one table; 0 is any number.",
+        "CREATE TABLE wide (a UInt8, b UInt8) ORDER BY a; SELECT a, b FROM wide SETTINGS max_columns_to_read = 1"
+        => "Code: 161. DB::Exception: ";
+    max_subquery_depth: UInt64 = "100", "How deep subqueries may be nested.",
+        "SELECT * FROM (SELECT * FROM (SELECT 1)) SETTINGS max_subquery_depth = 1"
+        => "Code: 162. DB::Exception: ";
+    enable_unaligned_array_join: Bool = "0", "Whether arrays of ARRAY JOIN may have different lengths: the shorter ones are filled up with defaults.",
+        "SELECT a, b FROM (SELECT [1, 2] AS x, ['a'] AS y) ARRAY JOIN x AS a, y AS b SETTINGS enable_unaligned_array_join = 1"
+        => "1\ta\n2\t";
+    aggregate_functions_null_for_empty: Bool = "0", "Whether aggregate functions of no rows are NULL, as if they had the suffix OrNull.",
+        "SELECT sum(number) FROM numbers(0) SETTINGS aggregate_functions_null_for_empty = 1"
+        => "\\N";
+    function_range_max_elements_in_block: UInt64 = "500000000", "Elements that range() may make for one block.",
+        "SELECT length(range(100)) SETTINGS function_range_max_elements_in_block = 10"
+        => "Code: 69. DB::Exception: ";
+    regexp_max_matches_per_row: UInt64 = "1000", "Matches of a regular expression in one text that extractAllGroupsHorizontal may find.",
+        "SELECT extractAllGroupsHorizontal('abc', '(\\\\w)') SETTINGS regexp_max_matches_per_row = 2"
+        => "Code: 128. DB::Exception: ";
+    enable_extended_results_for_datetime_functions: Bool = "0", "Whether the start of a period of Date32 and DateTime64 is a Date32 or DateTime64 rather than a Date or DateTime.",
+        "SELECT toTypeName(toStartOfMonth(toDate32('2024-02-29'))) SETTINGS enable_extended_results_for_datetime_functions = 1"
+        => "Date32";
+    cast_ipv4_ipv6_default_on_conversion_error: Bool = "0", "Whether text that is no address becomes the default address.",
+        "SELECT toIPv4('no address') SETTINGS cast_ipv4_ipv6_default_on_conversion_error = 1"
+        => "0.0.0.0";
+    output_format_csv_crlf_end_of_line: Bool = "0", "Whether lines of CSV end with a carriage return and a line feed.",
+        "SELECT 1 FORMAT CSV SETTINGS output_format_csv_crlf_end_of_line = 1"
+        => "1\r";
+    output_format_tsv_crlf_end_of_line: Bool = "0", "Whether lines of TabSeparated end with a carriage return and a line feed.",
+        "SELECT 1 FORMAT TSV SETTINGS output_format_tsv_crlf_end_of_line = 1"
+        => "1\r";
+    parts_to_throw_insert: UInt64 = "0", "Parts of a partition from which on inserts are refused; 0 is what the table says.",
+        "CREATE TABLE parts (n UInt8) ORDER BY n; INSERT INTO parts VALUES (1); INSERT INTO parts SETTINGS parts_to_throw_insert = 1 VALUES (2)"
+        => "Code: 252. DB::Exception: ";
     join_use_nulls: Bool = "0", "Whether columns of a missing side of a join are NULL rather than defaults.",
         "SELECT b.number FROM numbers(1) AS a LEFT JOIN numbers(5, 1) AS b ON a.number = b.number SETTINGS join_use_nulls = 1"
         => "\\N";

@@ -75,6 +75,27 @@ pub(super) const TABLES: &[SystemTable] = &[
         rows: columns,
     },
     SystemTable {
+        name: "dictionaries",
+        columns: &[
+            ("database", "String"),
+            ("name", "String"),
+            ("uuid", "String"),
+            ("status", "String"),
+            ("origin", "String"),
+            ("type", "String"),
+            ("key.names", "Array(String)"),
+            ("key.types", "Array(String)"),
+            ("attribute.names", "Array(String)"),
+            ("attribute.types", "Array(String)"),
+            ("element_count", "UInt64"),
+            ("source", "String"),
+            ("lifetime_min", "UInt64"),
+            ("lifetime_max", "UInt64"),
+            ("comment", "String"),
+        ],
+        rows: crate::dictionary::listed,
+    },
+    SystemTable {
         name: "parts",
         columns: &[
             ("partition", "String"),

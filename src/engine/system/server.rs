@@ -292,6 +292,13 @@ fn functions(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
             add(name, f.name, true, f.case_insensitive, about, f.examples);
         }
     }
+    for (name, statement) in query.created_functions() {
+        let mut row = vec![text(""); 12];
+        row[0] = text(name);
+        (row[1], row[2]) = (flag(false), flag(false));
+        (row[4], row[5]) = (text(statement), text("SQLUserDefined"));
+        rows.push(row);
+    }
     Ok(rows)
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, UInt32Array};
 use base::{Result, bail};
 use expr::{
     AggregateArguments, Argument, Bound, BoundAggregate, FunctionContext, FunctionDeclaration,
@@ -9,12 +11,16 @@ use expr::{
 };
 use types::{Column, DataType, Value};
 
-use crate::collection::{item_type, same_lengths};
+use super::kind::integers;
+use crate::collection::{item_type, lists_of, same_lengths};
 use crate::text::declare;
+use crate::text::strings::list_column;
 
 pub(crate) static FUNCTIONS: &[FunctionDeclaration] = &[
     declare!("Array", "arrayReduce", "arrayReduce('function', array, ...)", "What an aggregate function makes of the elements of arrays.",
         "SELECT arrayReduce('max', [1, 3, 2])" => "3", (2, usize::MAX), reduce, nulls: Nulls::Custom),
+    declare!("Array", "arrayReduceInRanges", "arrayReduceInRanges('function', ranges, array, ...)", "What an aggregate function makes of the elements of each range, a pair of a place (from 1; negative: from the end) and a length, of arrays.",
+        "SELECT arrayReduceInRanges('sum', [(1, 2), (2, 2)], [1, 20, 300])" => "[21,320]", (3, usize::MAX), reduce_in_ranges, nulls: Nulls::Custom),
     declare!("Other", "finalizeAggregation", "finalizeAggregation(state)", "The result of a state of an aggregate function.",
         "SELECT finalizeAggregation(initializeAggregation('sumState', 5))" => "5", (1, 1), finalize, nulls: Nulls::Custom),
     declare!("Other", "initializeAggregation", "initializeAggregation('function', x, ...)", "What an aggregate function makes of each row alone.",
@@ -64,6 +70,70 @@ fn reduce(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
         let Some(first) = lists.first() else { bail!(LogicalError, "arrayReduce without arrays") };
         let groups: Vec<u32> = first.item_rows();
         of_groups(&bound, rows, &groups, &items)
+    }))
+}
+
+/// Elements that ranges of a block may have together.
+const MOST_ELEMENTS: usize = 1 << 26;
+
+fn reduce_in_ranges(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+    let function = "arrayReduceInRanges";
+    let range = item_type(function, arguments, 1)?;
+    let bounds = match &range {
+        DataType::Tuple(fields) => fields.iter().map(|f| f.data_type.clone()).collect(),
+        _ => Vec::new(),
+    };
+    if bounds.len() != 2 || bounds.iter().any(|t| !t.is_integer() || t.bits() > Some(64)) {
+        bail!(
+            IllegalTypeOfArgument,
+            "Second argument of function {function} must be an array of pairs of integers, not {}",
+            arguments[1].data_type
+        );
+    }
+    let types = (2..arguments.len())
+        .map(|at| item_type(function, arguments, at))
+        .collect::<Result<Vec<DataType>>>()?;
+    let bound = named(context, function, &arguments[0], &types)?;
+    let item = bound.return_type.clone();
+    Ok(Bound::new(DataType::array(item.clone()), move |columns, rows| {
+        let ranges = lists_of(&columns[1])?;
+        let pairs = ranges.items.as_struct();
+        let read = |at: usize| {
+            let part = [Column::Flat(pairs.column(at).clone())];
+            integers(&part, 0, &bounds[at], ranges.items.len())
+        };
+        let (starts, lengths) = (read(0)?, read(1)?);
+        let lists = same_lengths(function, columns.get(2..).unwrap_or_default())?;
+        let Some(first) = lists.first() else { bail!(LogicalError, "{function} without arrays") };
+        let (mut groups, mut picks) = (Vec::new(), Vec::new());
+        for row in 0..rows {
+            let (from, to) = first.bounds(row);
+            let count = (to - from) as i64;
+            let (begin, end) = ranges.bounds(row);
+            for range in begin..end {
+                let start = match starts[range] {
+                    start if start > 0 => start - 1,
+                    start => start.saturating_add(count),
+                };
+                let stop = match lengths[range] {
+                    length if length >= 0 => start.saturating_add(length),
+                    length => length.saturating_add(count),
+                };
+                for at in start.clamp(0, count)..stop.clamp(0, count) {
+                    groups.push(range as u32);
+                    picks.push(from as u32 + at as u32);
+                }
+            }
+            if picks.len() > MOST_ELEMENTS {
+                bail!(TooLargeArraySize, "Ranges of more than {MOST_ELEMENTS} elements in a block");
+            }
+        }
+        let picks = UInt32Array::from(picks);
+        let items = lists.iter().map(|l| Column::Flat(l.items.clone()).take(&picks));
+        let items: Vec<Column> = items.collect::<Result<_>>()?;
+        let results = of_groups(&bound, ranges.items.len(), &groups, &items)?.to_flat()?;
+        let offsets = (0..rows).map(|row| ranges.bounds(row).1 as i32);
+        list_column(&item, std::iter::once(0).chain(offsets).collect(), results)
     }))
 }
 

@@ -224,6 +224,37 @@ struct BitmapState {
     taken: bool,
 }
 
+fn write_bitmap(bitmap: &RoaringTreemap, out: &mut Vec<u8>) {
+    let mut bytes = Vec::with_capacity(bitmap.serialized_size());
+    // Writing into memory does not fail.
+    let _ = bitmap.serialize_into(&mut bytes);
+    write_string(&bytes, out);
+}
+
+fn read_bitmap(bytes: &mut &[u8]) -> Result<RoaringTreemap> {
+    RoaringTreemap::deserialize_from(read_string(bytes)?).map_err(|_| corrupt())
+}
+
+/// The bitmap that a state of `groupBitmap` holds.
+pub(super) fn bitmap_of(mut state: &[u8]) -> Result<RoaringTreemap> {
+    match state.split_off_first() {
+        None => Ok(RoaringTreemap::new()),
+        Some(&Bitmap::VERSION) => {
+            bool::read(&mut state)?;
+            read_bitmap(&mut state)
+        }
+        Some(_) => Err(corrupt()),
+    }
+}
+
+/// The state of `groupBitmap` that holds a bitmap.
+pub(super) fn bitmap_bytes(bitmap: &RoaringTreemap) -> Vec<u8> {
+    let mut state = vec![Bitmap::VERSION];
+    true.write(&mut state);
+    write_bitmap(bitmap, &mut state);
+    state
+}
+
 struct Bitmap {
     data_type: DataType,
     /// How states are combined where the argument is one.
@@ -277,13 +308,7 @@ impl Function for Bitmap {
         let array = arguments.first().ok_or_else(wrong_layout)?.to_flat()?;
         let bytes = array.as_binary_view_opt().ok_or_else(wrong_layout)?;
         for (row, group) in groups.iter().enumerate() {
-            let mut state = bytes.value(row);
-            let found = match state.split_off_first() {
-                None => BitmapState::default(),
-                Some(&Self::VERSION) => self.read(&mut state)?,
-                Some(_) => return Err(corrupt()),
-            };
-            self.take(&mut states[*group as usize], &found.bitmap);
+            self.take(&mut states[*group as usize], &bitmap_of(bytes.value(row))?);
         }
         Ok(())
     }
@@ -297,17 +322,12 @@ impl Function for Bitmap {
 
     fn write(&self, state: &BitmapState, out: &mut Vec<u8>) {
         state.taken.write(out);
-        let mut bytes = Vec::with_capacity(state.bitmap.serialized_size());
-        // Writing into memory does not fail.
-        let _ = state.bitmap.serialize_into(&mut bytes);
-        write_string(&bytes, out);
+        write_bitmap(&state.bitmap, out);
     }
 
     fn read(&self, bytes: &mut &[u8]) -> Result<BitmapState> {
         let taken = bool::read(bytes)?;
-        let bitmap = read_string(bytes)?;
-        let bitmap = RoaringTreemap::deserialize_from(bitmap).map_err(|_| corrupt())?;
-        Ok(BitmapState { bitmap, taken })
+        Ok(BitmapState { bitmap: read_bitmap(bytes)?, taken })
     }
 
     fn finish(&self, states: &mut [BitmapState]) -> Result<ArrayRef> {

@@ -31,6 +31,8 @@ pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[
         "SELECT range(3), range(1, 10, 4)" => "[0,1,2]\t[1,5,9]", (1, 3), range),
     declare!("Array", "arrayWithConstant", "arrayWithConstant(n, x)", "An array of n times a value.",
         "SELECT arrayWithConstant(3, 'a')" => "['a','a','a']", (2, 2), with_constant, nulls: Nulls::Custom),
+    declare!("Array", "replicate", "replicate(x, array, ...)", "An array of a value as often as another array has elements.",
+        "SELECT replicate(1, ['a', 'b'])" => "[1,1]", (2, usize::MAX), replicate, nulls: Nulls::Custom),
     declare!("Array", "emptyArrayToSingle", "emptyArrayToSingle(array)", "The array, or one of the type's default value if it is empty.",
         "SELECT emptyArrayToSingle(emptyArrayUInt8())" => "[0]", (1, 1), to_single),
     empty_array!("emptyArrayUInt8", DataType::UInt8, "SELECT emptyArrayUInt8()"),
@@ -78,7 +80,9 @@ fn array(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     }))
 }
 
-fn range(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+fn range(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+    let setting = context.settings.get("function_range_max_elements_in_block");
+    let most = setting.and_then(|v| v.parse().ok()).unwrap_or(MOST_ITEMS).min(i64::from(i32::MAX));
     for at in 0..arguments.len() {
         require_integer("range", arguments, at)?;
     }
@@ -106,10 +110,10 @@ fn range(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
             } else {
                 0
             };
-            if count + items.len() as i128 > i128::from(MOST_ITEMS) {
+            if count + items.len() as i128 > i128::from(most) {
                 bail!(
                     ArgumentOutOfBound,
-                    "A call to function range would produce {count} array elements, which is greater than the allowed maximum {MOST_ITEMS}"
+                    "A call to function range would produce {count} array elements, which is greater than the allowed maximum {most}"
                 );
             }
             items.extend((0..count as i64).map(|at| start.wrapping_add(at.wrapping_mul(step))));
@@ -156,6 +160,19 @@ fn with_constant(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
             offsets.push(places.len() as i32);
         }
         list_column(&item, offsets, take(&values, places)?)
+    }))
+}
+
+fn replicate(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+    if let Some(other) = arguments[1..].iter().find(|a| a.data_type.list_item().is_none()) {
+        return Err(illegal("replicate", other));
+    }
+    let item = arguments[0].data_type.clone();
+    Ok(Bound::new(DataType::array(item.clone()), move |columns, _| {
+        let lists = super::slice::same_lengths("replicate", &columns[1..])?;
+        let Some(first) = lists.first() else { bail!(LogicalError, "replicate without arrays") };
+        let items = take(&columns[0].to_flat()?, first.item_rows())?;
+        list_column(&item, first.offsets.clone(), items)
     }))
 }
 

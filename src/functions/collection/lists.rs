@@ -47,7 +47,7 @@ impl Lists {
 
     /// Where a row's items begin and end.
     #[inline]
-    pub(super) fn bounds(&self, row: usize) -> (usize, usize) {
+    pub(crate) fn bounds(&self, row: usize) -> (usize, usize) {
         (self.offsets[row] as usize, self.offsets[row + 1] as usize)
     }
 

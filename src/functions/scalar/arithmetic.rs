@@ -14,6 +14,7 @@ use super::lane::{
     Kind, Lane, To, argument, convert, map, map2, try_map2, with_integer_lane, with_lane,
 };
 use super::number_type::{illegal, illegal_pair, integer, is_native_number, plain, wider};
+use crate::collection::tuple_arithmetic as tuples;
 
 pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Arithmetic";
     "plus" (2, 2) "plus(x, y), x + y" "The sum; also of a date or time and a number or interval."
@@ -100,6 +101,9 @@ wrapping_floats!(f32, f64);
 
 fn bind(context: &FunctionContext, arguments: &[Argument], op: Op) -> Result<Bound> {
     let (left, right) = (&arguments[0].data_type, &arguments[1].data_type);
+    if let Some(bound) = tuples::operator(context, op.name(), arguments)? {
+        return Ok(bound);
+    }
     if let Some(bound) = bind_time(context, arguments, op)? {
         return Ok(bound);
     }
@@ -219,8 +223,11 @@ fn difference(arguments: &[Argument], a: TimeType, b: TimeType, op: Op) -> Resul
     }))
 }
 
-fn bind_negate(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+fn bind_negate(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let data_type = &arguments[0].data_type;
+    if matches!(data_type, DataType::Tuple(_)) {
+        return tuples::negate(context, arguments);
+    }
     if matches!(data_type, DataType::Decimal { .. } | DataType::Interval(_)) {
         let kind = Kind::require(data_type)?;
         return Ok(Bound::new(data_type.clone(), move |columns, _| {

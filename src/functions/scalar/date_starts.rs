@@ -5,13 +5,17 @@
 
 use base::{Result, bail, error};
 use expr::{Argument, Bound, FunctionContext, FunctionDeclaration};
-use types::time::{DAY, civil_from_days, days_from_civil, days_in_month};
+use types::time::{DAY, civil_from_days, days_from_civil};
 use types::{Column, DataType, IntervalKind, Value};
 
 use super::calendar::{TimeType, Zone, iso_year, local_days, raw, ticks_of, weekday, year_start};
 use super::cast::zone_argument;
-use super::date_parts::{mode_argument, time_argument};
+use super::date_parts::time_argument;
 use super::lane::{Kind, argument, convert, map};
+
+mod days;
+
+use days::{as_date, bind_week, extended, month_end, month_start, to_day};
 
 pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Date and time";
     "toStartOfYear" (1, 2) "toStartOfYear(time[, zone])" "The first day of the year."
@@ -80,46 +84,6 @@ pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Date and time";
         "SELECT dateTrunc('month', toDate('2024-02-29'))" => "2024-02-01"; bind_trunc;
 };
 
-fn month_start(days: i64, months: u32) -> i64 {
-    let civil = civil_from_days(days);
-    days_from_civil(civil.year, (civil.month - 1) / months * months + 1, 1)
-}
-
-fn month_end(days: i64) -> i64 {
-    let civil = civil_from_days(days);
-    days_from_civil(civil.year, civil.month, days_in_month(civil.year, civil.month))
-}
-
-/// Local days as Date, kept within its range.
-fn as_date(days: &Column) -> Result<Column> {
-    map::<i64, u16>(days, |d| d.clamp(0, 65_535) as u16)
-}
-
-fn to_day(
-    context: &FunctionContext,
-    arguments: &[Argument],
-    name: &'static str,
-    f: fn(i64) -> i64,
-) -> Result<Bound> {
-    let time = time_argument(context, arguments, 1, name)?;
-    Ok(Bound::new(DataType::Date, move |columns, _| {
-        as_date(&map::<i64, i64>(&local_days(argument(columns, 0)?, time)?, f)?)
-    }))
-}
-
-fn bind_week(context: &FunctionContext, arguments: &[Argument], last: bool) -> Result<Bound> {
-    let name = if last { "toLastDayOfWeek" } else { "toStartOfWeek" };
-    let time = time_argument(context, arguments, 2, name)?;
-    let monday_first = mode_argument(arguments, name)? & 1 != 0;
-    let more = if last { 6 } else { 0 };
-    Ok(Bound::new(DataType::Date, move |columns, _| {
-        as_date(&map::<i64, i64>(&local_days(argument(columns, 0)?, time)?, |d| {
-            let since = if monday_first { weekday(d) } else { (weekday(d) + 1) % 7 };
-            d - since + more
-        })?)
-    }))
-}
-
 /// The zone that a result of a type shows: the argument's, if the function was given one.
 fn shown_zone(data_type: &DataType, time: TimeType, given: bool) -> Option<types::TimeZone> {
     match data_type {
@@ -157,6 +121,12 @@ fn to_second(
             ));
         }
         let zone = zone_argument(arguments, 1, name)?.unwrap_or_else(|| context.zone());
+        if extended(context, time) {
+            return Ok(Bound::new(DataType::DateTime64(3, None), move |columns, _| {
+                let zone = Zone::new(zone);
+                map::<i64, i64>(&raw(argument(columns, 0)?, time)?, |d| zone.to_utc(d * DAY) * 1000)
+            }));
+        }
         return Ok(Bound::new(DataType::DateTime(None), move |columns, _| {
             let zone = Zone::new(zone);
             map::<i64, u32>(&raw(argument(columns, 0)?, time)?, |d| {
@@ -164,7 +134,17 @@ fn to_second(
             })
         }));
     }
-    let return_type = DataType::DateTime(shown_zone(&arguments[0].data_type, time, given));
+    let shown = shown_zone(&arguments[0].data_type, time, given);
+    if let (TimeType::DateTime64(precision, _), true) = (time, extended(context, time)) {
+        return Ok(Bound::new(DataType::DateTime64(precision, shown), move |columns, _| {
+            let zone = Zone::new(time.zone());
+            let ticks = time.ticks();
+            map::<i64, i64>(&raw(argument(columns, 0)?, time)?, |v| {
+                floor_second(v.div_euclid(ticks), &zone, seconds).saturating_mul(ticks)
+            })
+        }));
+    }
+    let return_type = DataType::DateTime(shown);
     Ok(Bound::new(return_type, move |columns, _| {
         let zone = Zone::new(time.zone());
         let ticks = time.ticks();

@@ -6,20 +6,21 @@
 
 use arrow_buffer::NullBuffer;
 use base::{Result, bail};
-use expr::{Argument, Bound, FunctionDeclaration, Kernel};
+use expr::{Argument, Bound, FunctionContext, FunctionDeclaration, Kernel};
 use types::{Column, DataType, I256, U256};
 
 use super::decimal_arithmetic::{self, floats, to_float};
 use super::lane::{Kind, Lane, To, Values, argument, convert, map2, try_map2, values, with_lane};
 use super::number_type::{illegal_pair, integer, is_native_number, plain, wider};
+use crate::collection::tuple_arithmetic as tuples;
 
 pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Arithmetic";
     "divide" (2, 2) "divide(x, y), x / y" "The quotient as Float64, of decimals as Decimal."
-        "SELECT divide(7, 2)" => "3.5"; |_, a| bind_divide(a);
+        "SELECT divide(7, 2)" => "3.5"; |c, a| of_tuples(c, a, "divide", bind_divide);
     "divideOrNull" (2, 2) "divideOrNull(x, y)" "The quotient, NULL where the divisor is 0."
         "SELECT divideOrNull(7, 0)" => "\\N"; |_, a| or_null(a, bind_divide(a)?);
     "intDiv" (2, 2) "intDiv(x, y)" "The quotient without its fraction."
-        "SELECT intDiv(7, 2)" => "3"; |_, a| bind_int_div(a, false);
+        "SELECT intDiv(7, 2)" => "3"; |c, a| of_tuples(c, a, "intDiv", |a| bind_int_div(a, false));
     "intDivOrZero" (2, 2) "intDivOrZero(x, y)"
         "The quotient without its fraction; 0 where the divisor is 0 or the quotient does not fit."
         "SELECT intDivOrZero(7, 0)" => "0"; |_, a| bind_int_div(a, true);
@@ -28,7 +29,7 @@ pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Arithmetic";
         "SELECT intDivOrNull(7, 0)" => "\\N"; |_, a| or_null(a, bind_int_div(a, true)?);
     "modulo" | "mod" any_case true (2, 2) "modulo(x, y), x % y"
         "The remainder of a division, with the sign of the dividend."
-        "SELECT modulo(-7, 3)" => "-1"; |_, a| bind_modulo(a, false, false);
+        "SELECT modulo(-7, 3)" => "-1"; |c, a| of_tuples(c, a, "modulo", |a| bind_modulo(a, false, false));
     "moduloOrZero" (2, 2) "moduloOrZero(x, y)" "The remainder; 0 where the divisor is 0."
         "SELECT moduloOrZero(7, 0)" => "0"; |_, a| bind_modulo(a, true, false);
     "moduloOrNull" | "modOrNull" (2, 2) "moduloOrNull(x, y)" "The remainder; NULL where the divisor is 0."
@@ -40,6 +41,19 @@ pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Arithmetic";
         "positiveModuloOrNull(x, y)" "The remainder that is not negative; NULL where the divisor is 0."
         "SELECT positiveModuloOrNull(-7, 0)" => "\\N"; |_, a| or_null(a, bind_modulo(a, true, true)?);
 };
+
+/// Binds to numbers, or to the elements of tuples.
+fn of_tuples(
+    context: &FunctionContext,
+    arguments: &[Argument],
+    operation: &str,
+    bind: fn(&[Argument]) -> Result<Bound>,
+) -> Result<Bound> {
+    match tuples::operator(context, operation, arguments)? {
+        Some(bound) => Ok(bound),
+        None => bind(arguments),
+    }
+}
 
 fn has_decimal(arguments: &[Argument]) -> bool {
     arguments.iter().any(|a| matches!(a.data_type, DataType::Decimal { .. }))

@@ -10,6 +10,8 @@ use super::number_type::{illegal, is_native_number};
 
 mod special;
 
+pub(crate) use special::incomplete_beta;
+
 pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Mathematical";
     "exp" any_case true (1, 1) "exp(x)" "e to the power x."
         "SELECT exp(0)" => "1"; |_, a| real(a, "exp", f64::exp);

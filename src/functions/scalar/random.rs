@@ -37,6 +37,29 @@ pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Random number";
         "SELECT randNormal(5, 0)" => "5"; |_, a| drawn(a, "randNormal", |r, mean, deviation| mean + deviation * r.normal()), determinism: Determinism::Never;
     "randExponential" (1, 2) "randExponential(lambda)" "A random Float64 of the exponential distribution."
         "SELECT randExponential(1) >= 0" => "1"; |_, a| drawn(a, "randExponential", |r, lambda, _| -(1.0 - r.unit()).ln() / lambda), determinism: Determinism::Never;
+    "randLogNormal" (2, 3) "randLogNormal(mean, deviation)" "A random Float64 whose logarithm is of the normal distribution."
+        "SELECT randLogNormal(0, 0)" => "1"; |_, a| drawn(a, "randLogNormal", |r, mean, deviation| (mean + deviation * r.normal()).exp()), determinism: Determinism::Never;
+    "randChiSquared" (1, 2) "randChiSquared(freedom)" "A random Float64 of the chi-squared distribution."
+        "SELECT randChiSquared(3) >= 0" => "1"; |_, a| drawn(a, "randChiSquared", |r, freedom, _| 2.0 * r.gamma(freedom / 2.0)), determinism: Determinism::Never;
+    "randStudentT" (1, 2) "randStudentT(freedom)" "A random Float64 of Student's distribution."
+        "SELECT isFinite(randStudentT(5))" => "1"; |_, a| drawn(a, "randStudentT", |r, freedom, _| {
+            r.normal() / (2.0 * r.gamma(freedom / 2.0) / freedom).sqrt()
+        }), determinism: Determinism::Never;
+    "randFisherF" (2, 3) "randFisherF(freedom1, freedom2)" "A random Float64 of Fisher's F distribution."
+        "SELECT randFisherF(3, 4) >= 0" => "1"; |_, a| drawn(a, "randFisherF", |r, first, second| {
+            (r.gamma(first / 2.0) / first) / (r.gamma(second / 2.0) / second)
+        }), determinism: Determinism::Never;
+    "randBernoulli" (1, 2) "randBernoulli(probability)" "1 with a probability, else 0."
+        "SELECT randBernoulli(1)" => "1"; |_, a| counts(a, "randBernoulli", DataType::UInt8, |r, p, _| u64::from(r.unit() < p)), determinism: Determinism::Never;
+    "randBinomial" (2, 3) "randBinomial(trials, probability)" "How many of some trials succeed, each with a probability."
+        "SELECT randBinomial(3, 1)" => "3"; |_, a| counts(a, "randBinomial", DataType::UInt64, |r, n, p| r.binomial(n, p)), determinism: Determinism::Never;
+    "randNegativeBinomial" (2, 3) "randNegativeBinomial(successes, probability)" "How many trials fail before so many succeed, each with a probability."
+        "SELECT randNegativeBinomial(3, 1)" => "0"; |_, a| counts(a, "randNegativeBinomial", DataType::UInt64, |r, n, p| {
+            let mean = r.gamma(n) * (1.0 - p) / p;
+            r.poisson(mean)
+        }), determinism: Determinism::Never;
+    "randPoisson" (1, 2) "randPoisson(mean)" "A random number of the Poisson distribution."
+        "SELECT randPoisson(0)" => "0"; |_, a| counts(a, "randPoisson", DataType::UInt64, |r, mean, _| r.poisson(mean)), determinism: Determinism::Never;
     "generateUUIDv4" (0, 1) "generateUUIDv4([x])" "A random UUID."
         "SELECT toTypeName(generateUUIDv4())" => "UUID"; |_, _| Ok(Bound::new(DataType::Uuid, |_, rows| {
             let mut random = Random::new();
@@ -87,6 +110,73 @@ impl Random {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
+    /// Of the gamma distribution of scale 1, by the method of Marsaglia and Tsang.
+    fn gamma(&mut self, shape: f64) -> f64 {
+        if !(shape > 0.0 && shape.is_finite()) {
+            return if shape == 0.0 { 0.0 } else { f64::NAN };
+        }
+        if shape < 1.0 {
+            let boost = (1.0 - self.unit()).powf(1.0 / shape);
+            return self.gamma(shape + 1.0) * boost;
+        }
+        let d = shape - 1.0 / 3.0;
+        let c = 1.0 / (9.0 * d).sqrt();
+        loop {
+            let normal = self.normal();
+            let v = (1.0 + c * normal).powi(3);
+            if v > 0.0 && (1.0 - self.unit()).ln() < normal * normal / 2.0 + d - d * v + d * v.ln()
+            {
+                return d * v;
+            }
+        }
+    }
+
+    /// Of the Poisson distribution: by products while the mean is small; a greater one is halved by
+    /// the order statistics of its waiting times (Ahrens and Dieter).
+    fn poisson(&mut self, mut mean: f64) -> u64 {
+        let mut count = 0_u64;
+        while mean > 30.0 && mean.is_finite() {
+            let events = (mean * 0.875).floor();
+            let time = self.gamma(events);
+            if time > mean {
+                return count + self.binomial(events - 1.0, mean / time);
+            }
+            count += events as u64;
+            mean -= time;
+        }
+        let limit = (-mean).exp();
+        let mut product = 1.0 - self.unit();
+        while product > limit {
+            count += 1;
+            product *= 1.0 - self.unit();
+        }
+        count
+    }
+
+    /// How many of some trials succeed: one by one while they are few; more are halved by the middle one of
+    /// as many uniform numbers, which is of the beta distribution.
+    fn binomial(&mut self, trials: f64, mut probability: f64) -> u64 {
+        let (mut left, mut count) = (trials.clamp(0.0, 1e18) as u64, 0_u64);
+        while left > 32 && probability > 0.0 && probability < 1.0 {
+            let middle = left / 2 + 1;
+            let (below, above) =
+                (self.gamma(middle as f64), self.gamma((left + 1 - middle) as f64));
+            let split = below / (below + above);
+            if split <= probability {
+                count += middle;
+                left -= middle;
+                probability = (probability - split) / (1.0 - split);
+            } else {
+                left = middle - 1;
+                probability /= split;
+            }
+        }
+        if probability >= 1.0 {
+            return count + left;
+        }
+        count + (0..left.min(32)).filter(|_| self.unit() < probability).count() as u64
+    }
+
     /// By the method of Box and Muller.
     fn normal(&mut self) -> f64 {
         let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
@@ -126,7 +216,10 @@ fn bind_constant(context: &FunctionContext, _: &[Argument]) -> Result<Bound> {
 }
 
 fn drawn(arguments: &[Argument], name: &str, f: fn(&mut Random, f64, f64) -> f64) -> Result<Bound> {
-    let types: Vec<DataType> = arguments.iter().take(2).map(|a| a.data_type.clone()).collect();
+    let one = matches!(name, "randExponential" | "randChiSquared" | "randStudentT");
+    let parameters = if one { 1 } else { 2 };
+    let types: Vec<DataType> =
+        arguments.iter().take(parameters).map(|a| a.data_type.clone()).collect();
     if let Some(bad) = types.iter().find(|t| !t.is_number()) {
         return Err(super::number_type::illegal(bad, name));
     }
@@ -149,5 +242,44 @@ fn drawn(arguments: &[Argument], name: &str, f: fn(&mut Random, f64, f64) -> f64
             out.push(f(&mut random, a.at(row), b.at(row)));
         }
         map::<f64, f64>(&flat(out), |v| v)
+    }))
+}
+
+/// As `drawn`, for distributions of whole numbers.
+fn counts(
+    arguments: &[Argument],
+    name: &'static str,
+    return_type: DataType,
+    f: fn(&mut Random, f64, f64) -> u64,
+) -> Result<Bound> {
+    let types: Vec<DataType> = arguments.iter().take(2).map(|a| a.data_type.clone()).collect();
+    let two = matches!(name, "randBinomial" | "randNegativeBinomial");
+    if let Some(bad) = types[..if two { 2 } else { 1 }].iter().find(|t| !t.is_number()) {
+        return Err(super::number_type::illegal(bad, name));
+    }
+    let probability = name != "randPoisson";
+    let narrow = return_type == DataType::UInt8;
+    Ok(Bound::new(return_type, move |columns, rows| {
+        let mut random = Random::new();
+        let first = to_float(argument(columns, 0)?, &types[0])?;
+        let second = match two {
+            true => to_float(argument(columns, 1)?, &types[1])?,
+            false => constant(0.0_f64, rows),
+        };
+        let (a, b) = (values::<f64>(&first)?, values::<f64>(&second)?);
+        let mut out = Vec::with_capacity(rows);
+        for row in 0..rows {
+            let (a, b) = (a.at(row), b.at(row));
+            let share = if two { b } else { a };
+            let fine = a.is_finite() && a >= 0.0 && (!probability || (0.0..=1.0).contains(&share));
+            if !fine || name == "randNegativeBinomial" && b == 0.0 {
+                bail!(BadArguments, "The parameters of function {name} are no distribution's");
+            }
+            out.push(f(&mut random, a, b));
+        }
+        Ok(match narrow {
+            true => flat(out.into_iter().map(|n| n as u8).collect()),
+            false => flat(out),
+        })
     }))
 }

@@ -10,7 +10,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::declare;
 use super::strings::{
     BytesBuilder, Integers, Strings, character_offset, constant_text, count_characters,
-    require_integer, require_text, try_write, write,
+    require_integer, require_text, slice, try_write, write,
 };
 
 pub(super) fn register(registry: &mut Registry) {
@@ -44,6 +44,14 @@ static FUNCTIONS: &[FunctionDeclaration] = &[
             require_text("soundex", a, 0)?;
             Ok(write(soundex))
         }, case_insensitive: true),
+    declare!("String", "basename", "basename(path)", "What follows the last slash or backslash of a path.",
+    "SELECT basename('/usr/bin/bash')" => "bash", (1, 1), |_, a| {
+        require_text("basename", a, 0)?;
+        Ok(slice(|path| match memchr::memrchr2(b'/', b'\\', path) {
+            Some(at) => &path[at + 1..],
+            None => path,
+        }))
+    }),
     declare!("String", "regexpQuoteMeta", "regexpQuoteMeta(s)", "The string with a backslash before each character that means something in a regular expression.",
     "SELECT regexpQuoteMeta('1.5')" => "1\\\\.5", (1, 1), |_, a| {
         require_text("regexpQuoteMeta", a, 0)?;

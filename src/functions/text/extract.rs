@@ -24,9 +24,9 @@ static FUNCTIONS: &[FunctionDeclaration] = &[
     declare!("String search", "extractGroups", "extractGroups(s, pattern)", "What all groups of a regular expression match first.",
         "SELECT extractGroups('a=1', '(\\\\w)=(\\\\w)')" => "['a','1']", (2, 2), extract_groups),
     declare!("String search", "extractAllGroupsHorizontal", "extractAllGroupsHorizontal(s, pattern)", "For each group of a regular expression, what it matches, over all matches.",
-        "SELECT extractAllGroupsHorizontal('a=1, b=2', '(\\\\w)=(\\\\w)')" => "[['a','b'],['1','2']]", (2, 2), |_, a| all_groups("extractAllGroupsHorizontal", a, true)),
+        "SELECT extractAllGroupsHorizontal('a=1, b=2', '(\\\\w)=(\\\\w)')" => "[['a','b'],['1','2']]", (2, 2), |c, a| all_groups(c, "extractAllGroupsHorizontal", a, true)),
     declare!("String search", "extractAllGroupsVertical", "extractAllGroupsVertical(s, pattern)", "For each match of a regular expression, what its groups match.",
-        "SELECT extractAllGroupsVertical('a=1, b=2', '(\\\\w)=(\\\\w)')" => "[['a','1'],['b','2']]", (2, 2), |_, a| all_groups("extractAllGroupsVertical", a, false),
+        "SELECT extractAllGroupsVertical('a=1, b=2', '(\\\\w)=(\\\\w)')" => "[['a','1'],['b','2']]", (2, 2), |c, a| all_groups(c, "extractAllGroupsVertical", a, false),
         aliases: &["extractAllGroups"]),
     declare!("String search", "regexpExtract", "regexpExtract(s, pattern[, group])", "What a group of a regular expression matches first (0: the whole expression; by default the first group).",
         "SELECT regexpExtract('100-200', '(\\\\d+)-(\\\\d+)', 2)" => "200", (2, 3), regexp_extract,
@@ -151,6 +151,9 @@ fn extract_groups(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> 
     }))
 }
 
+/// Matches of groups in one text that `extractAllGroupsHorizontal` may give.
+const MOST_MATCHES: usize = 1000;
+
 fn require_groups(pattern: &Pattern) -> Result<()> {
     if pattern.groups() == 0 {
         let source = String::from_utf8_lossy(pattern.source());
@@ -159,7 +162,14 @@ fn require_groups(pattern: &Pattern) -> Result<()> {
     Ok(())
 }
 
-fn all_groups(function: &str, arguments: &[Argument], horizontal: bool) -> Result<Bound> {
+fn all_groups(
+    context: &FunctionContext,
+    function: &'static str,
+    arguments: &[Argument],
+    horizontal: bool,
+) -> Result<Bound> {
+    let setting = context.settings.get("regexp_max_matches_per_row");
+    let most = setting.and_then(|v| v.parse().ok()).unwrap_or(MOST_MATCHES);
     let pattern = pattern_of(function, arguments)?;
     require_groups(&pattern)?;
     let inner = DataType::array(DataType::String);
@@ -173,6 +183,13 @@ fn all_groups(function: &str, arguments: &[Argument], horizontal: bool) -> Resul
             let text = strings.get(row);
             matches.clear();
             each_match(&mut matcher, text, |spans| matches.push(spans[1..].to_vec()));
+            if horizontal && matches.len() * groups > most {
+                bail!(
+                    TooLargeArraySize,
+                    "Too many matches per row (> {most}) in the result of function {function}. \
+                     The limit is the setting regexp_max_matches_per_row"
+                );
+            }
             let part = |span: super::pattern::Span| span.map_or(&b""[..], |(f, t)| &text[f..t]);
             if horizontal {
                 for group in 0..groups {

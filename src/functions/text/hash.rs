@@ -21,6 +21,7 @@ mod any;
 mod city;
 mod murmur;
 mod sip;
+mod wy;
 
 use super::declare;
 use super::strings::{Strings, illegal, number, numbers, require_text};

@@ -41,15 +41,23 @@ static FUNCTIONS: &[FunctionDeclaration] = &[
         "SELECT stringJaccardIndexUTF8('né', 'n')" => "0.5", (2, 2),
         |_, a| similarity("stringJaccardIndexUTF8", a, |a, b| jaccard(characters(a).iter(), characters(b).iter()))),
     declare!("String", "ngramDistance", "ngramDistance(haystack, needle)", "The share of four-byte grams that two strings do not have in common, 0 to 1.",
-        "SELECT ngramDistance('granary', 'granary')" => "0", (2, 2), |_, a| ngram("ngramDistance", a, true, |t| t.to_vec())),
+        "SELECT ngramDistance('granary', 'granary')" => "0", (2, 2), |_, a| ngram("ngramDistance", a, true, 4, |t| t.to_vec())),
     declare!("String", "ngramDistanceCaseInsensitive", "ngramDistanceCaseInsensitive(haystack, needle)", "As `ngramDistance`, in any case.",
         "SELECT ngramDistanceCaseInsensitive('granary', 'GRANARY')" => "0", (2, 2),
-        |_, a| ngram("ngramDistanceCaseInsensitive", a, true, <[u8]>::to_ascii_lowercase)),
+        |_, a| ngram("ngramDistanceCaseInsensitive", a, true, 4, <[u8]>::to_ascii_lowercase)),
     declare!("String", "ngramSearch", "ngramSearch(haystack, needle)", "The share of the needle's four-byte grams that the haystack has, 0 to 1.",
-        "SELECT ngramSearch('the granary', 'granary')" => "1", (2, 2), |_, a| ngram("ngramSearch", a, false, |t| t.to_vec())),
+        "SELECT ngramSearch('the granary', 'granary')" => "1", (2, 2), |_, a| ngram("ngramSearch", a, false, 4, |t| t.to_vec())),
     declare!("String", "ngramSearchCaseInsensitive", "ngramSearchCaseInsensitive(haystack, needle)", "As `ngramSearch`, in any case.",
         "SELECT ngramSearchCaseInsensitive('the granary', 'GRANARY')" => "1", (2, 2),
-        |_, a| ngram("ngramSearchCaseInsensitive", a, false, <[u8]>::to_ascii_lowercase)),
+        |_, a| ngram("ngramSearchCaseInsensitive", a, false, 4, <[u8]>::to_ascii_lowercase)),
+    declare!("String", "ngramDistanceUTF8", "ngramDistanceUTF8(haystack, needle)", "The share of grams of three characters that two strings do not have in common, 0 to 1.",
+        "SELECT ngramDistanceUTF8('абвг', 'абвд')" => "0.5", (2, 2), |_, a| ngram("ngramDistanceUTF8", a, true, 3, characters)),
+    declare!("String", "ngramDistanceCaseInsensitiveUTF8", "ngramDistanceCaseInsensitiveUTF8(haystack, needle)", "As `ngramDistanceUTF8`, in any case.",
+        "SELECT ngramDistanceCaseInsensitiveUTF8('АБВГ', 'абвг')" => "0", (2, 2), |_, a| ngram("ngramDistanceCaseInsensitiveUTF8", a, true, 3, lower_characters)),
+    declare!("String", "ngramSearchUTF8", "ngramSearchUTF8(haystack, needle)", "The share of the needle's grams of three characters that the haystack has, 0 to 1.",
+        "SELECT ngramSearchUTF8('абвг', 'абв')" => "1", (2, 2), |_, a| ngram("ngramSearchUTF8", a, false, 3, characters)),
+    declare!("String", "ngramSearchCaseInsensitiveUTF8", "ngramSearchCaseInsensitiveUTF8(haystack, needle)", "As `ngramSearchUTF8`, in any case.",
+        "SELECT ngramSearchCaseInsensitiveUTF8('АБВГ', 'абв')" => "1", (2, 2), |_, a| ngram("ngramSearchCaseInsensitiveUTF8", a, false, 3, lower_characters)),
 ];
 
 fn characters(text: &[u8]) -> Vec<char> {
@@ -163,23 +171,28 @@ fn jaccard<'a, T: Eq + std::hash::Hash + 'a>(
     both as f64 / (a.len() + b.len() - both) as f64
 }
 
-fn ngram(
+fn lower_characters(text: &[u8]) -> Vec<char> {
+    String::from_utf8_lossy(text).chars().flat_map(char::to_lowercase).collect()
+}
+
+fn ngram<T: Eq + std::hash::Hash + 'static>(
     function: &str,
     arguments: &[Argument],
     symmetric: bool,
-    fold: fn(&[u8]) -> Vec<u8>,
+    length: usize,
+    fold: fn(&[u8]) -> Vec<T>,
 ) -> Result<Bound> {
     require_text(function, arguments, 0)?;
     require_text(function, arguments, 1)?;
     Ok(number_of_two::<Float32Type>(DataType::Float32, move |haystack, needle| {
         let (haystack, needle) = (fold(haystack), fold(needle));
-        let mut counts: HashMap<&[u8], i64> = HashMap::new();
-        for gram in needle.windows(4) {
+        let mut counts: HashMap<&[T], i64> = HashMap::new();
+        for gram in needle.windows(length) {
             *counts.entry(gram).or_default() += 1;
         }
-        let needles = needle.windows(4).count();
+        let needles = needle.windows(length).count();
         let (mut different, mut others) = (needles as i64, 0);
-        for gram in haystack.windows(4) {
+        for gram in haystack.windows(length) {
             others += 1;
             let count = counts.entry(gram).or_default();
             if *count > 0 {

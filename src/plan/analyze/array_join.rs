@@ -69,6 +69,7 @@ impl Analyzer<'_> {
             input: Box::new(plan),
             arrays,
             left: join.left,
+            unaligned: self.environment.flag("enable_unaligned_array_join"),
             schema: Schema::new(fields),
         });
         Ok((plan, extended))
@@ -183,7 +184,13 @@ pub(super) fn add_array_joins(mut plan: Plan, resolved: &mut Resolved, grouped: 
         places[at] = Some(fields.len());
         fields.push(Field::new(format!("#element{at}"), item.unwrap_or(types::DataType::Nothing)));
         let (arrays, schema) = (vec![array], Schema::new(fields));
-        plan = Plan::ArrayJoin(ArrayJoin { input: Box::new(plan), arrays, left: false, schema });
+        plan = Plan::ArrayJoin(ArrayJoin {
+            input: Box::new(plan),
+            arrays,
+            left: false,
+            unaligned: false,
+            schema,
+        });
     }
     if places.iter().any(Option::is_some) {
         for (pending, place) in resolved.array_joins.iter_mut().zip(&places) {

@@ -32,6 +32,12 @@ pub(super) fn split(
     }
     let on_right = |e: Expr| e.remap(&|column| column + left_width);
     let (function, left, right) = if using {
+        if keys.len() < 2 {
+            bail!(
+                NotImplemented,
+                "ASOF JOIN needs at least one equal column beside the one that is compared"
+            );
+        }
         match keys.pop() {
             Some((left, right)) => ("greaterOrEquals", left, on_right(right)),
             None => bail!(InvalidJoinOnExpression, "ASOF JOIN needs a column in USING"),

@@ -124,36 +124,9 @@ fn apply(function: &Expression, column: Expression) -> Result<Expression> {
             Ok(Expression::Function(call))
         }
         Expression::Lambda { parameters, body } => match parameters.as_slice() {
-            [name] => Ok(substitute(body, name, &column)),
+            [name] => Ok(super::lambda::substitute(body, &[(name.as_str(), &column)])),
             _ => bail!(BadArguments, "The lambda of APPLY must have one parameter"),
         },
         other => bail!(BadArguments, "APPLY takes a function's name or a lambda, not {other}"),
-    }
-}
-
-/// The body with the parameter's name replaced.
-fn substitute(body: &Expression, name: &str, value: &Expression) -> Expression {
-    match body {
-        Expression::Identifier(n) if n.0.len() == 1 && n.0[0] == name => value.clone(),
-        Expression::Function(call) => {
-            let mut call = call.clone();
-            for argument in &mut call.arguments {
-                *argument = substitute(argument, name, value);
-            }
-            Expression::Function(call)
-        }
-        Expression::Binary(operator, left, right) => Expression::Binary(
-            *operator,
-            Box::new(substitute(left, name, value)),
-            Box::new(substitute(right, name, value)),
-        ),
-        Expression::Unary(operator, inner) => {
-            Expression::Unary(*operator, Box::new(substitute(inner, name, value)))
-        }
-        Expression::Cast { operand, data_type } => Expression::Cast {
-            operand: Box::new(substitute(operand, name, value)),
-            data_type: data_type.clone(),
-        },
-        other => other.clone(),
     }
 }

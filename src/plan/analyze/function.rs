@@ -2,12 +2,15 @@
 
 use base::{Result, bail};
 use expr::{AggregateArguments, Argument, Expr};
-use sql::ast::{Expression, FunctionCall};
+use sql::ast::{Expression, FunctionCall, Literal};
 use types::{DataType, Value};
 
 use super::resolve::Resolver;
 use super::{AGGREGATES, place_of};
 use crate::AggregateCall;
+
+/// How deep functions that queries define may call one another.
+const MOST_DEFINED: usize = 50;
 
 impl Resolver<'_, '_> {
     /// A call as written.
@@ -21,6 +24,15 @@ impl Resolver<'_, '_> {
                 "The function '{}' can only be used as a window function: write OVER behind it",
                 call.name
             );
+        }
+        if let Some(body) = self.defined_call(call)? {
+            self.defined_depth += 1;
+            if self.defined_depth > MOST_DEFINED {
+                bail!(TooDeepAst, "Function {} calls functions without end", call.name);
+            }
+            let resolved = self.resolve(&body);
+            self.defined_depth -= 1;
+            return resolved;
         }
         let registry = self.environment().registry();
         let scalar = registry.function(&call.name).is_some();
@@ -36,6 +48,19 @@ impl Resolver<'_, '_> {
             "notin" | "globalnotin" if call.arguments.len() == 2 => {
                 return self.in_set(&call.arguments[0], &call.arguments[1], true);
             }
+            name @ ("nullin" | "globalnullin" | "notnullin" | "globalnotnullin")
+                if call.arguments.len() == 2 =>
+            {
+                let negated = name.contains("not");
+                let found = self.in_set(&call.arguments[0], &call.arguments[1], negated)?;
+                if !found.data_type().is_nullable() {
+                    return Ok(found);
+                }
+                // NULL is in no set that has none.
+                let otherwise = Value::Int(i128::from(negated));
+                let otherwise = Expr::literal(otherwise, DataType::UInt8);
+                return self.call("ifNull", vec![found, otherwise]);
+            }
             "arrayjoin" if !scalar => return self.array_join_call(&call.arguments),
             "grouping" if !scalar => return self.grouping(&call.arguments),
             _ => {}
@@ -49,12 +74,44 @@ impl Resolver<'_, '_> {
                 call.name
             );
         }
-        let arguments = self.expand_arguments(&call.arguments)?;
+        let mut arguments = self.expand_arguments(&call.arguments)?;
+        if names_table(&call.name)
+            && let Some(first) = arguments.first_mut()
+            && let Expression::Identifier(name) = &*first
+            && self.resolve(first).is_err()
+        {
+            *first = Expression::Literal(Literal::String(name.0.join(".").into_bytes()));
+        }
         if arguments.iter().any(|a| matches!(bare(a), Expression::Lambda { .. })) {
             return self.higher_order(&call.name, &arguments);
         }
         let resolved = arguments.iter().map(|a| self.resolve(a)).collect::<Result<Vec<_>>>()?;
         self.call(&call.name, resolved)
+    }
+
+    /// What a call of a function stands for that is a lambda: of WITH, or defined by CREATE FUNCTION.
+    fn defined_call(&self, call: &FunctionCall) -> Result<Option<Expression>> {
+        let plain = call.parameters.is_none() && call.over.is_none() && !call.distinct;
+        let lambda = match self.aliases.get(&call.name).map(bare) {
+            Some(lambda @ Expression::Lambda { .. }) => Some(lambda.clone()),
+            _ => {
+                let registry = self.environment().registry();
+                let known = registry.function(&call.name).is_some()
+                    || registry.is_aggregate(&call.name)
+                    || registry.window(&call.name).is_some();
+                match known {
+                    true => None,
+                    false => self.environment().defined_function(&call.name)?,
+                }
+            }
+        };
+        match lambda {
+            Some(Expression::Lambda { parameters, body }) if plain => {
+                let body = super::lambda::called(&call.name, &parameters, &body, &call.arguments)?;
+                Ok(Some(body))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Arguments with `*` and COLUMNS(...) written out.
@@ -192,7 +249,7 @@ impl Resolver<'_, '_> {
         let declared = registry.aggregate(&call.name).map(|d| d.name.to_owned());
         let mut name = declared.unwrap_or_else(|| call.name.clone());
         let only_asterisk = matches!(call.arguments.as_slice(), [Expression::Asterisk { qualifier: None, transformers }] if transformers.is_empty());
-        let arguments = if only_asterisk && name.starts_with("count") {
+        let arguments = if only_asterisk && name.starts_with("count") && !name.contains("Merge") {
             Vec::new()
         } else {
             self.expand_arguments(&call.arguments)?
@@ -208,6 +265,14 @@ impl Resolver<'_, '_> {
                 _ => name.push_str("Distinct"),
             }
         }
+        if self.environment().flag("aggregate_functions_null_for_empty")
+            && !name.contains("OrNull")
+            && !name.contains("OrDefault")
+            && let Some((base, suffixes)) = registry.base_aggregate(&name)
+            && base.nulls == expr::NullRows::SkipThenNull
+        {
+            name = format!("{}OrNull{suffixes}", base.name);
+        }
         if call.ignore_nulls == Some(false) {
             let with_nulls = format!("{name}_respect_nulls");
             if registry.is_aggregate(&with_nulls) {
@@ -220,6 +285,12 @@ impl Resolver<'_, '_> {
         }
         Ok((name, arguments))
     }
+}
+
+/// Whether a function's first argument is the name of a dictionary or table, which may stand without quotes.
+fn names_table(function: &str) -> bool {
+    function.starts_with("dictGet")
+        || matches!(function, "dictHas" | "dictIsIn" | "joinGet" | "joinGetOrNull")
 }
 
 /// An expression without aliases around it.

@@ -42,7 +42,7 @@ impl Analyzer<'_> {
                         TableLabel { name: Some(name.table.clone()), ..TableLabel::default() },
                     ),
                     None => {
-                        let mut relation = self.environment.table(name)?;
+                        let mut relation = self.environment.table(&self.qualified(name))?;
                         match relation.combined.take() {
                             Some(combined) if *is_final || self.environment.flag("final") => {
                                 relation.source = RelationSource::Blocks(combined);
@@ -83,6 +83,12 @@ impl Analyzer<'_> {
                 ))
             }
         }
+    }
+
+    /// A table's name as it is meant: within a view in the view's database.
+    fn qualified(&self, name: &TableName) -> TableName {
+        let database = name.database.clone().or_else(|| self.database.clone());
+        TableName { database, table: name.table.clone() }
     }
 
     /// A common table expression of that name, planned anew for every use.
@@ -128,7 +134,10 @@ impl Analyzer<'_> {
         );
         let source = match relation.source {
             RelationSource::View(query) => {
-                let plan = self.view(&query)?;
+                let outer = std::mem::replace(&mut self.database, relation.database.clone());
+                let plan = self.view(&query);
+                self.database = outer;
+                let plan = plan?;
                 let schema = plan.schema();
                 if relation.columns.len() != schema.len() {
                     return Ok((plan, ordinary(&schema), label));
@@ -219,6 +228,7 @@ impl Analyzer<'_> {
             }
             _ => (keys, condition),
         };
+        let (right, kind, strictness) = self.distinct_right(right, kind, strictness, &keys);
         self.nullable_sides(&mut scope, kind, strictness, left_width);
         let schema = joined_schema(&scope, &left, &right, left_width, right_width);
         let plan = Plan::Join(Join {
@@ -237,6 +247,30 @@ impl Analyzer<'_> {
                 self.either_side(names, plan, scope, tables, kind)
             }
             _ => Ok((plan, scope)),
+        }
+    }
+
+    /// With `any_join_distinct_right_table_keys` ANY means that of the rows of the right side with equal keys
+    /// one takes part, however many rows of the left side find it.
+    fn distinct_right(
+        &self,
+        right: Plan,
+        kind: JoinKind,
+        strictness: JoinStrictness,
+        keys: &[(Expr, Expr)],
+    ) -> (Plan, JoinKind, JoinStrictness) {
+        let any = strictness == JoinStrictness::Any;
+        if !any || !self.environment.flag("any_join_distinct_right_table_keys") {
+            return (right, kind, strictness);
+        }
+        match kind {
+            JoinKind::Inner => (right, JoinKind::Left, JoinStrictness::Semi),
+            JoinKind::Right | JoinKind::Full if !keys.is_empty() => {
+                let by = keys.iter().map(|(_, key)| key.clone()).collect();
+                let one = Plan::LimitBy { input: Box::new(right), offset: 0, limit: 1, by };
+                (one, kind, JoinStrictness::All)
+            }
+            _ => (right, kind, strictness),
         }
     }
 

@@ -50,6 +50,8 @@ pub(crate) struct Resolver<'r, 'a> {
     pub(crate) named_windows: HashMap<String, WindowSpecification>,
     /// How deep the expression is nested that is being resolved.
     pub(crate) depth: usize,
+    /// How many functions that queries define are being resolved within one another.
+    pub(crate) defined_depth: usize,
     /// What aliases stand for, once resolved (outside of lambdas).
     pub(crate) resolved: HashMap<String, Expr>,
     /// Columns of FROM's rows, where subqueries that mention them can be joined to these.
@@ -94,6 +96,7 @@ impl<'a> Analyzer<'a> {
             array_joins_allowed: false,
             named_windows: HashMap::new(),
             depth: 0,
+            defined_depth: 0,
             resolved: HashMap::new(),
             width: None,
             correlated: Vec::new(),

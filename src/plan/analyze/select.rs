@@ -334,11 +334,18 @@ fn one_row() -> Result<(Plan, Scope)> {
     let column = types::Column::constant(&DataType::UInt8, &types::Value::Int(0), 1)?;
     let schema = types::Schema::new(vec![types::Field::new("dummy", DataType::UInt8)]);
     let blocks = vec![types::Block::new(vec![column], 1)];
-    let scope = Scope::of_columns(&[crate::RelationColumn {
+    let label = super::scope::TableLabel {
+        alias: None,
+        database: Some("system".to_owned()),
+        name: Some("one".to_owned()),
+    };
+    let column = crate::RelationColumn {
         name: "dummy".to_owned(),
         data_type: DataType::UInt8,
         kind: crate::ColumnKind::Ordinary,
-    }]);
+    };
+    let mut scope = Scope::default();
+    scope.add_table(label, &[column], 0);
     Ok((Plan::Values { schema, blocks }, scope))
 }
 

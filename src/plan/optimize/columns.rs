@@ -184,7 +184,16 @@ fn keep_array_join(join: ArrayJoin, wanted: &[usize]) -> (Plan, Vec<usize>) {
         fields.push(join.schema.fields()[width + at].clone());
     }
     let schema = Schema::new(fields);
-    (Plan::ArrayJoin(ArrayJoin { input: Box::new(input), arrays, left: join.left, schema }), map)
+    (
+        Plan::ArrayJoin(ArrayJoin {
+            input: Box::new(input),
+            arrays,
+            left: join.left,
+            unaligned: join.unaligned,
+            schema,
+        }),
+        map,
+    )
 }
 
 /// A window none of whose calls is used goes.

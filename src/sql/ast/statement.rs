@@ -1,8 +1,8 @@
 //! Statements.
 
 use super::{
-    AlterCommand, Describe, Explain, Expression, Name, Partition, Query, Setting, Show,
-    SystemCommand, TableName,
+    AlterCommand, CreateDictionary, CreateFunction, Describe, Explain, Expression, Name, Partition,
+    Query, Setting, Show, SystemCommand, TableName,
 };
 
 /// One statement.
@@ -20,6 +20,10 @@ pub enum Statement {
     CreateTable(Box<CreateTable>),
     /// CREATE [MATERIALIZED] VIEW.
     CreateView(Box<CreateView>),
+    /// CREATE DICTIONARY.
+    CreateDictionary(Box<CreateDictionary>),
+    /// CREATE FUNCTION.
+    CreateFunction(CreateFunction),
     /// DROP, DETACH, TRUNCATE.
     Drop(Drop),
     /// RENAME TABLE | DATABASE, EXCHANGE TABLES.
@@ -161,6 +165,8 @@ pub struct CreateTable {
     pub temporary: bool,
     /// `OR REPLACE`
     pub or_replace: bool,
+    /// `REPLACE TABLE`: there must be one to be replaced.
+    pub replace: bool,
     /// `IF NOT EXISTS`
     pub if_not_exists: bool,
     /// Its name.

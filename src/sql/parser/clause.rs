@@ -137,7 +137,7 @@ impl Parser<'_> {
         })
     }
 
-    fn setting_value(&mut self) -> Result<SettingValue> {
+    pub(super) fn setting_value(&mut self) -> Result<SettingValue> {
         let token = self.peek();
         let literal = match token.kind {
             TokenKind::Symbol("-" | "+") | TokenKind::Number => {

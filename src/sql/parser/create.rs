@@ -10,7 +10,7 @@ impl Parser<'_> {
     pub(super) fn create(&mut self) -> Result<Statement> {
         let mut table = CreateTable::default();
         if self.eat("REPLACE") {
-            table.or_replace = true;
+            (table.or_replace, table.replace) = (true, true);
         } else {
             self.expect("CREATE")?;
             table.or_replace = self.eat("OR REPLACE");
@@ -26,6 +26,12 @@ impl Parser<'_> {
         }
         if self.eat("INDEX") {
             return self.create_index();
+        }
+        if self.eat("DICTIONARY") {
+            return self.create_dictionary(table.or_replace);
+        }
+        if self.eat("FUNCTION") {
+            return self.create_function(table.or_replace);
         }
         table.temporary = self.eat("TEMPORARY");
         if self.eat("TABLE") {

@@ -115,20 +115,8 @@ impl Parser<'_> {
     /// Whether an object of ClickHouse stands here that has no counterpart.
     pub(super) fn is_access_object(&self) -> bool {
         const KINDS: &[&str] = &[
-            "USER",
-            "ROLE",
-            "QUOTA",
-            "ROW",
-            "POLICY",
-            "PROFILE",
-            "SETTINGS",
-            "NAMED",
-            "FUNCTION",
-            "DICTIONARY",
-            "LIVE",
-            "WINDOW",
-            "RESOURCE",
-            "WORKLOAD",
+            "USER", "ROLE", "QUOTA", "ROW", "POLICY", "PROFILE", "SETTINGS", "NAMED", "LIVE",
+            "WINDOW", "RESOURCE", "WORKLOAD",
         ];
         self.is_one_of(0, KINDS)
     }

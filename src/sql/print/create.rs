@@ -29,9 +29,13 @@ fn comment(f: &mut Formatter<'_>, text: Option<&str>) -> fmt::Result {
 
 impl Display for CreateTable {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.attach { "ATTACH " } else { "CREATE " })?;
+        f.write_str(match (self.attach, self.replace) {
+            (true, _) => "ATTACH ",
+            (false, true) => "REPLACE ",
+            (false, false) => "CREATE ",
+        })?;
         let flags = [
-            (self.or_replace, "OR REPLACE "),
+            (self.or_replace && !self.replace, "OR REPLACE "),
             (self.temporary, "TEMPORARY "),
             (true, "TABLE "),
             (self.if_not_exists, "IF NOT EXISTS "),

@@ -18,6 +18,8 @@ impl Display for Statement {
             Statement::CreateDatabase(database) => database.fmt(f),
             Statement::CreateTable(table) => table.fmt(f),
             Statement::CreateView(view) => view.fmt(f),
+            Statement::CreateDictionary(dictionary) => dictionary.fmt(f),
+            Statement::CreateFunction(function) => function.fmt(f),
             Statement::Drop(drop) => drop.fmt(f),
             Statement::Rename(rename) => rename.fmt(f),
             Statement::Alter { table, commands, settings } => {

@@ -41,7 +41,7 @@ fn place_and_expectation() {
 
 #[test]
 fn unsupported_statements_say_so() {
-    for sql in ["GRANT SELECT ON t TO u", "BACKUP TABLE t TO x", "CREATE DICTIONARY d (a UInt8)"] {
+    for sql in ["GRANT SELECT ON t TO u", "BACKUP TABLE t TO x", "CREATE QUOTA q"] {
         assert_eq!(parse(sql).unwrap_err().code(), ErrorCode::NotImplemented, "{sql}");
     }
 }

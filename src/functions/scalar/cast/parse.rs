@@ -27,6 +27,18 @@ pub(crate) fn text_at(array: &ArrayRef, row: usize) -> &[u8] {
 
 /// Parses texts, with what to do about wrong ones.
 pub(crate) fn from_text(context: &FunctionContext, to: &DataType, mode: Mode) -> ArrayConversion {
+    if matches!(to, DataType::Ipv4 | DataType::Ipv6)
+        && mode != Mode::OrNull
+        && context.flag("cast_ipv4_ipv6_default_on_conversion_error")
+    {
+        let parse = from_text_with(text_settings(context), to, Mode::OrNull);
+        return Arc::new(move |array| {
+            let parsed = parse(array)?;
+            // What lies under NULL is the default.
+            let plain = parsed.to_data().into_builder().nulls(None).build();
+            Ok(arrow_array::make_array(plain.map_err(|e| Error::logical(e.to_string()))?))
+        });
+    }
     from_text_with(text_settings(context), to, mode)
 }
 

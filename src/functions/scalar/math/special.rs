@@ -119,3 +119,37 @@ pub(super) fn log_gamma(x: f64) -> f64 {
     let (sum, t) = lanczos(x - 1.0);
     0.5 * (2.0 * PI).ln() + (x - 0.5) * t.ln() - t + sum.ln()
 }
+
+/// The regularized incomplete beta function, by Lentz's method of continued fractions.
+pub(crate) fn incomplete_beta(x: f64, a: f64, b: f64) -> f64 {
+    if x.is_nan() || x <= 0.0 || x >= 1.0 {
+        return x.clamp(0.0, 1.0);
+    }
+    // The fraction converges quickly on this side of the mean only.
+    if x > (a + 1.0) / (a + b + 2.0) {
+        return 1.0 - incomplete_beta(1.0 - x, b, a);
+    }
+    const TINY: f64 = 1e-300;
+    let away = |v: f64| if v.abs() < TINY { TINY } else { v };
+    let front =
+        (a * x.ln() + b * (-x).ln_1p() + log_gamma(a + b) - log_gamma(a) - log_gamma(b)).exp() / a;
+    let mut c = 1.0;
+    let mut d = 1.0 / away(1.0 - (a + b) * x / (a + 1.0));
+    let mut fraction = d;
+    for step in 1..10_000 {
+        let m = f64::from(step);
+        let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
+        d = 1.0 / away(1.0 + even * d);
+        c = away(1.0 + even / c);
+        fraction *= d * c;
+        let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
+        d = 1.0 / away(1.0 + odd * d);
+        c = away(1.0 + odd / c);
+        let change = d * c;
+        fraction *= change;
+        if (change - 1.0).abs() < 1e-16 {
+            break;
+        }
+    }
+    front * fraction
+}

@@ -6,7 +6,9 @@ use types::{Column, DataType, Physical};
 
 use super::super::declare;
 use super::super::strings::{Strings, illegal, numbers};
-use super::{Bits, city, fixed_column, int_hash_32, int_hash_64, murmur, null_at, sip, value_bits};
+use super::{
+    Bits, city, fixed_column, int_hash_32, int_hash_64, murmur, null_at, sip, value_bits, wy,
+};
 use arrow_array::ArrayRef;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{UInt32Type, UInt64Type};
@@ -32,6 +34,8 @@ pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[
         "SELECT xxHash64('abc')" => "4952883123889572249"),
     any_hash!("xxh3", XXH3, "XXH3 of the arguments, 64 bits.",
         "SELECT xxh3('abc')" => "8696274497037089104"),
+    any_hash!("wyHash64", WY, "wyhash of the arguments, 64 bits.",
+        "SELECT wyHash64('abc')" => "13006551795127091151"),
     any_hash!("murmurHash2_32", MURMUR2_32, "MurmurHash2 of the arguments, 32 bits.",
         "SELECT murmurHash2_32('abc')" => "324500635"),
     any_hash!("murmurHash2_64", MURMUR2_64, "MurmurHash2 of the arguments, 64 bits.",
@@ -73,6 +77,11 @@ fn sip_combine(a: u128, b: u128) -> u128 {
     bytes[..8].copy_from_slice(&(a as u64).to_le_bytes());
     bytes[8..].copy_from_slice(&(b as u64).to_le_bytes());
     u128::from(sip::hash64(&bytes))
+}
+
+/// wyhash over both hashes' bytes.
+fn wy_combine(a: u128, b: u128) -> u128 {
+    u128::from(wy::hash64(&(a | b << 64).to_le_bytes()))
 }
 
 fn half_md5(text: &[u8]) -> u128 {
@@ -140,6 +149,12 @@ impl Hash {
         of_bytes: |s| u128::from(XxHash3_64::oneshot(s)),
         of_word: None,
         combine: city_combine,
+        width: Width::Bits64,
+    };
+    const WY: Hash = Hash {
+        of_bytes: |s| u128::from(wy::hash64(s)),
+        of_word: None,
+        combine: wy_combine,
         width: Width::Bits64,
     };
     const MURMUR2_32: Hash = Hash {
