@@ -47,8 +47,7 @@ impl Query<'_> {
             let snapshot = table.snapshot();
             let about = &snapshot.definition;
             match about.engine.as_str() {
-                "Merge" | "Buffer" => return self.proxy_relation(about),
-                "Dictionary" => return self.dictionary_relation(about),
+                "Merge" | "Buffer" | "Dictionary" => return self.proxy_relation(about),
                 "MaterializedView" => {
                     let target = self.written_table(table.clone())?;
                     let target = target.definition();

@@ -26,6 +26,9 @@ impl Query<'_> {
 
     /// A table of engine Merge or Buffer.
     pub(crate) fn proxy_relation(&self, definition: &TableDefinition) -> Result<Relation> {
+        if definition.engine == "Dictionary" {
+            return self.dictionary_relation(definition);
+        }
         let columns: Vec<(String, DataType)> = definition
             .columns
             .iter()

@@ -51,15 +51,7 @@ impl Resolver<'_, '_> {
             name @ ("nullin" | "globalnullin" | "notnullin" | "globalnotnullin")
                 if call.arguments.len() == 2 =>
             {
-                let negated = name.contains("not");
-                let found = self.in_set(&call.arguments[0], &call.arguments[1], negated)?;
-                if !found.data_type().is_nullable() {
-                    return Ok(found);
-                }
-                // NULL is in no set that has none.
-                let otherwise = Value::Int(i128::from(negated));
-                let otherwise = Expr::literal(otherwise, DataType::UInt8);
-                return self.call("ifNull", vec![found, otherwise]);
+                return self.never_null_in(call, name.contains("not"));
             }
             "arrayjoin" if !scalar => return self.array_join_call(&call.arguments),
             "grouping" if !scalar => return self.grouping(&call.arguments),
@@ -87,6 +79,16 @@ impl Resolver<'_, '_> {
         }
         let resolved = arguments.iter().map(|a| self.resolve(a)).collect::<Result<Vec<_>>>()?;
         self.call(&call.name, resolved)
+    }
+
+    /// `nullIn` and `notNullIn`: NULL is in no set that has none.
+    fn never_null_in(&mut self, call: &FunctionCall, negated: bool) -> Result<Expr> {
+        let found = self.in_set(&call.arguments[0], &call.arguments[1], negated)?;
+        if !found.data_type().is_nullable() {
+            return Ok(found);
+        }
+        let otherwise = Expr::literal(Value::Int(i128::from(negated)), DataType::UInt8);
+        self.call("ifNull", vec![found, otherwise])
     }
 
     /// What a call of a function stands for that is a lambda: of WITH, or defined by CREATE FUNCTION.

@@ -43,27 +43,10 @@ pub(super) fn substitute(body: &Expression, values: &[(&str, &Expression)]) -> E
         Expression::Binary(operator, left, right) => {
             Expression::Binary(*operator, one(left), one(right))
         }
-        Expression::IsNull { operand, negated } => {
-            Expression::IsNull { operand: one(operand), negated: *negated }
-        }
-        Expression::Between { operand, negated, low, high } => Expression::Between {
-            operand: one(operand),
-            negated: *negated,
-            low: one(low),
-            high: one(high),
-        },
-        Expression::Like { operand, negated, case_insensitive, pattern } => Expression::Like {
-            operand: one(operand),
-            negated: *negated,
-            case_insensitive: *case_insensitive,
-            pattern: one(pattern),
-        },
-        Expression::In { operand, negated, global, set } => Expression::In {
-            operand: one(operand),
-            negated: *negated,
-            global: *global,
-            set: one(set),
-        },
+        Expression::IsNull { .. }
+        | Expression::Between { .. }
+        | Expression::Like { .. }
+        | Expression::In { .. } => substitute_test(body, values),
         Expression::Exists(query) => Expression::Exists(Box::new(with_values(query, values))),
         Expression::Subquery(query) => Expression::Subquery(Box::new(with_values(query, values))),
         Expression::Case { operand, branches, otherwise } => Expression::Case {
@@ -106,6 +89,35 @@ pub(super) fn substitute(body: &Expression, values: &[(&str, &Expression)]) -> E
         | Expression::Parameter { .. }
         | Expression::Asterisk { .. }
         | Expression::Columns { .. } => body.clone(),
+    }
+}
+
+/// As `substitute`, for tests of a value.
+fn substitute_test(test: &Expression, values: &[(&str, &Expression)]) -> Expression {
+    let one = |e: &Expression| Box::new(substitute(e, values));
+    match test {
+        Expression::IsNull { operand, negated } => {
+            Expression::IsNull { operand: one(operand), negated: *negated }
+        }
+        Expression::Between { operand, negated, low, high } => Expression::Between {
+            operand: one(operand),
+            negated: *negated,
+            low: one(low),
+            high: one(high),
+        },
+        Expression::Like { operand, negated, case_insensitive, pattern } => Expression::Like {
+            operand: one(operand),
+            negated: *negated,
+            case_insensitive: *case_insensitive,
+            pattern: one(pattern),
+        },
+        Expression::In { operand, negated, global, set } => Expression::In {
+            operand: one(operand),
+            negated: *negated,
+            global: *global,
+            set: one(set),
+        },
+        other => other.clone(),
     }
 }
 
