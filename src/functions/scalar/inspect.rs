@@ -6,7 +6,7 @@ use expr::{Argument, Bound, FunctionContext, FunctionDeclaration, Nulls};
 use format::FormatSettings;
 use types::{Column, DataType, Value};
 
-use super::lane::{Kind, argument, constant, flat, values, with_integer_lane};
+use super::lane::{Kind, To, argument, constant, flat, values, with_integer_lane};
 use super::number_type::illegal;
 use crate::text::strings::{BytesBuilder, Strings, count_characters};
 
@@ -91,7 +91,7 @@ fn error_name(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
         };
         with_integer_lane!(kind, T => {
             let codes = values::<T>(codes)?;
-            (0..rows).for_each(|row| write(codes.at(row) as i128));
+            (0..rows).for_each(|row| write(To::<i128>::to(codes.at(row))));
         }, base::bail!(LogicalError, "a float among integers"));
         out.column()
     }))
