@@ -27,6 +27,7 @@ mod query;
 pub mod reference;
 mod relation;
 mod request;
+mod result_limits;
 mod session;
 mod settings;
 mod show;

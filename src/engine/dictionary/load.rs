@@ -287,7 +287,10 @@ pub(super) fn join_table(engine: &Arc<Engine>, definition: &TableDefinition) -> 
             };
             LookupAttribute {
                 name: field.name.clone(),
-                default: if nulls { Value::Null } else { data_type.default_value() },
+                default: match data_type.is_nullable() && nulls {
+                    true => Value::Null,
+                    false => data_type.default_value(),
+                },
                 data_type,
                 hierarchical: false,
                 values: values.clone(),

@@ -273,11 +273,11 @@ fn contains(arguments: &[Argument]) -> Result<Bound> {
     let values = whole_numbers("bitmapContains", arguments, 1)?;
     Ok(Bound::new(DataType::UInt8, move |columns, rows| {
         let (bitmaps, values) = (Bitmaps::new(columns, 0)?, values(columns, rows)?);
-        let negative_fits = |value: i64| value >= 0 || of.is_signed_integer();
         let found: Result<Vec<u8>> = (0..rows)
             .map(|row| {
                 let bits = values[row] as u64 & mask(&of);
-                let same = bits as i64 == values[row] || negative_fits(values[row]);
+                let negative = values[row] < 0 && of.is_signed_integer();
+                let same = bits as i64 == values[row] || negative;
                 Ok(u8::from(same && bitmaps.get(row)?.contains(bits)))
             })
             .collect();

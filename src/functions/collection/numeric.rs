@@ -29,7 +29,7 @@ pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[
     numeric!("arraySum", "The sum of the elements, or of a lambda's values.",
         "SELECT arraySum([1, 2, 3])" => "6", |_, a| sum(a)),
     numeric!("arrayAvg", "The mean of the elements, or of a lambda's values.",
-        "SELECT arrayAvg([1, 2])" => "1.5", |_, a| folded("arrayAvg", a, |v| v.iter().sum::<f64>() / v.len().max(1) as f64)),
+        "SELECT arrayAvg([1, 2])" => "1.5", |_, a| folded("arrayAvg", a, |v| v.iter().fold(0.0, |sum, x| sum + x) / v.len().max(1) as f64)),
     numeric!("arrayProduct", "The product of the elements, or of a lambda's values.",
         "SELECT arrayProduct([2, 3])" => "6", |_, a| folded("arrayProduct", a, |v| v.iter().product())),
     numeric!("arrayCumSum", "The sums of the elements up to each.",

@@ -302,6 +302,12 @@ fn bind_count(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     }
     let Some(found) = plain(data_type) else { return Err(illegal(data_type, "bitCount")) };
     let kind = Kind::require(&found)?;
+    if found.bits() == Some(256) {
+        return Ok(Bound::new(DataType::UInt16, move |columns, _| {
+            with_integer_lane!(kind, T => map::<T, u16>(argument(columns, 0)?, |v| v.count_ones() as u16),
+                bail!(LogicalError, "bits of a float"))
+        }));
+    }
     Ok(Bound::new(DataType::UInt8, move |columns, _| {
         with_integer_lane!(kind, T => map::<T, u8>(argument(columns, 0)?, |v| v.count_ones() as u8),
             bail!(LogicalError, "bits of a float"))

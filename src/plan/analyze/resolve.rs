@@ -388,6 +388,11 @@ pub(crate) fn build_call(
         .collect();
     let bound = environment.registry().bind(environment.context(), name, &described)?;
     let declaration = bound.declaration;
+    if let ("toTypeName", [argument]) = (declaration.name, described.as_slice()) {
+        // Functions are bound to types as they are computed; only here is it known how they are called.
+        let called = Value::from(argument.data_type.to_string().as_str());
+        return Ok(Expr::literal(called, DataType::String));
+    }
     let call = Expr::Call {
         function: declaration.name.to_owned(),
         arguments,

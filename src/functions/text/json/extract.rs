@@ -101,7 +101,7 @@ pub(super) fn float(value: Json<'_>) -> Option<f64> {
 
 pub(super) fn boolean(value: Json<'_>) -> Option<bool> {
     value.as_bool().or_else(|| match value.kind() {
-        Kind::Number => integer(value).map(|n| n != 0),
+        Kind::Number => float(value).filter(|n| n.fract() == 0.0).map(|n| n != 0.0),
         _ => None,
     })
 }
