@@ -388,7 +388,9 @@ pub(crate) fn build_call(
         .collect();
     let bound = environment.registry().bind(environment.context(), name, &described)?;
     let declaration = bound.declaration;
-    if let ("toTypeName", [argument]) = (declaration.name, described.as_slice()) {
+    if let ("toTypeName", [argument]) = (declaration.name, described.as_slice())
+        && argument.data_type != argument.data_type.without_low_cardinality()
+    {
         // Functions are bound to types as they are computed; only here is it known how they are called.
         let called = Value::from(argument.data_type.to_string().as_str());
         return Ok(Expr::literal(called, DataType::String));
