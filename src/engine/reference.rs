@@ -184,7 +184,7 @@ fn escaped(text: &str) -> String {
 pub fn page(registry: &Registry) -> String {
     let mut out = String::from(PAGE_HEAD);
     for chapter in chapters(registry) {
-        let _ = write!(out, "<section><h2>{}</h2>\n", escaped(&chapter.title));
+        let _ = writeln!(out, "<section><h2>{}</h2>", escaped(&chapter.title));
         for entry in chapter.entries {
             let name = escaped(entry.name);
             let _ = write!(out, "<article id=\"{name}\"><h3><a href=\"#{name}\">{name}</a>");

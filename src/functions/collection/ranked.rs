@@ -139,9 +139,10 @@ fn ranked(function: &'static str, arguments: &[Argument], dense: bool) -> Result
         let above = ancestors(deepest);
         let mut seen: HashMap<Vec<Key<'_>>, u32> = HashMap::new();
         let mut current = None;
-        let mut out: Vec<u32> = Vec::with_capacity(above[asked.depth].len());
-        for at in 0..above[asked.depth].len() {
-            let cleared_by = above[asked.clear_depth - 1][at];
+        let count = above[asked.depth].len();
+        let mut out: Vec<u32> = Vec::with_capacity(count);
+        for (at, cleared_by) in above[asked.clear_depth - 1].iter().copied().enumerate().take(count)
+        {
             if current != Some(cleared_by) {
                 seen.clear();
                 current = Some(cleared_by);

@@ -18,11 +18,11 @@ pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Encoding";
         "SELECT bitPositionsToArray(50)" => "[1,4,5]"; |_, a| places(a);
 };
 
-/// An integer's bits, without those of its sign's extension.
-fn bits_of(
-    function: &str,
-    arguments: &[Argument],
-) -> Result<(impl Fn(&[Column], usize) -> Result<Vec<u64>> + use<>, u32)> {
+/// Reads the bits of a column's integers.
+type ReadBits = Box<dyn Fn(&[Column], usize) -> Result<Vec<u64>> + Send + Sync>;
+
+/// An integer's bits, without those of its sign's extension, and how many there are.
+fn bits_of(function: &str, arguments: &[Argument]) -> Result<(ReadBits, u32)> {
     let data_type = &arguments[0].data_type;
     let width = data_type.bits().filter(|bits| *bits <= 64 && data_type.is_integer());
     let Some(width) = width else { return Err(illegal(data_type, function)) };
@@ -33,7 +33,7 @@ fn bits_of(
         let wide = values::<u64>(&wide)?;
         Ok((0..rows).map(|row| wide.at(row) & mask).collect())
     };
-    Ok((read, width))
+    Ok((Box::new(read), width))
 }
 
 /// The places of the bits that are set.
