@@ -13,7 +13,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use base::{Result, bail};
+use arrow_array::Array;
+use base::{MemoryBudget, Reservation, Result, bail};
 use expr::{Lookup, LookupSource};
 use parking_lot::Mutex;
 use plan::Relation;
@@ -39,6 +40,18 @@ struct Loaded {
     /// The version of the source, where it has one.
     version: Option<u64>,
     lookup: Arc<Lookup>,
+    /// Its bytes in the server's budget.
+    held: Arc<Reservation>,
+}
+
+/// Bytes of a row's entry in the index, about.
+const INDEX_ENTRY: usize = 64;
+
+/// The memory of rows that are kept.
+fn memory_of(lookup: &Lookup) -> usize {
+    let values = lookup.attributes.iter().map(|attribute| &attribute.values);
+    let columns = lookup.key_values.iter().chain(values);
+    columns.map(|column| column.get_array_memory_size()).sum::<usize>() + lookup.rows * INDEX_ENTRY
 }
 
 thread_local! {
@@ -70,6 +83,7 @@ impl LookupSource for EngineLookups {
             bail!(TypeMismatch, "Table {} is not of the engine Join", about.full_name());
         }
         engine.dictionaries.get(
+            &engine.budget,
             about,
             Some(snapshot.version),
             |known| known.version == Some(snapshot.version),
@@ -104,6 +118,7 @@ impl Dictionaries {
     /// The rows of a definition: those at hand if they will do, else loaded.
     fn get(
         &self,
+        budget: &MemoryBudget,
         definition: &TableDefinition,
         version: Option<u64>,
         fresh: impl FnOnce(&Loaded) -> bool,
@@ -124,11 +139,14 @@ impl Dictionaries {
         let loaded = load();
         LOADING.with_borrow_mut(|loading| loading.pop());
         let lookup = Arc::new(loaded?);
+        let mut held = budget.reservation();
+        held.resize(memory_of(&lookup))?;
         let entry = Loaded {
             definition: definition.create_sql.clone(),
             at: Instant::now(),
             version,
             lookup: lookup.clone(),
+            held: Arc::new(held),
         };
         self.loaded.lock().insert(key, entry);
         Ok(lookup)
@@ -145,10 +163,10 @@ impl Dictionaries {
         }
     }
 
-    /// How many rows were loaded of one, if it is.
-    fn rows(&self, definition: &TableDefinition) -> Option<usize> {
+    /// How many rows were loaded of one and their bytes, if it is.
+    fn size(&self, definition: &TableDefinition) -> Option<(usize, usize)> {
         let key = (definition.database.clone(), definition.name.clone());
-        self.loaded.lock().get(&key).map(|loaded| loaded.lookup.rows)
+        self.loaded.lock().get(&key).map(|loaded| (loaded.lookup.rows, loaded.held.bytes()))
     }
 }
 
@@ -163,9 +181,9 @@ pub(crate) fn rows_of(engine: &Arc<Engine>, definition: &TableDefinition) -> Res
         let old = longest > 0 && known.at.elapsed().as_secs() >= longest;
         same || !(direct || old)
     };
-    engine
-        .dictionaries
-        .get(definition, version, fresh, || load::dictionary(engine, definition, &create))
+    engine.dictionaries.get(&engine.budget, definition, version, fresh, || {
+        load::dictionary(engine, definition, &create)
+    })
 }
 
 impl Query<'_> {
@@ -241,7 +259,7 @@ pub(crate) fn listed(query: &Query<'_>) -> Result<Vec<Vec<types::Value>>> {
         let kinds = |columns: &[&sql::ast::DictionaryColumn]| {
             list(columns.iter().map(|c| c.data_type.as_str()).collect())
         };
-        let loaded = query.engine.dictionaries.rows(&about);
+        let loaded = query.engine.dictionaries.size(&about);
         let (least, longest) = create.lifetime.unwrap_or_default();
         let source = create.source.as_ref().map(ToString::to_string).unwrap_or_default();
         rows.push(vec![
@@ -255,7 +273,8 @@ pub(crate) fn listed(query: &Query<'_>) -> Result<Vec<Vec<types::Value>>> {
             kinds(&keys),
             names(&attributes),
             kinds(&attributes),
-            number(loaded.unwrap_or(0)),
+            number(loaded.map_or(0, |(rows, _)| rows)),
+            number(loaded.map_or(0, |(_, bytes)| bytes)),
             text(source),
             number(least),
             number(longest),

@@ -88,6 +88,7 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("attribute.names", "Array(String)"),
             ("attribute.types", "Array(String)"),
             ("element_count", "UInt64"),
+            ("bytes_allocated", "UInt64"),
             ("source", "String"),
             ("lifetime_min", "UInt64"),
             ("lifetime_max", "UInt64"),

@@ -184,23 +184,36 @@ fn with_constant(
     }, Ok(None))
 }
 
-/// UInt128 against signed integers.
+/// The widest unsigned integers against signed ones as wide, whichever stands on the left.
+fn unsigned_and_signed<U, S>(
+    left: &Column,
+    right: &Column,
+    unsigned_left: bool,
+    comparison: Comparison,
+) -> Result<Column>
+where
+    U: Lane + Ord + TryFrom<S>,
+    S: Lane,
+{
+    // A signed number that is no unsigned one is below all of them.
+    let order = |x: U, y: S| U::try_from(y).map_or(Ordering::Greater, |y| x.cmp(&y));
+    if unsigned_left {
+        return map2::<U, S, u8>(left, right, |x, y| u8::from(comparison.of(order(x, y))));
+    }
+    map2::<S, U, u8>(left, right, |x, y| u8::from(comparison.of(order(y, x).reverse())))
+}
+
+/// Integers of which one is UInt128 and the other signed.
 fn huge(left: &Column, right: &Column, a: Kind, b: Kind, comparison: Comparison) -> Result<Column> {
     if a == Kind::U128 {
         let right = convert(right, b, Kind::I128)?;
-        return map2::<u128, i128, u8>(left, &right, |x, y| {
-            let order = u128::try_from(y).map_or(Ordering::Greater, |y| x.cmp(&y));
-            u8::from(comparison.of(order))
-        });
+        return unsigned_and_signed::<u128, i128>(left, &right, true, comparison);
     }
     let left = convert(left, a, Kind::I128)?;
-    map2::<i128, u128, u8>(&left, right, |x, y| {
-        let order = u128::try_from(x).map_or(Ordering::Less, |x| x.cmp(&y));
-        u8::from(comparison.of(order))
-    })
+    unsigned_and_signed::<u128, i128>(&left, right, false, comparison)
 }
 
-/// UInt256 against signed integers.
+/// Integers of which one is UInt256 and the other signed.
 fn huge_256(
     left: &Column,
     right: &Column,
@@ -210,16 +223,10 @@ fn huge_256(
 ) -> Result<Column> {
     if a == Kind::U256 {
         let right = convert(right, b, Kind::I256)?;
-        return map2::<U256, I256, u8>(left, &right, |x, y| {
-            let order = U256::try_from(y).map_or(Ordering::Greater, |y| x.cmp(&y));
-            u8::from(comparison.of(order))
-        });
+        return unsigned_and_signed::<U256, I256>(left, &right, true, comparison);
     }
     let left = convert(left, a, Kind::I256)?;
-    map2::<I256, U256, u8>(&left, right, |x, y| {
-        let order = U256::try_from(x).map_or(Ordering::Less, |x| x.cmp(&y));
-        u8::from(comparison.of(order))
-    })
+    unsigned_and_signed::<U256, I256>(&left, right, false, comparison)
 }
 
 /// Integers against floats; `swapped` when the float stood on the left.
