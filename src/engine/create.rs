@@ -339,7 +339,7 @@ impl Query<'_> {
             d.kind == sql::ast::DefaultKind::Default
                 && matches!(d.expression, Some(sql::ast::Expression::Literal(Literal::Null)))
         }) && column.nullable.is_none()
-            && data_type.can_be_nullable();
+            && data_type.without_low_cardinality().can_be_nullable();
         let nullable = column.nullable == Some(true) || null_default;
         Ok(if nullable { data_type.nullable() } else { data_type })
     }

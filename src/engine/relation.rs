@@ -4,6 +4,7 @@ mod combined;
 mod file;
 mod generated;
 mod proxy;
+mod random;
 
 use std::sync::Arc;
 
@@ -137,6 +138,7 @@ impl Query<'_> {
             "values" => self.values_relation(arguments),
             "file" => self.file_relation(arguments),
             "format" => self.format_relation(arguments),
+            "generaterandom" => self.random_relation(arguments),
             "merge" => self.merge_relation(arguments),
             "dictionary" => match arguments {
                 [name] => {
@@ -178,13 +180,39 @@ impl Query<'_> {
                 (Value::Int(number), _) if number >= 0 => {
                     Ok(u64::try_from(number).unwrap_or(u64::MAX))
                 }
-                (Value::Float(number), _) if number >= 0.0 => Ok(number as u64),
+                (Value::Float(number), _) if number >= 0.0 && number.is_finite() => {
+                    Ok(number as u64)
+                }
                 _ => bail!(
                     BadArguments,
                     "Argument {a} of table function {name} must be a number from 0 on"
                 ),
             })
             .collect()
+    }
+
+    /// `generateRandom('a UInt8, b String'[, seed[, longest string[, longest array]]])`
+    fn random_relation(&self, arguments: &[Expression]) -> Result<Relation> {
+        let Some((structure, rest)) = arguments.split_first().filter(|(_, rest)| rest.len() <= 3)
+        else {
+            bail!(
+                NumberOfArgumentsDoesntMatch,
+                "generateRandom takes a structure, a seed, the longest string and the longest array"
+            );
+        };
+        let schema = parse_structure(&self.constant_text(structure)?)?;
+        let seed = match rest.first().map(|seed| self.constant(seed)).transpose()? {
+            None | Some((Value::Null, _)) => None,
+            Some((Value::Int(number), _)) => Some(number as u64),
+            Some(_) => bail!(BadArguments, "The seed of generateRandom must be an integer or NULL"),
+        };
+        let longest =
+            self.unsigned_arguments("generateRandom", rest.get(1..).unwrap_or_default(), 2)?;
+        let length =
+            |at: usize| longest.get(at).map_or(10, |n| usize::try_from(*n).unwrap_or(usize::MAX));
+        let lengths = random::Lengths { string: length(0), array: length(1) };
+        let source = random::GenerateRandom::new(schema, seed, lengths)?;
+        Ok(block_relation(None, "generateRandom", Arc::new(source)))
     }
 
     /// The value of a constant expression.

@@ -87,7 +87,7 @@ pub(crate) fn tokenize(head: &Head) -> Result<Vec<Token>> {
             _ => symbol(&head.masked[start..end]),
         };
         let token = Token { kind, start: head.start + start, end: head.start + end };
-        if !glued(&mut tokens, token, &head.masked[..start]) {
+        if !glued(&mut tokens, token, head.masked.split_at(start)) {
             tokens.push(token);
         }
     }
@@ -104,7 +104,7 @@ fn symbol(text: &str) -> TokenKind {
 }
 
 /// Joins what the tokenizer takes for two tokens: `0b1`, `0x1p-3`, `b'01'`, and names that begin with digits.
-fn glued(tokens: &mut [Token], token: Token, before: &str) -> bool {
+fn glued(tokens: &mut [Token], token: Token, (before, rest): (&str, &str)) -> bool {
     let Some(last) = tokens.last_mut().filter(|last| last.end == token.start) else {
         return false;
     };
@@ -117,6 +117,11 @@ fn glued(tokens: &mut [Token], token: Token, before: &str) -> bool {
             TokenKind::Word
         }
         (TokenKind::Number, TokenKind::Word) => TokenKind::Number,
+        (TokenKind::Number, TokenKind::Symbol(".") | TokenKind::Number)
+            if hexadecimal && rest.starts_with('.') && !text.contains('.') =>
+        {
+            TokenKind::Number
+        }
         (TokenKind::Number, TokenKind::Symbol("-" | "+"))
             if hexadecimal && text.ends_with(['p', 'P']) =>
         {

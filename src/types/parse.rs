@@ -207,7 +207,7 @@ impl Parser<'_> {
             "Decimal64" => self.decimal_of(18)?,
             "Decimal128" => self.decimal_of(38)?,
             "Decimal256" => self.decimal_of(76)?,
-            "DateTime" => DataType::DateTime(self.zone_in_brackets()?),
+            "DateTime" => self.datetime()?,
             "DateTime64" => self.datetime64()?,
             "FixedString" => {
                 DataType::FixedString(self.bracketed(1, 0xFF_FFFF, "FixedString size")? as usize)
@@ -274,19 +274,23 @@ impl Parser<'_> {
         TimeZone::parse(&name)
     }
 
-    fn zone_in_brackets(&mut self) -> Result<Option<TimeZone>> {
-        if !self.eat('(') {
-            return Ok(None);
+    /// `DateTime`, `DateTime('UTC')`; with a precision it is DateTime64.
+    fn datetime(&mut self) -> Result<DataType> {
+        let before = self.at;
+        if !self.eat('(') || self.eat(')') {
+            return Ok(DataType::DateTime(None));
         }
         self.space();
         if self.rest().starts_with(|c: char| c.is_ascii_digit()) {
-            self.integer()?;
-            self.expect(')')?;
-            return Ok(None);
+            self.at = before;
+            return Ok(match self.datetime64()? {
+                DataType::DateTime64(0, zone) => DataType::DateTime(zone),
+                with_fraction => with_fraction,
+            });
         }
         let zone = self.zone()?;
         self.expect(')')?;
-        Ok(Some(zone))
+        Ok(DataType::DateTime(Some(zone)))
     }
 
     fn datetime64(&mut self) -> Result<DataType> {

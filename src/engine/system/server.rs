@@ -86,11 +86,15 @@ pub(super) const TABLES: &[SystemTable] = &[
         columns: &[("name", "String"), ("description", "String")],
         rows: |_| {
             let all = [
+                ("generateRandom", "Rows of random values of given types, without end."),
                 ("numbers", "Whole numbers from a first one on."),
                 ("zeros", "Rows of 0."),
                 ("one", "One row."),
                 ("values", "Rows written out."),
                 ("file", "The rows of files."),
+                ("format", "The rows of a text in a format."),
+                ("merge", "The rows of several tables."),
+                ("dictionary", "The rows of a dictionary."),
                 ("view", "The rows of a query."),
             ];
             Ok(all.iter().map(|(name, about)| vec![text(name), text(about)]).collect())

@@ -315,8 +315,7 @@ fn extreme(
     wanted: Ordering,
 ) -> Result<Column> {
     if let Some(kind) = Kind::of(data_type)
-        && best.nulls().is_none()
-        && next.nulls().is_none()
+        && !data_type.is_nullable()
     {
         return with_lane!(kind, T => super::lane::map2::<T, T, T>(best, next, |a, b| {
             let replaces = if wanted == Ordering::Less { b <= a } else { b >= a };

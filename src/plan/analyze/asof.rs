@@ -2,7 +2,7 @@
 
 use base::{Result, bail};
 use expr::Expr;
-use types::Physical;
+use types::{DataType, Physical, Value};
 
 use super::correlated::OUTER;
 use super::join::{JoinCondition, common_key};
@@ -43,6 +43,7 @@ pub(super) fn split(
             None => bail!(InvalidJoinOnExpression, "ASOF JOIN needs a column in USING"),
         }
     } else {
+        let condition = condition.map(|all| without_constants(all, &mut keys));
         let sides = condition.as_ref().and_then(|condition| inequality(condition, left_width));
         let Some((function, left, right)) = sides else {
             bail!(
@@ -65,6 +66,30 @@ pub(super) fn split(
         bail!(BadTypeOfField, "ASOF JOIN compares numbers, dates and times, not {data_type}");
     }
     Ok((keys, Some(build_call(environment, function, vec![left, right])?)))
+}
+
+/// A condition without its constant parts; one that does not hold becomes keys that are never equal.
+fn without_constants(condition: Expr, keys: &mut Vec<(Expr, Expr)>) -> Expr {
+    let (function, arguments, data_type) = match condition {
+        Expr::Call { function, arguments, data_type } if function == "and" => {
+            (function, arguments, data_type)
+        }
+        other => return other,
+    };
+    let (constants, mut varying): (Vec<Expr>, Vec<Expr>) = arguments
+        .into_iter()
+        .map(|part| without_constants(part, keys))
+        .partition(|part| part.as_literal().is_some());
+    let holds = |part: &Expr| part.as_literal().and_then(Value::as_float).is_some_and(|n| n != 0.0);
+    if !constants.iter().all(holds) {
+        let never = |n: i128| Expr::literal(Value::Int(n), DataType::UInt8);
+        keys.push((never(0), never(1)));
+    }
+    match varying.len() {
+        0 => Expr::literal(Value::Int(1), DataType::UInt8),
+        1 => varying.swap_remove(0),
+        _ => Expr::Call { function, arguments: varying, data_type },
+    }
 }
 
 /// The parts of a comparison between both tables, with the left table's value on the left.

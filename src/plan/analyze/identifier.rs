@@ -24,7 +24,16 @@ impl Resolver<'_, '_> {
         if prefer_column && let Some(column) = self.column(parts)? {
             return Ok(column);
         }
+        // `t.c` is the column of a table, also where something selected is called `t`.
+        if parts.len() > 1 && !self.scope.find(&parts[..1], &parts[1]).is_empty() {
+            return self
+                .column(parts)?
+                .map_or_else(|| bail!(LogicalError, "a column got lost"), Ok);
+        }
         let expanding = self.expanding.iter().any(|n| n == first);
+        if expanding && self.expanding.last() != Some(first) && self.aliases.contains_key(first) {
+            bail!(CyclicAliases, "Cyclic aliases: {first} is defined by itself");
+        }
         if !expanding && let Some(expression) = self.aliases.get(first).cloned() {
             let outside = std::mem::take(&mut self.lambda_parameters);
             let resolved =

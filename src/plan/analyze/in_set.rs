@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, BooleanArray, StructArray};
+use arrow_buffer::NullBuffer;
 use base::{Error, Result, bail};
 use expr::{Evaluator, Expr, Set};
 use sql::ast::{Expression, Query, TableName};
-use types::{Block, Column, DataType, Value, array_from_values};
+use types::{Block, Column, DataType, TupleField, Value, array_from_values, struct_fields};
 
 use super::resolve::Resolver;
 use crate::{Environment, Plan, optimize};
@@ -203,6 +205,50 @@ impl Resolver<'_, '_> {
         if from.inner() == to {
             return Ok(array);
         }
+        if let (DataType::Tuple(parts), DataType::Tuple(wanted)) = (from.inner(), to)
+            && parts.len() == wanted.len()
+            && let Some(rows) = array.as_struct_opt()
+        {
+            return self.exact_tuples(parts, rows, wanted);
+        }
+        self.cast_values(&from, array, to)
+    }
+
+    /// The tuples all of whose fields another type can hold exactly; the others are left out.
+    fn exact_tuples(
+        &mut self,
+        from: &[TupleField],
+        rows: &StructArray,
+        to: &[TupleField],
+    ) -> Result<ArrayRef> {
+        let (mut fields, mut kept) = (Vec::with_capacity(to.len()), rows.nulls().cloned());
+        for ((from, values), to) in from.iter().zip(rows.columns()).zip(to) {
+            let cast = match from.data_type.inner() == to.data_type.inner() {
+                true => values.clone(),
+                false => self.cast_values(&from.data_type, values.clone(), &to.data_type)?,
+            };
+            let fits = |row: usize| match to.data_type.is_nullable() {
+                true => cast.is_valid(row) || values.is_null(row) || values.data_type().is_null(),
+                false => cast.is_valid(row),
+            };
+            let fits: NullBuffer = (0..cast.len()).map(fits).collect();
+            kept = NullBuffer::union(kept.as_ref(), Some(&fits));
+            fields.push(cast);
+        }
+        let types = fields.iter().map(|field| field.data_type().clone());
+        let error = |e: arrow_schema::ArrowError| Error::logical(e.to_string());
+        let all: ArrayRef =
+            Arc::new(StructArray::try_new(struct_fields(types), fields, None).map_err(error)?);
+        match kept {
+            Some(kept) if kept.null_count() > 0 => {
+                let mask = BooleanArray::new(kept.into_inner(), None);
+                arrow_select::filter::filter(&all, &mask).map_err(error)
+            }
+            _ => Ok(all),
+        }
+    }
+
+    fn cast_values(&mut self, from: &DataType, array: ArrayRef, to: &DataType) -> Result<ArrayRef> {
         let mut column = Expr::column(0, from.clone());
         if let (DataType::FixedString(longer), DataType::FixedString(length)) = (from.inner(), to)
             && longer > length

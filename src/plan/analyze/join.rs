@@ -30,6 +30,11 @@ impl Analyzer<'_> {
                 let found = self.common_table(name)?;
                 let mut sampling_key = None;
                 let (mut plan, mut columns, label) = match found {
+                    Some(_) if *is_final || sample.is_some() => bail!(
+                        UnsupportedMethod,
+                        "Table expression modifiers FINAL and SAMPLE are not supported for {}, which is a subquery",
+                        name.table
+                    ),
                     Some((plan, columns)) => (
                         plan,
                         columns,

@@ -286,7 +286,12 @@ impl<'a> Resolver<'_, 'a> {
         for branch in branches {
             let when = self.resolve(&branch.when)?;
             arguments.push(match &operand {
-                Some(operand) => self.call("equals", vec![operand.clone(), when])?,
+                Some(operand) => {
+                    // NULL is a value like others here.
+                    let both = operand.data_type().is_nullable() && when.data_type().is_nullable();
+                    let equals = if both { "isNotDistinctFrom" } else { "equals" };
+                    self.call(equals, vec![operand.clone(), when])?
+                }
                 None => when,
             });
             arguments.push(self.resolve(&branch.then)?);

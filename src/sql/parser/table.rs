@@ -6,7 +6,7 @@ use crate::ast::{
     TableExpression, TableReference,
 };
 use crate::token::TokenKind;
-use base::Result;
+use base::{Result, bail};
 
 /// The words before JOIN, in whatever order they stood.
 #[derive(Debug, Default)]
@@ -210,8 +210,16 @@ impl Parser<'_> {
         self.expect("(")?;
         let query = Box::new(self.nested(QUERY_LEVELS, Parser::query)?);
         self.expect(")")?;
-        self.eat("FINAL");
-        let alias = self.alias()?;
+        let mut alias = self.alias()?;
+        if self.is_one_of(0, &["FINAL", "SAMPLE"]) {
+            bail!(
+                UnsupportedMethod,
+                "Table expression modifiers FINAL and SAMPLE are not supported for a subquery"
+            );
+        }
+        if alias.is_none() {
+            alias = self.alias()?;
+        }
         let columns = if alias.is_some() && self.is(0, "(") {
             self.bracket_list(Parser::identifier)?
         } else {

@@ -251,6 +251,7 @@ impl Environment for Planner {
             columns: snapshot.definition.columns.iter().map(column).collect(),
             source: RelationSource::Table(snapshot),
             combined: None,
+            sampling_key: None,
         })
     }
 
