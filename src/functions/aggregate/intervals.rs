@@ -126,7 +126,12 @@ impl<K: Kind> Collect for Intervals<K> {
         take: &mut dyn FnMut(usize, (K::Native, K::Native)) -> Result<()>,
     ) -> Result<()> {
         let (starts, ends) = (input::<K>(arguments, 0)?, input::<K>(arguments, 1)?);
-        (0..rows).try_for_each(|row| take(row, (starts.at(row), ends.at(row))))
+        (0..rows).try_for_each(|row| {
+            let (start, end) = (starts.at(row), ends.at(row));
+            // A length is the same backwards.
+            let turned = self.cover == Cover::Length && K::less(end, start);
+            take(row, if turned { (end, start) } else { (start, end) })
+        })
     }
 
     fn result(&self, items: &mut Vec<(K::Native, K::Native)>) -> Result<Value> {

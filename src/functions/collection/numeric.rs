@@ -31,7 +31,7 @@ pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[
     numeric!("arrayAvg", "The mean of the elements, or of a lambda's values.",
         "SELECT arrayAvg([1, 2])" => "1.5", |_, a| folded("arrayAvg", a, |v| v.iter().fold(0.0, |sum, x| sum + x) / v.len().max(1) as f64)),
     numeric!("arrayProduct", "The product of the elements, or of a lambda's values.",
-        "SELECT arrayProduct([2, 3])" => "6", |_, a| folded("arrayProduct", a, |v| v.iter().product())),
+        "SELECT arrayProduct([2, 3])" => "6", |_, a| folded("arrayProduct", a, |v| if v.is_empty() { 0.0 } else { v.iter().product() })),
     numeric!("arrayCumSum", "The sums of the elements up to each.",
         "SELECT arrayCumSum([1, 2, 3])" => "[1,3,6]", |_, a| running("arrayCumSum", a, false)),
     numeric!("arrayCumSumNonNegative", "As `arrayCumSum`, with sums below 0 taken as 0.",

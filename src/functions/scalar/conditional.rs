@@ -389,7 +389,8 @@ fn bind_first_non_default(context: &FunctionContext, arguments: &[Argument]) -> 
     let from: Vec<&DataType> = arguments.iter().map(|a| &a.data_type).collect();
     let casts = conversions(context, &from, &wide)?;
     let kind = Kind::require(&common)?;
-    let nullable = arguments.iter().any(|a| a.data_type.is_nullable());
+    let from_nullable: Vec<bool> = arguments.iter().map(|a| a.data_type.is_nullable()).collect();
+    let nullable = from_nullable.contains(&true);
     let return_type = if nullable { wide.clone() } else { common };
     Ok(Bound::new(return_type, move |columns, rows| {
         let mut branches = Vec::with_capacity(casts.len());
@@ -398,13 +399,21 @@ fn bind_first_non_default(context: &FunctionContext, arguments: &[Argument]) -> 
             branches.push(cast(column, rows)?);
         }
         for (at, branch) in branches.iter().enumerate().rev() {
-            let set = with_lane!(kind, T => map::<T, u8>(branch, |v| u8::from(v != T::default())))?;
+            // The default of a nullable type is NULL: its 0 is a value.
+            let nullable = from_nullable[at];
+            let set = with_lane!(kind, T => {
+                map::<T, u8>(branch, move |v| u8::from(nullable || v != T::default()))
+            })?;
             let (set, nulls) = (values::<u8>(&set)?, branch.nulls());
             for (row, which) in which.iter_mut().enumerate() {
                 if set.at(row) != 0 && !nulls.as_ref().is_some_and(|n| n.is_null(row)) {
                     *which = at as u32;
                 }
             }
+        }
+        if nullable {
+            branches.push(Column::constant(&wide, &Value::Null, rows)?);
+            return choose(&wide, &branches, &which);
         }
         branches.push(with_lane!(kind, T => constant(T::default(), rows)));
         without_nulls(&choose(&wide, &branches, &which)?)

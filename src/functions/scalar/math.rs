@@ -1,12 +1,13 @@
 //! Functions of real numbers, computed in Float64.
 
 use base::{Result, bail};
-use expr::{Argument, Bound, FunctionContext, FunctionDeclaration};
+use expr::{Argument, Bound, FunctionContext, FunctionDeclaration, Nulls};
 use types::{DataType, Value};
 
 use super::decimal_arithmetic::to_float;
 use super::lane::{Kind, Values, argument, constant, convert, flat, map, map2, try_map, values};
 use super::number_type::{illegal, is_native_number};
+use crate::composed::Composer;
 
 mod special;
 
@@ -92,7 +93,7 @@ pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Mathematical";
     "isNaN" any_case true (1, 1) "isNaN(x)" "Whether a number is NaN."
         "SELECT isNaN(0 / 0)" => "1"; |_, a| bind_class(a, "isNaN", f64::is_nan);
     "ifNotFinite" (2, 2) "ifNotFinite(x, y)" "x where it is finite, else y."
-        "SELECT ifNotFinite(1 / 0, 42)" => "42"; bind_if_not_finite;
+        "SELECT ifNotFinite(1 / 0, 42)" => "42"; bind_if_not_finite, nulls: Nulls::Custom;
     "widthBucket" | "WIDTH_BUCKET" any_case true (4, 4) "widthBucket(x, low, high, count)"
         "The number of the bucket that x falls into when low to high is cut into count equal ones: 0 below, count + 1 above."
         "SELECT widthBucket(10.15, -8.6, 23, 10)" => "6"; bind_width_bucket;
@@ -168,25 +169,15 @@ fn bind_class(arguments: &[Argument], name: &str, f: fn(f64) -> bool) -> Result<
     }))
 }
 
-fn bind_if_not_finite(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
-    let types: Vec<DataType> = arguments.iter().map(|a| a.data_type.clone()).collect();
-    if let Some(bad) = types.iter().find(|t| !is_native_number(t)) {
+/// NULL is not finite either.
+fn bind_if_not_finite(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+    let types = arguments.iter().map(|a| a.data_type.inner());
+    if let Some(bad) = types.clone().find(|t| !is_native_number(t) && **t != DataType::Nothing) {
         return Err(illegal(bad, "ifNotFinite"));
     }
-    let return_type = types::require_supertype(&types)?;
-    let (a, b) = (Kind::require(&types[0])?, Kind::require(&types[1])?);
-    if !types[0].is_float() {
-        return Ok(Bound::new(return_type.clone(), move |columns, _| {
-            convert(argument(columns, 0)?, a, Kind::require(&return_type)?)
-        }));
-    }
-    let to = Kind::require(&return_type)?;
-    Ok(Bound::new(return_type, move |columns, _| {
-        let x = convert(argument(columns, 0)?, a, Kind::F64)?;
-        let y = convert(argument(columns, 1)?, b, Kind::F64)?;
-        let chosen = map2::<f64, f64, f64>(&x, &y, |x, y| if x.is_finite() { x } else { y })?;
-        convert(&chosen, Kind::F64, to)
-    }))
+    let (composer, given) = (Composer::new(context), Composer::arguments(arguments));
+    let finite = composer.call("isFinite", vec![given[0].clone()])?;
+    composer.bound(composer.call("if", vec![finite, given[0].clone(), given[1].clone()])?)
 }
 
 fn bind_width_bucket(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {

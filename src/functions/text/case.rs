@@ -137,7 +137,12 @@ fn initcap_utf8(text: &[u8], out: &mut Vec<u8>) {
         if within {
             push_all(out, c.to_lowercase());
         } else {
-            push_all(out, c.to_uppercase());
+            // A letter that would become several stays.
+            let mut upper = c.to_uppercase();
+            match (upper.next(), upper.next()) {
+                (Some(one), None) => push_all(out, std::iter::once(one)),
+                _ => push_all(out, std::iter::once(c)),
+            }
         }
         within = c.is_alphanumeric();
     });

@@ -23,7 +23,7 @@ pub(crate) fn bind(
     // be NULL, are there as soon as there is any row.
     let conditional = name.strip_suffix("If").filter(|_| registry.aggregate(name).is_none());
     if let Some(inner) = conditional
-        && !(inner == "count" || inner.starts_with("uniq"))
+        && !(matches!(inner, "count" | "regr_count") || inner.starts_with("uniq"))
         && can_be_null(&super::inner(registry, context, name, call, call.types)?.return_type)
     {
         let swapped = format!("{inner}{}", if null { "OrNull" } else { "OrDefault" });

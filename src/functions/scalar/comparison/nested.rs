@@ -31,6 +31,11 @@ pub(super) fn kernel(
     {
         return Ok(None);
     }
+    if has_null_literal(a) || has_null_literal(b) {
+        return Ok(Some(Box::new(|_, _, rows| {
+            Column::constant(&DataType::UInt8.nullable(), &Value::Null, rows)
+        })));
+    }
     let nested =
         |t: &DataType| matches!(t, DataType::Array(_) | DataType::Tuple(_) | DataType::Map(_));
     if !nested(a) || !nested(b) {
@@ -55,6 +60,14 @@ fn wide_arrays(a: &DataType, b: &DataType) -> Option<DataType> {
             let wide = if nullable { DataType::Int128.nullable() } else { DataType::Int128 };
             (narrow(a) && narrow(b)).then_some(wide)
         }
+    }
+}
+
+/// Whether a tuple has a place that is always NULL: nothing is known of it then.
+fn has_null_literal(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Tuple(fields) => fields.iter().any(|field| field.data_type.is_null_literal()),
+        _ => false,
     }
 }
 
