@@ -19,6 +19,9 @@ def accepted(finding, known):
     return next((reason for pattern, reason in known if pattern.search(text)), None)
 
 
+# Kinds of findings in which a user gets an answer that is not ClickHouse's, or none because of a bug.
+WRONG_ANSWERS = ("bug", "values", "rows")
+
 RANK = {"bug": 0, "values": 1, "rows": 1, "types": 2, "refused": 3, "accepted": 4}
 
 

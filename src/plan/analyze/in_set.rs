@@ -262,7 +262,15 @@ impl Resolver<'_, '_> {
         let exact =
             matches!(to.inner(), DataType::Tuple(_) | DataType::Array(_) | DataType::Map(_));
         let function = if exact { "CAST" } else { "accurateCastOrNull" };
-        let call = super::resolve::build_call(self.environment(), function, vec![column, name])?;
+        let mut call =
+            super::resolve::build_call(self.environment(), function, vec![column.clone(), name])?;
+        if matches!(from.inner(), DataType::Decimal { .. }) && to.inner().is_number() {
+            // Decimals are cut in conversions: what is cut is no value of the type.
+            let same =
+                super::resolve::build_call(self.environment(), "equals", vec![call.clone(), column])?;
+            let null = Expr::literal(Value::Null, DataType::null());
+            call = super::resolve::build_call(self.environment(), "if", vec![same, call, null])?;
+        }
         let evaluator =
             Evaluator::new(&[call], self.environment().registry(), self.environment().context())?;
         let rows = array.len();
