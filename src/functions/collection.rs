@@ -17,6 +17,7 @@ mod map;
 mod mapped;
 mod numeric;
 mod pairs;
+mod populate;
 mod ranked;
 mod slice;
 mod sort;
@@ -62,4 +63,5 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.add_functions(tuple::FUNCTIONS);
     registry.add_functions(tuple_arithmetic::FUNCTIONS);
     registry.add_functions(map::FUNCTIONS);
+    registry.add_functions(populate::FUNCTIONS);
 }

@@ -25,10 +25,11 @@ mod split;
 pub(crate) mod strings;
 mod substring;
 mod url;
+mod uuid;
 
 use expr::Registry;
 
-pub(crate) use hash::value_bits;
+pub(crate) use hash::{fixed_column, value_bits};
 pub(crate) use like::like_pattern;
 
 /// One function's declaration: category, name, syntax, description, `SQL => answer`, least and most
@@ -73,6 +74,7 @@ pub(crate) fn register(registry: &mut Registry) {
     hash::register(registry);
     json::register(registry);
     ip::register(registry);
+    uuid::register(registry);
     mac::register(registry);
     html::register(registry);
 }
