@@ -45,7 +45,9 @@ mod bits_of_text;
 mod calendar;
 pub(crate) mod cast;
 mod choose;
+mod codes;
 mod comparison;
+mod concurrency;
 mod conditional;
 mod date_format;
 mod date_make;
@@ -82,6 +84,8 @@ pub(crate) fn register(registry: &mut Registry) {
         cast::FUNCTIONS,
         cast::TARGET_FUNCTIONS,
         comparison::FUNCTIONS,
+        codes::FUNCTIONS,
+        concurrency::FUNCTIONS,
         conditional::FUNCTIONS,
         date_format::FUNCTIONS,
         date_now::FUNCTIONS,

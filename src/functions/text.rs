@@ -31,6 +31,7 @@ use expr::Registry;
 
 pub(crate) use hash::{fixed_column, value_bits};
 pub(crate) use like::like_pattern;
+pub(crate) use similarity::levenshtein;
 
 /// One function's declaration: category, name, syntax, description, `SQL => answer`, least and most
 /// arguments, what binds it; then any further fields.

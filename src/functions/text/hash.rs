@@ -19,6 +19,7 @@ use types::{Column, DataType, Physical, wide};
 
 mod any;
 mod city;
+mod keyed;
 mod murmur;
 mod sip;
 mod wy;
@@ -30,6 +31,7 @@ use any::{Hash, any_arguments};
 pub(super) fn register(registry: &mut Registry) {
     registry.add_functions(FUNCTIONS);
     registry.add_functions(any::FUNCTIONS);
+    registry.add_functions(keyed::FUNCTIONS);
 }
 
 static FUNCTIONS: &[FunctionDeclaration] = &[

@@ -98,7 +98,7 @@ fn similarity(
     Ok(number_of_two::<Float64Type>(DataType::Float64, f))
 }
 
-fn levenshtein<T: PartialEq>(a: &[T], b: &[T]) -> usize {
+pub(crate) fn levenshtein<T: PartialEq>(a: &[T], b: &[T]) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, from) in a.iter().enumerate() {
         let mut diagonal = row[0];
