@@ -9,8 +9,8 @@ use expr::{Argument, Bound, FunctionContext, FunctionDeclaration};
 use types::{Column, DataType};
 
 use super::lists::{Lists, Picker, illegal, list_column, tuples, with_default};
-use crate::scalar::cast::conversion;
 use crate::scalar::lane::{self, Kind};
+use crate::scalar::{Conversion, conversion};
 use crate::text::declare;
 
 pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[declare!(
@@ -42,9 +42,30 @@ fn shape(arguments: &[Argument]) -> Result<Shape> {
     }
 }
 
+/// What converts a last key to the type of the keys.
+fn last_key(
+    context: &FunctionContext,
+    last: Option<&Argument>,
+    key: &DataType,
+) -> Result<Option<Conversion>> {
+    match last {
+        Some(last) if !whole(&last.data_type) => bail!(
+            IllegalTypeOfArgument,
+            "Function mapPopulateSeries takes an integer as last key, not {}",
+            last.data_type
+        ),
+        Some(last) => conversion(context, &last.data_type, key).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Whether values are integers of at most 64 bits.
+fn whole(data_type: &DataType) -> bool {
+    data_type.is_integer() && data_type.bits() <= Some(64)
+}
+
 fn bind(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let Shape { is_map, key, value } = shape(arguments)?;
-    let whole = |t: &DataType| t.is_integer() && t.bits() <= Some(64);
     if !whole(&key) || !whole(&value) {
         bail!(
             IllegalTypeOfArgument,
@@ -52,15 +73,7 @@ fn bind(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
         );
     }
     let last_at = if is_map { 1 } else { 2 };
-    let to_key = match arguments.get(last_at) {
-        Some(last) if !whole(&last.data_type) => bail!(
-            IllegalTypeOfArgument,
-            "Function mapPopulateSeries takes an integer as last key, not {}",
-            last.data_type
-        ),
-        Some(last) => Some(conversion(context, &last.data_type, &key)?),
-        None => None,
-    };
+    let to_key = last_key(context, arguments.get(last_at), &key)?;
     let return_type = match is_map {
         true => DataType::map(key.clone(), value.clone()),
         false => DataType::tuple([DataType::array(key.clone()), DataType::array(value.clone())]),

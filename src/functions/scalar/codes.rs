@@ -64,20 +64,16 @@ fn widths(name: &str, argument: &Argument) -> Result<Option<Vec<u32>>> {
     items.iter().map(one).collect::<Result<Vec<u32>>>().map(Some)
 }
 
-/// Each bit so many times.
+/// Each bit as the highest of so many.
 fn widened(number: u64, times: u32) -> u64 {
-    if times == 1 {
-        return number;
-    }
-    let one = (1 << times) - 1;
     (0..u64::BITS / times)
-        .filter(|bit| number >> bit & 1 == 1)
-        .fold(0, |out, bit| out | one << (bit * times))
+        .fold(0, |out, bit| out | (number >> bit & 1) << (bit * times + times - 1))
 }
 
-/// One bit of so many that are equal.
+/// The highest of so many bits each.
 fn narrowed(number: u64, times: u32) -> u64 {
-    (0..u64::BITS.div_ceil(times)).fold(0, |out, bit| out | (number >> (bit * times) & 1) << bit)
+    (0..u64::BITS / times)
+        .fold(0, |out, bit| out | (number >> (bit * times + times - 1) & 1) << bit)
 }
 
 fn bind_morton_encode(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {

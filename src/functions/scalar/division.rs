@@ -258,20 +258,20 @@ fn bind_int_div(arguments: &[Argument], or_zero: bool) -> Result<Bound> {
             convert(&quotients, Kind::F64, to)
         }));
     }
-    if signed && !or_zero && a.is_signed_integer() != b.is_signed_integer() {
-        return mixed_kernel(&a, &b, return_type);
+    if signed && a.is_signed_integer() != b.is_signed_integer() {
+        return mixed_kernel(&a, &b, return_type, or_zero);
     }
     divide_kernel(&a, &b, return_type, Want::Quotient, or_zero)
 }
 
 /// Of a signed and an unsigned integer: both are read as signed ones, the divisor at least as wide as the
 /// dividend.
-fn mixed_kernel(a: &DataType, b: &DataType, return_type: DataType) -> Result<Bound> {
+fn mixed_kernel(a: &DataType, b: &DataType, return_type: DataType, or_zero: bool) -> Result<Bound> {
     let (wide_a, wide_b) = (a.bits().unwrap_or(64), b.bits().unwrap_or(64));
     let (signed_a, signed_b) = (integer(true, wide_a), integer(true, wide_a.max(wide_b)));
     let (from_a, from_b) = (Kind::require(a)?, Kind::require(b)?);
     let (to_a, to_b) = (Kind::require(&signed_a)?, Kind::require(&signed_b)?);
-    let bound = divide_kernel(&signed_a, &signed_b, return_type, Want::Quotient, false)?;
+    let bound = divide_kernel(&signed_a, &signed_b, return_type, Want::Quotient, or_zero)?;
     let Kernel::Plain(divide) = bound.kernel else {
         bail!(LogicalError, "a division of higher order");
     };

@@ -38,7 +38,7 @@ fn printable(random: &mut Random, length: usize, out: &mut Vec<u8>) {
     let start = out.len();
     bytes(random, length, out);
     // 95 characters, each about as likely as the others.
-    out[start..].iter_mut().for_each(|byte| *byte = b' ' + (u16::from(*byte) * 95 >> 8) as u8);
+    out[start..].iter_mut().for_each(|byte| *byte = b' ' + ((u16::from(*byte) * 95) >> 8) as u8);
 }
 
 fn characters(random: &mut Random, length: usize, out: &mut Vec<u8>) {

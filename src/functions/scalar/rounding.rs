@@ -201,7 +201,16 @@ fn round_wrapping(value: i128, power: i128, mode: Mode, kind: Kind) -> i128 {
         Mode::Ceil => (if value < 0 { value } else { own(value + power - 1) }) / power * power,
         Mode::Trunc => value / power * power,
         Mode::Round => sum(below(power) + power / 2) / power * power,
-        Mode::Bankers => round_integer(value, power, mode),
+        Mode::Bankers => {
+            let shifted = below(power);
+            let moved = sum(shifted + power / 2);
+            let whole = moved / power;
+            match moved % power {
+                // In the middle of two multiples: the even one.
+                0 => ((whole + i128::from(shifted < 0)) & !1) * power,
+                _ => whole * power,
+            }
+        }
     }
 }
 

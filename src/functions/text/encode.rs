@@ -179,8 +179,10 @@ fn unhex(text: &[u8], out: &mut Vec<u8>) {
 fn unbin(text: &[u8], out: &mut Vec<u8>) {
     let byte = |digits: &[u8]| digits.iter().fold(0, |byte, d| byte << 1 | u8::from(*d != b'0'));
     let (first, rest) = text.split_at(text.len() % 8);
-    if !first.is_empty() {
-        out.push(byte(first));
+    // Zeros before whole bytes are none.
+    let lead = byte(first);
+    if lead != 0 || rest.is_empty() && !first.is_empty() {
+        out.push(lead);
     }
     out.extend(rest.chunks_exact(8).map(byte));
 }

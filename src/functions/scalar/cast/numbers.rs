@@ -232,7 +232,7 @@ fn enumeration(
     if matches!(from, DataType::Decimal { .. }) {
         return Ok(None);
     }
-    let to = to.clone();
+    let (to, of_float) = (to.clone(), from.is_float());
     Ok(Some(Arc::new(move |array| {
         let wide = convert(&Column::Flat(array.clone()), a, Kind::I64)?.to_flat()?;
         let is_known = |value: &i64| {
@@ -247,6 +247,9 @@ fn enumeration(
             }
             Some(row) => {
                 let value = i64::view(&wide)?[row];
+                if of_float {
+                    bail!(CannotConvertType, "Value {value} cannot be converted to enum type {to}");
+                }
                 bail!(UnknownElementOfEnum, "Unexpected value {value} in enum {to}")
             }
         }

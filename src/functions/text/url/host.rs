@@ -101,32 +101,40 @@ pub(super) fn domain_rfc(url: &[u8]) -> &[u8] {
     checked(host, host.contains(&b'.'))
 }
 
-/// User, password, host and port. What cannot stand in a host ends them one byte early, as in ClickHouse.
+/// A scheme is looked for in so many bytes.
+const LONGEST_SCHEME: usize = 16;
+
+/// Where what follows the scheme begins; nothing where the scheme has a byte that can stand in no URL.
+fn after_network_scheme(url: &[u8]) -> Option<usize> {
+    if url.starts_with(b"//") {
+        return Some(2);
+    }
+    let head = &url[..url.len().min(LONGEST_SCHEME)];
+    let ends = |b: &u8| !b.is_ascii_alphanumeric() && !matches!(b, b'+' | b'-' | b'.');
+    match head.iter().skip(1).position(ends).map(|at| at + 1) {
+        Some(at) if is_foreign(head[at]) => None,
+        Some(at) if head[at..].starts_with(b"://") => Some(at + 3),
+        _ => Some(0),
+    }
+}
+
+/// User, password, host and port: up to the last slash or question mark, or the first one after an `@`.
 pub(super) fn netloc(url: &[u8]) -> &[u8] {
-    let scheme =
-        url.iter().position(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'+' | b'-' | b'.'));
-    let start = match scheme {
-        _ if url.starts_with(b"//") => 2,
-        Some(at) if is_foreign(url[at]) => return b"",
-        Some(at) if url[at..].starts_with(b"://") => at + 3,
-        _ => 0,
-    };
+    let Some(start) = after_network_scheme(url) else { return b"" };
     let rest = &url[start..];
-    let (mut stop, mut user) = (rest.len(), false);
+    let (mut slash, mut question, mut user) = (rest.len(), rest.len(), false);
     for (at, byte) in rest.iter().enumerate() {
         match byte {
-            b'#' => return &rest[..at.min(stop)],
+            b'#' => return &rest[..at],
             b'/' | b'?' if user => return &rest[..at],
-            b'/' | b'?' => stop = stop.min(at),
-            b'@' => {
-                user = true;
-                stop = rest.len();
-            }
-            byte if is_foreign(*byte) => return &rest[..at.saturating_sub(1).min(stop)],
+            b'/' => slash = at,
+            b'?' => question = at,
+            b'@' => user = true,
+            byte if is_foreign(*byte) => return &rest[..at.min(slash).min(question)],
             _ => {}
         }
     }
-    &rest[..stop]
+    if user { rest } else { &rest[..slash.min(question)] }
 }
 
 /// The host without a leading `www.`.
