@@ -55,7 +55,7 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
         "theilsU",
         Association::Theil,
         "Theil's U: the share of the first value's uncertainty that the second one takes away.",
-        "0.0088"
+        "0.017"
     ),
 ];
 
