@@ -189,8 +189,8 @@ impl Collect for MannWhitney {
         let mean = first * second / 2.0 + 0.5 * self.correction;
         let deviation = (ties * first * second * (first + second + 1.0) / 12.0).sqrt();
         let statistic = match self.alternative {
-            Alternative::Greater => below,
-            Alternative::Less => above,
+            Alternative::Greater => above,
+            Alternative::Less => below,
             Alternative::TwoSided => below.max(above),
         };
         let z = (statistic - mean) / deviation;
