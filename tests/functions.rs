@@ -13,6 +13,7 @@ use sql::ast::{Expression, FunctionCall, Query, Statement};
 const NOT_OF_VALUES: &[&str] = &[
     "dumpColumnStructure",
     "isConstant",
+    "runningConcurrency",
     "runningDifferenceStartingWithFirstValue",
     "toColumnTypeName",
 ];

@@ -5,6 +5,8 @@
 //! 2. [`keys::Keys`] makes values of any type comparable, sortable and hashable.
 //! 3. [`convert`](convert::convert) brings items to the common type that ClickHouse would choose.
 
+mod classified;
+mod composed;
 mod construct;
 mod convert;
 mod distinct;
@@ -17,6 +19,7 @@ mod map;
 mod mapped;
 mod numeric;
 mod pairs;
+mod populate;
 mod ranked;
 mod slice;
 mod sort;
@@ -62,4 +65,7 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.add_functions(tuple::FUNCTIONS);
     registry.add_functions(tuple_arithmetic::FUNCTIONS);
     registry.add_functions(map::FUNCTIONS);
+    registry.add_functions(populate::FUNCTIONS);
+    registry.add_functions(classified::FUNCTIONS);
+    registry.add_functions(composed::FUNCTIONS);
 }

@@ -41,10 +41,13 @@ mod about;
 mod arithmetic;
 mod bit_positions;
 mod bits;
+mod bits_of_text;
 mod calendar;
 pub(crate) mod cast;
 mod choose;
+mod codes;
 mod comparison;
+mod concurrency;
 mod conditional;
 mod date_format;
 mod date_make;
@@ -60,13 +63,16 @@ mod interval_arithmetic;
 mod logic;
 mod math;
 mod order;
+mod proportions;
 mod random;
+mod random_text;
 mod readable;
 mod rounding;
 mod transform;
 
 pub(crate) use cast::{Conversion, conversion};
 pub(crate) use math::incomplete_beta;
+pub(crate) use proportions::normal_above;
 
 /// Adds this family.
 pub(crate) fn register(registry: &mut Registry) {
@@ -78,6 +84,8 @@ pub(crate) fn register(registry: &mut Registry) {
         cast::FUNCTIONS,
         cast::TARGET_FUNCTIONS,
         comparison::FUNCTIONS,
+        codes::FUNCTIONS,
+        concurrency::FUNCTIONS,
         conditional::FUNCTIONS,
         date_format::FUNCTIONS,
         date_now::FUNCTIONS,
@@ -90,7 +98,9 @@ pub(crate) fn register(registry: &mut Registry) {
         inspect::FUNCTIONS,
         logic::FUNCTIONS,
         math::FUNCTIONS,
+        proportions::FUNCTIONS,
         random::FUNCTIONS,
+        random_text::FUNCTIONS,
         readable::FUNCTIONS,
         rounding::FUNCTIONS,
         transform::FUNCTIONS,

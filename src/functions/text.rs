@@ -26,11 +26,13 @@ mod split;
 pub(crate) mod strings;
 mod substring;
 mod url;
+mod uuid;
 
 use expr::Registry;
 
-pub(crate) use hash::value_bits;
+pub(crate) use hash::{fixed_column, value_bits};
 pub(crate) use like::like_pattern;
+pub(crate) use similarity::levenshtein;
 
 /// One function's declaration: category, name, syntax, description, `SQL => answer`, least and most
 /// arguments, what binds it; then any further fields.
@@ -74,6 +76,7 @@ pub(crate) fn register(registry: &mut Registry) {
     hash::register(registry);
     json::register(registry);
     ip::register(registry);
+    uuid::register(registry);
     mac::register(registry);
     collation::register(registry);
     html::register(registry);

@@ -119,6 +119,8 @@ fn reduce_in_ranges(context: &FunctionContext, arguments: &[Argument]) -> Result
                     length if length >= 0 => start.saturating_add(length),
                     length => length.saturating_add(count),
                 };
+                // A range that begins before the first element is empty.
+                let stop = if start < 0 { 0 } else { stop };
                 for at in start.clamp(0, count)..stop.clamp(0, count) {
                     groups.push(range as u32);
                     picks.push(from as u32 + at as u32);

@@ -17,7 +17,12 @@ pub(super) fn comparable(types: &[DataType]) -> Result<DataType> {
         return Ok(found);
     }
     let inner: Vec<&DataType> = types.iter().map(DataType::inner).collect();
-    let wide = if inner.iter().all(|t| t.is_integer() || **t == DataType::Bool) {
+    let wide = if inner.iter().all(|t| t.is_integer() || t.is_enum())
+        && inner.iter().any(|t| t.is_integer() && t.bits() <= Some(64))
+    {
+        // An enum is compared by its numbers.
+        DataType::Int128
+    } else if inner.iter().all(|t| t.is_integer() || **t == DataType::Bool) {
         match inner.iter().any(|t| t.bits() > Some(128)) {
             true => DataType::Int256,
             false => DataType::Int128,

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt64Type;
 use arrow_array::{Array, ArrayRef};
+use arrow_buffer::NullBuffer;
 use base::{Result, bail};
 use expr::{Argument, Bound, FunctionContext, FunctionDeclaration, Nulls};
-use types::{Column, DataType, TupleField, Value, require_supertype};
+use types::{Column, DataType, TupleField, Value};
 
 use super::convert::{comparable, convert};
 use super::keys::Keys;
@@ -169,7 +170,15 @@ pub(crate) fn concat_tuples(_: &FunctionContext, arguments: &[Argument]) -> Resu
 fn pairs(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let fields = fields_of("tupleToNameValuePairs", &arguments[0])?.clone();
     let types: Vec<DataType> = fields.iter().map(|f| f.data_type.clone()).collect();
-    let value = require_supertype(&types)?;
+    let Some(value) = types.first().cloned() else {
+        return Err(illegal("tupleToNameValuePairs", &arguments[0]));
+    };
+    if types.iter().any(|t| *t != value) {
+        bail!(
+            IllegalTypeOfArgument,
+            "The argument tuple for function tupleToNameValuePairs must contain just one type"
+        );
+    }
     let names = field_names(&fields);
     let context = context.clone();
     let pair = DataType::tuple([DataType::String, value.clone()]);
@@ -209,20 +218,36 @@ fn hamming(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
         3 => DataType::UInt32,
         _ => DataType::UInt64,
     };
+    let sides = || a.iter().chain(b.iter());
+    if sides().any(|field| field.data_type.is_null_literal()) {
+        return Ok(Bound::new(DataType::null(), |_, rows| {
+            Column::constant(&DataType::null(), &Value::Null, rows)
+        }));
+    }
     let narrow = conversion(context, &DataType::UInt64, &return_type)?;
+    let nullable = sides().any(|field| field.data_type.is_nullable());
+    let return_type = if nullable { return_type.nullable() } else { return_type };
     let context = context.clone();
     Ok(Bound::new(return_type, move |columns, rows| {
         let (left, right) = (columns[0].to_flat()?, columns[1].to_flat()?);
         let mut out = vec![0_u64; rows];
+        let mut nulls = None;
         for (at, (a, b)) in a.iter().zip(b.iter()).enumerate() {
             let common = comparable(&[a.data_type.clone(), b.data_type.clone()])?;
             let one = convert(&context, &element_of(&left, at)?, &a.data_type, &common)?;
             let other = convert(&context, &element_of(&right, at)?, &b.data_type, &common)?;
+            for side in [&one, &other] {
+                nulls = NullBuffer::union(nulls.as_ref(), side.nulls());
+            }
             let (one, other) = (Keys::new(&one, &common)?, Keys::new(&other, &common)?);
             for (row, count) in out.iter_mut().enumerate() {
                 *count += u64::from(one.key(row) != other.key(row));
             }
         }
-        narrow(&numbers::<UInt64Type>(out), rows)
+        let counts = narrow(&numbers::<UInt64Type>(out), rows)?;
+        match nulls {
+            Some(nulls) => counts.with_nulls(Some(nulls)),
+            None => Ok(counts),
+        }
     }))
 }

@@ -79,6 +79,17 @@ fn both_type(arguments: &[Argument], name: &str) -> Result<(Kind, Kind, DataType
 }
 
 fn bind_both(arguments: &[Argument], name: &'static str, operation: Both) -> Result<Bound> {
+    if let (DataType::FixedString(a), DataType::FixedString(b)) =
+        (&arguments[0].data_type, &arguments[1].data_type)
+        && a == b
+    {
+        let of_bytes: fn(u8, u8) -> u8 = match operation {
+            Both::And => |x, y| x & y,
+            Both::Or => |x, y| x | y,
+            Both::Xor => |x, y| x ^ y,
+        };
+        return Ok(super::bits_of_text::both(*a, of_bytes));
+    }
     let (a, b, return_type) = both_type(arguments, name)?;
     let to = Kind::require(&return_type)?;
     Ok(Bound::new(return_type, move |columns, _| {
@@ -94,6 +105,9 @@ fn bind_both(arguments: &[Argument], name: &'static str, operation: Both) -> Res
 
 fn bind_not(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let data_type = &arguments[0].data_type;
+    if let DataType::FixedString(length) = data_type {
+        return Ok(super::bits_of_text::not(*length));
+    }
     let plain = plain(data_type).filter(DataType::is_integer);
     let Some(return_type) = plain else { return Err(illegal(data_type, "bitNot")) };
     let kind = Kind::require(&return_type)?;
@@ -143,6 +157,16 @@ fn bind_shift(arguments: &[Argument], name: &'static str, shift: Shift) -> Resul
         let places = Kind::require(places)?;
         return Ok(Bound::new(DataType::String, move |columns, rows| {
             shift_strings(columns, rows, places, shift == Shift::Left)
+        }));
+    }
+    if let DataType::FixedString(length) = value
+        && plain_shift
+        && places.is_integer()
+    {
+        let (length, places) = (*length, Kind::require(places)?);
+        return Ok(Bound::new(value.clone(), move |columns, rows| {
+            let places = places_of(argument(columns, 1)?, places, true)?;
+            super::bits_of_text::shifted(columns, rows, &places, length, shift == Shift::Left)
         }));
     }
     let (a, b, return_type) = both_type(arguments, name)?;
@@ -288,6 +312,7 @@ fn bind_count(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
                 map::<f64, u8>(argument(columns, 0)?, |v| v.to_bits().count_ones() as u8)
             }));
         }
+        DataType::FixedString(_) => return Ok(super::bits_of_text::count()),
         DataType::String => {
             return Ok(Bound::new(DataType::UInt64, |columns, rows| {
                 let strings = argument(columns, 0)?.to_flat()?;
@@ -329,6 +354,11 @@ fn bind_distance(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
             };
             Ok(flat((0..rows.min(a.len())).map(bits).collect()))
         }));
+    }
+    if let (DataType::FixedString(a), DataType::FixedString(b)) = (left, right)
+        && a == b
+    {
+        return Ok(super::bits_of_text::distance());
     }
     let (a, b, _) = both_type(arguments, "bitHammingDistance")?;
     if a.is_256() || b.is_256() {

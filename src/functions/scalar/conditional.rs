@@ -282,18 +282,28 @@ fn bind_extreme(
         return Ok(Bound::new(DataType::null(), |columns, _| Ok(argument(columns, 0)?.clone())));
     }
     let both_64 = types.iter().all(|t| matches!(t.inner(), DataType::Int64 | DataType::UInt64));
-    let mut common = match both_64 && types.iter().any(|t| *t.inner() == DataType::Int64) {
-        true if types.iter().any(DataType::is_nullable) => DataType::Int64.nullable(),
-        true => DataType::Int64,
+    let mixed = both_64 && types.iter().any(|t| t.inner() != types[0].inner());
+    let mut common = match mixed {
+        true if types.iter().any(DataType::is_nullable) => DataType::Int128.nullable(),
+        true => DataType::Int128,
         false => require_supertype(&types)?,
     };
     if given.len() < arguments.len() {
         common = common.nullable();
     }
+    // The least of a signed and an unsigned integer may be negative, the greatest cannot.
+    let mut result = common.clone();
+    if mixed {
+        result = if wanted == Ordering::Less { DataType::Int64 } else { DataType::UInt64 };
+        if common.is_nullable() {
+            result = result.nullable();
+        }
+    }
+    let narrow = conversion(context, &common, &result)?;
     let from: Vec<&DataType> = types.iter().collect();
     let casts = conversions(context, &from, &common)?;
     let data_type = common.clone();
-    Ok(Bound::new(common, move |columns, rows| {
+    Ok(Bound::new(result, move |columns, rows| {
         let mut best: Option<Column> = None;
         for (at, cast) in given.iter().zip(&casts) {
             let next = cast(argument(columns, *at)?, rows)?;
@@ -302,7 +312,10 @@ fn bind_extreme(
                 Some(best) => extreme(&data_type, &best, &next, rows, wanted)?,
             });
         }
-        best.map_or_else(|| bail!(LogicalError, "least of nothing"), Ok)
+        match best {
+            Some(best) => narrow(&best, rows),
+            None => bail!(LogicalError, "least of nothing"),
+        }
     }))
 }
 

@@ -183,11 +183,12 @@ enum Want {
     PositiveRemainder,
 }
 
-fn divide_integers<T: Divisible + To<R>, R: Lane>(
+fn divide_integers<T: Divisible + To<R> + To<i128>, R: Lane>(
     left: &Column,
     right: &Column,
     want: Want,
     or_zero: bool,
+    least: Option<i128>,
 ) -> Result<Column> {
     let failed = |by_zero: bool| -> Result<R> {
         if or_zero {
@@ -211,9 +212,12 @@ fn divide_integers<T: Divisible + To<R>, R: Lane>(
         let out = slice.iter().map(|v| f(*v, by).unwrap_or_default().to()).collect();
         return Ok(super::lane::flat::<R>(out));
     }
+    let overflows = |a: T, b: T| {
+        least.is_some_and(|least| To::<i128>::to(b) == -1 && To::<i128>::to(a) == least)
+    };
     try_map2::<T, T, R>(left, right, |a, b| {
         let found = match want {
-            Want::Quotient => a.quotient(b),
+            Want::Quotient => a.quotient(b).filter(|_| !overflows(a, b)),
             Want::Remainder => a.remainder(b),
             Want::PositiveRemainder => a.positive_remainder(b),
         };
@@ -254,7 +258,28 @@ fn bind_int_div(arguments: &[Argument], or_zero: bool) -> Result<Bound> {
             convert(&quotients, Kind::F64, to)
         }));
     }
+    if signed && a.is_signed_integer() != b.is_signed_integer() {
+        return mixed_kernel(&a, &b, return_type, or_zero);
+    }
     divide_kernel(&a, &b, return_type, Want::Quotient, or_zero)
+}
+
+/// Of a signed and an unsigned integer: both are read as signed ones, the divisor at least as wide as the
+/// dividend.
+fn mixed_kernel(a: &DataType, b: &DataType, return_type: DataType, or_zero: bool) -> Result<Bound> {
+    let (wide_a, wide_b) = (a.bits().unwrap_or(64), b.bits().unwrap_or(64));
+    let (signed_a, signed_b) = (integer(true, wide_a), integer(true, wide_a.max(wide_b)));
+    let (from_a, from_b) = (Kind::require(a)?, Kind::require(b)?);
+    let (to_a, to_b) = (Kind::require(&signed_a)?, Kind::require(&signed_b)?);
+    let bound = divide_kernel(&signed_a, &signed_b, return_type, Want::Quotient, or_zero)?;
+    let Kernel::Plain(divide) = bound.kernel else {
+        bail!(LogicalError, "a division of higher order");
+    };
+    Ok(Bound::new(bound.return_type, move |columns, rows| {
+        let left = convert(argument(columns, 0)?, from_a, to_a)?;
+        let right = convert(argument(columns, 1)?, from_b, to_b)?;
+        divide(&[left, right], rows)
+    }))
 }
 
 fn divide_kernel(
@@ -278,37 +303,9 @@ fn divide_kernel(
         let left = convert(argument(columns, 0)?, a, lane)?;
         let right = convert(argument(columns, 1)?, b, lane)?;
         with_division_lane!(lane, T => {
-            if let Some(min) = narrow_min {
-                refuse_overflow::<T>(&left, &right, min, or_zero)?;
-            }
-            with_lane!(to, R => divide_integers::<T, R>(&left, &right, want, or_zero))
+            with_lane!(to, R => divide_integers::<T, R>(&left, &right, want, or_zero, narrow_min))
         })
     }))
-}
-
-/// Fails where the least number is divided by -1.
-fn refuse_overflow<T: Lane + To<i128>>(
-    left: &Column,
-    right: &Column,
-    min: i128,
-    or_zero: bool,
-) -> Result<()> {
-    if or_zero {
-        return Ok(());
-    }
-    let by = values::<T>(right)?;
-    if let Values::One(one) = &by
-        && To::<i128>::to(*one) != -1
-    {
-        return Ok(());
-    }
-    let left_values = values::<T>(left)?;
-    for row in 0..left.len() {
-        if To::<i128>::to(by.at(row)) == -1 && To::<i128>::to(left_values.at(row)) == min {
-            bail!(IllegalDivision, "Division of minimal signed number by minus one");
-        }
-    }
-    Ok(())
 }
 
 fn bind_modulo(arguments: &[Argument], or_zero: bool, positive: bool) -> Result<Bound> {

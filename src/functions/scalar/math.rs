@@ -11,7 +11,7 @@ use crate::composed::Composer;
 
 mod special;
 
-pub(crate) use special::incomplete_beta;
+pub(crate) use special::{erfc, incomplete_beta};
 
 pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Mathematical";
     "exp" any_case true (1, 1) "exp(x)" "e to the power x."

@@ -106,7 +106,7 @@ impl Random {
     }
 
     /// From 0 up to 1, of 53 random bits.
-    fn unit(&mut self) -> f64 {
+    pub(super) fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 

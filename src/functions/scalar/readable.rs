@@ -89,24 +89,28 @@ fn scaled(
     })
 }
 
-/// Units of time with their seconds, longest first.
-const UNITS: [(&str, u64); 6] = [
-    ("year", 31_556_952),
-    ("month", 2_629_746),
-    ("day", 86_400),
-    ("hour", 3_600),
-    ("minute", 60),
-    ("second", 1),
+/// Units of time with their nanoseconds, longest first.
+const UNITS: [(&str, u128); 9] = [
+    ("year", 31_536_000 * SECOND),
+    ("month", 2_635_200 * SECOND),
+    ("day", 86_400 * SECOND),
+    ("hour", 3_600 * SECOND),
+    ("minute", 60 * SECOND),
+    ("second", SECOND),
+    ("millisecond", 1_000_000),
+    ("microsecond", 1_000),
+    ("nanosecond", 1),
 ];
+
+const SECOND: u128 = 1_000_000_000;
+/// Where seconds stand among the units.
+const SECONDS: usize = 5;
 
 fn unit_argument(arguments: &[Argument], at: usize) -> Result<Option<usize>> {
     let Some(given) = arguments.get(at) else { return Ok(None) };
     let Some(name) = given.constant.as_ref().and_then(Value::as_str) else {
         bail!(IllegalTypeOfArgument, "A unit of formatReadableTimeDelta must be a constant string");
     };
-    if matches!(name, "milliseconds" | "microseconds" | "nanoseconds") {
-        return Ok(Some(UNITS.len() - 1));
-    }
     match UNITS.iter().position(|(unit, _)| name.strip_suffix('s') == Some(unit)) {
         Some(found) => Ok(Some(found)),
         None => bail!(
@@ -118,31 +122,44 @@ fn unit_argument(arguments: &[Argument], at: usize) -> Result<Option<usize>> {
 
 fn bind_delta(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let largest = unit_argument(arguments, 1)?.unwrap_or(0);
-    let smallest = unit_argument(arguments, 2)?.unwrap_or(UNITS.len() - 1);
+    let finest = if largest > SECONDS { UNITS.len() - 1 } else { SECONDS };
+    let smallest = unit_argument(arguments, 2)?.unwrap_or(finest);
     if largest > smallest {
-        bail!(BadArguments, "The largest unit of formatReadableTimeDelta is below the smallest");
+        bail!(
+            BadArguments,
+            "Explicit minimum unit value must not be greater than explicit maximum unit value of formatReadableTimeDelta"
+        );
     }
     write_all(arguments, "formatReadableTimeDelta", move |seconds| {
-        if !seconds.is_finite() {
-            return if seconds.is_nan() { "nan" } else { "inf" }.to_owned();
-        }
-        let sign = if seconds < 0.0 { "- " } else { "" };
-        let mut left = seconds.abs() as u64;
-        let mut parts = Vec::new();
-        for (name, length) in &UNITS[largest..=smallest] {
-            let count = left / length;
-            left %= length;
-            if count > 0 {
-                parts.push(format!("{count} {name}{}", if count == 1 { "" } else { "s" }));
-            }
-        }
-        let Some(last) = parts.pop() else { return format!("0 {}s", UNITS[smallest].0) };
-        let sign = sign.trim_end();
-        match parts.is_empty() {
-            true => format!("{sign}{last}"),
-            false => format!("{sign}{} and {last}", parts.join(", ")),
-        }
+        delta(seconds, largest, smallest)
     })
+}
+
+/// A duration in the units between two; zero seconds are told where nothing greater is.
+fn delta(seconds: f64, largest: usize, smallest: usize) -> String {
+    let sign = if seconds < 0.0 { "-" } else { "" };
+    if !seconds.is_finite() {
+        return format!("{sign}{}", if seconds.is_nan() { "nan" } else { "inf" });
+    }
+    let seconds = seconds.abs();
+    if seconds >= 18_446_744_073_709_551_616.0 {
+        let (unit, length) = UNITS[largest];
+        return format!("{sign}{:e} {unit}s", seconds / (length as f64 / 1e9));
+    }
+    let mut left = seconds.trunc() as u128 * SECOND + (seconds.fract() * 1e9).round() as u128;
+    let mut parts = Vec::new();
+    for (at, (name, length)) in UNITS.iter().enumerate().take(smallest + 1).skip(largest) {
+        let count = left / length;
+        left %= length;
+        if count > 0 || at == SECONDS && parts.is_empty() {
+            parts.push(format!("{count} {name}{}", if count == 1 { "" } else { "s" }));
+        }
+    }
+    let Some(last) = parts.pop() else { return sign.to_owned() };
+    match parts.is_empty() {
+        true => format!("{sign}{last}"),
+        false => format!("{sign}{} and {last}", parts.join(", ")),
+    }
 }
 
 fn bind_parse(arguments: &[Argument], wrong: Wrong) -> Result<Bound> {

@@ -71,7 +71,10 @@ fn bind_transform(context: &FunctionContext, arguments: &[Argument]) -> Result<B
         )
     })?;
     // Looked up in a type that holds both, so that -1 is not taken for 255.
-    let Some(key) = least_supertype(&[x.clone(), from_item.clone()]) else {
+    let floats = x.inner().is_float() && from_item.inner().is_integer();
+    let common = least_supertype(&[x.clone(), from_item.clone()])
+        .or_else(|| floats.then(|| DataType::Float64.nullable()));
+    let Some(key) = common else {
         bail!(IllegalTypeOfArgument, "transform cannot look up {x} among values of {from_item}");
     };
     let keys = converted(context, &from, &from_item, &key)?;

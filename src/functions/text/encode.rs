@@ -9,9 +9,9 @@ mod base_n;
 
 use super::declare;
 use super::strings::{
-    BytesBuilder, Integers, Strings, illegal, number, require_integer, require_text, try_write,
-    write,
+    BytesBuilder, Integers, Strings, illegal, number, require_text, try_write, write,
 };
+use crate::scalar::lane::{self, Kind};
 use base_n::{BASE32, BASE58, BASE64, BASE64_URL};
 
 pub(super) fn register(registry: &mut Registry) {
@@ -135,7 +135,7 @@ type Digits = fn(std::vec::IntoIter<u8>, &mut Vec<u8>);
 fn digits(function: &str, arguments: &[Argument], digits: Digits) -> Result<Bound> {
     let argument = &arguments[0];
     let data_type = argument.data_type.clone();
-    if data_type.is_string() {
+    if data_type.is_string() || matches!(data_type, DataType::AggregateFunction(_)) {
         #[allow(clippy::unnecessary_to_owned, reason = "the digits of numbers come by value")]
         return Ok(write(move |text, out| digits(text.to_vec().into_iter(), out)));
     }
@@ -179,19 +179,30 @@ fn unhex(text: &[u8], out: &mut Vec<u8>) {
 fn unbin(text: &[u8], out: &mut Vec<u8>) {
     let byte = |digits: &[u8]| digits.iter().fold(0, |byte, d| byte << 1 | u8::from(*d != b'0'));
     let (first, rest) = text.split_at(text.len() % 8);
+    // Zeros before whole bytes are none.
     let lead = byte(first);
-    if lead != 0 {
+    if lead != 0 || rest.is_empty() && !first.is_empty() {
         out.push(lead);
     }
     out.extend(rest.chunks_exact(8).map(byte));
 }
 
 fn char_of(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
-    for at in 0..arguments.len() {
-        require_integer("char", arguments, at)?;
+    let mut kinds = Vec::with_capacity(arguments.len());
+    for argument in arguments {
+        let data_type = &argument.data_type;
+        if !data_type.is_integer() && !data_type.is_float() {
+            return Err(illegal("char", argument));
+        }
+        kinds.push(Kind::require(data_type)?);
     }
-    Ok(Bound::new(DataType::String, |columns, rows| {
-        let parts: Vec<Integers> = columns.iter().map(Integers::new).collect::<Result<_>>()?;
+    Ok(Bound::new(DataType::String, move |columns, rows| {
+        let whole: Vec<Column> = columns
+            .iter()
+            .zip(&kinds)
+            .map(|(column, kind)| lane::convert(column, *kind, Kind::I64))
+            .collect::<Result<_>>()?;
+        let parts: Vec<Integers> = whole.iter().map(Integers::new).collect::<Result<_>>()?;
         let mut out = BytesBuilder::new(rows);
         for row in 0..rows {
             out.append_with(|out| out.extend(parts.iter().map(|p| p.get(row) as u8)));

@@ -18,7 +18,7 @@ pub(super) fn register(registry: &mut Registry) {
 
 static FUNCTIONS: &[FunctionDeclaration] = &[
     declare!("String search", "extract", "extract(s, pattern)", "The part that the first group of a regular expression matches, or the whole expression if it has no groups; empty if nothing does.",
-        "SELECT extract('year 2024', '(\\\\d+)')" => "2024", (2, 2), extract),
+        "SELECT extract('year 2024', '(\\\\d+)')" => "2024", (2, 2), extract, case_insensitive: true),
     declare!("String search", "extractAll", "extractAll(s, pattern)", "As `extract`, for all matches.",
         "SELECT extractAll('1 and 2', '\\\\d')" => "['1','2']", (2, 2), extract_all),
     declare!("String search", "extractGroups", "extractGroups(s, pattern)", "What all groups of a regular expression match first.",

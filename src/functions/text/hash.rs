@@ -19,6 +19,7 @@ use types::{Column, DataType, Physical, wide};
 
 mod any;
 mod city;
+mod keyed;
 mod murmur;
 mod sip;
 mod wy;
@@ -30,6 +31,7 @@ use any::{Hash, any_arguments};
 pub(super) fn register(registry: &mut Registry) {
     registry.add_functions(FUNCTIONS);
     registry.add_functions(any::FUNCTIONS);
+    registry.add_functions(keyed::FUNCTIONS);
 }
 
 static FUNCTIONS: &[FunctionDeclaration] = &[
@@ -45,6 +47,14 @@ static FUNCTIONS: &[FunctionDeclaration] = &[
         "SELECT length(SHA384('abc'))" => "48", (1, 1), |_, a| digest("SHA384", a, |s| <sha2::Sha384 as sha2::Digest>::digest(s).to_vec(), 48)),
     declare!("Hash", "SHA512", "SHA512(s)", "The SHA-512 digest of a string, 64 bytes.",
         "SELECT length(SHA512('abc'))" => "64", (1, 1), |_, a| digest("SHA512", a, |s| <sha2::Sha512 as sha2::Digest>::digest(s).to_vec(), 64)),
+    declare!("Hash", "MD4", "MD4(s)", "The MD4 digest of a string, 16 bytes.",
+        "SELECT hex(MD4('abc'))" => "A448017AAF21D8525FC10AE87AA6729D", (1, 1), |_, a| digest("MD4", a, |s| <md4::Md4 as md4::Digest>::digest(s).to_vec(), 16)),
+    declare!("Hash", "RIPEMD160", "RIPEMD160(s)", "The RIPEMD-160 digest of a string, 20 bytes.",
+        "SELECT hex(RIPEMD160('abc'))" => "8EB208F7E05D987A9B044A8E98C6B087F15A0BFC", (1, 1), |_, a| digest("RIPEMD160", a, |s| <ripemd::Ripemd160 as ripemd::Digest>::digest(s).to_vec(), 20)),
+    declare!("Hash", "SHA512_256", "SHA512_256(s)", "The SHA-512/256 digest of a string, 32 bytes.",
+        "SELECT hex(SHA512_256('abc'))" => "53048E2681941EF99B2E29B76B4C7DABE4C2D0C634FC6D46E0E2F13107E7AF23", (1, 1), |_, a| digest("SHA512_256", a, |s| <sha2::Sha512_256 as sha2::Digest>::digest(s).to_vec(), 32)),
+    declare!("Hash", "keccak256", "keccak256(s)", "The Keccak-256 digest of a string, 32 bytes.",
+        "SELECT hex(keccak256('abc'))" => "4E03657AEA45A94FC7D47BA826C8D667C0D1E6E33A64A036EC44F58FA12D6C45", (1, 1), |_, a| digest("keccak256", a, |s| <sha3::Keccak256 as sha3::Digest>::digest(s).to_vec(), 32)),
     declare!("Hash", "halfMD5", "halfMD5(a, ...)", "The first eight bytes of the MD5 digest as a number, greatest first; several are combined.",
         "SELECT halfMD5('abc')" => "10376663631224000432", (1, usize::MAX), |_, a| any_arguments("halfMD5", a, &Hash::HALF_MD5)),
     declare!("Hash", "intHash32", "intHash32(n)", "A quick hash of an integer, 32 bits.",
@@ -82,7 +92,7 @@ fn digest(
 }
 
 /// A FixedString column.
-pub(super) fn fixed_column<'a>(
+pub(crate) fn fixed_column<'a>(
     length: usize,
     values: impl ExactSizeIterator<Item = &'a [u8]>,
 ) -> Result<Column> {

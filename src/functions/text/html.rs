@@ -1,7 +1,8 @@
 //! Text out of HTML.
 //!
 //! Tags and comments are left out, and scripts and styles with what is in them; what stands in CDATA is taken as it
-//! is. Runs of white space become one space; texts that only tags separate get one between them.
+//! is, right after what is before it. Runs of white space become one space; texts that only tags separate get one
+//! between them.
 
 use expr::{FunctionDeclaration, Registry};
 
@@ -32,9 +33,7 @@ fn extract(html: &[u8], out: &mut Vec<u8>) {
         rest = &rest[tag..];
         if let Some(data) = rest.strip_prefix(b"<![CDATA[") {
             let end = memchr::memmem::find(data, b"]]>").unwrap_or(data.len());
-            if end > 0 {
-                append_as_is(&data[..end], start, out);
-            }
+            out.extend_from_slice(&data[..end]);
             rest = data.get(end + 3..).unwrap_or_default();
         } else if let Some(comment) = rest.strip_prefix(b"<!--") {
             // A comment that does not end is a tag like others.
@@ -56,15 +55,6 @@ fn append(word: &[u8], start: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(word);
 }
 
-/// Adds what stands in CDATA, set apart from what stands before it unless white space does that.
-fn append_as_is(data: &[u8], start: usize, out: &mut Vec<u8>) {
-    if data.first().is_some_and(u8::is_ascii_whitespace) {
-        out.extend_from_slice(data);
-    } else {
-        append(data, start, out);
-    }
-}
-
 /// What follows a tag, or an element whose content is no text.
 fn after_element(html: &[u8]) -> &[u8] {
     for name in [&b"script"[..], b"style"] {
@@ -74,8 +64,18 @@ fn after_element(html: &[u8]) -> &[u8] {
             continue;
         }
         let mut rest = html;
-        while let Some(at) = memchr::memmem::find(rest, b"</") {
-            rest = &rest[at + 2..];
+        while let Some(at) = memchr::memchr(b'<', rest) {
+            rest = &rest[at..];
+            if let Some(data) = rest.strip_prefix(b"<![CDATA[") {
+                let end = memchr::memmem::find(data, b"]]>").unwrap_or(data.len());
+                rest = data.get(end + 3..).unwrap_or_default();
+                continue;
+            }
+            let Some(name_on) = rest.strip_prefix(b"</") else {
+                rest = &rest[1..];
+                continue;
+            };
+            rest = name_on;
             if rest.get(..name.len()).is_some_and(|n| n.eq_ignore_ascii_case(name)) {
                 return after_tag(rest);
             }

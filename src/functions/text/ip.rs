@@ -13,7 +13,7 @@ use types::{Column, DataType, struct_fields};
 use super::declare;
 use super::hash::fixed_column;
 use super::strings::{
-    BytesBuilder, Integers, Strings, flag, illegal, numbers, require_integer, require_text, write,
+    BytesBuilder, Integers, Strings, flag, illegal, numbers, require_integer, require_text,
 };
 
 pub(super) fn register(registry: &mut Registry) {
@@ -63,10 +63,6 @@ static FUNCTIONS: &[FunctionDeclaration] = &[
         "SELECT IPv6CIDRToRange(toIPv6('2001:db8::1'), 32)" => "('2001:db8::','2001:db8:ffff:ffff:ffff:ffff:ffff:ffff')", (2, 2), v6_range),
     declare!("IP address", "cutIPv6", "cutIPv6(address, bytes6, bytes4)", "An IPv6 address as text with so many bytes at its end set to zero; other numbers for those that hold an IPv4 address.",
         "SELECT cutIPv6(IPv6StringToNum('2001:db8::1'), 2, 1)" => "2001:db8::", (3, 3), cut_v6),
-    declare!("UUID", "UUIDStringToNum", "UUIDStringToNum(s)", "The 16 bytes of a UUID.",
-        "SELECT hex(UUIDStringToNum('61f0c404-5cb3-11e7-907b-a6006ad3dba0'))" => "61F0C4045CB311E7907BA6006AD3DBA0", (1, 1), uuid_of_text),
-    declare!("UUID", "UUIDNumToString", "UUIDNumToString(bytes)", "A UUID given by its 16 bytes as text.",
-        "SELECT UUIDNumToString(UUIDStringToNum('61f0c404-5cb3-11e7-907b-a6006ad3dba0'))" => "61f0c404-5cb3-11e7-907b-a6006ad3dba0", (1, 1), uuid_to_text),
 ];
 
 /// What to answer for what cannot be read.
@@ -324,41 +320,5 @@ fn cut_v6(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
             out.append(v6_text(address & kept).as_bytes());
         }
         out.column()
-    }))
-}
-
-fn uuid_of_text(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
-    require_text("UUIDStringToNum", arguments, 0)?;
-    Ok(Bound::new(DataType::FixedString(16), |columns, rows| {
-        let mut uuids: Vec<[u8; 16]> = Vec::with_capacity(rows);
-        Strings::new(&columns[0])?.each(rows, |text| {
-            let digits: Vec<u8> = text
-                .iter()
-                .filter(|b| **b != b'-')
-                .map(|b| (*b as char).to_digit(16).unwrap_or(0) as u8)
-                .collect();
-            let mut bytes = [0; 16];
-            if text.len() == 36 && digits.len() == 32 {
-                for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-                    *byte = pair[0] << 4 | pair[1];
-                }
-            }
-            uuids.push(bytes);
-        });
-        fixed_column(16, uuids.iter().map(<[u8; 16]>::as_slice))
-    }))
-}
-
-fn uuid_to_text(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
-    if arguments[0].data_type != DataType::FixedString(16) {
-        return Err(illegal("UUIDNumToString", &arguments[0]));
-    }
-    Ok(write(|bytes, out| {
-        for (at, byte) in bytes.iter().enumerate() {
-            if matches!(at, 4 | 6 | 8 | 10) {
-                out.push(b'-');
-            }
-            out.extend_from_slice(format!("{byte:02x}").as_bytes());
-        }
     }))
 }

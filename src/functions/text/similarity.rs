@@ -53,11 +53,11 @@ static FUNCTIONS: &[FunctionDeclaration] = &[
     declare!("String", "ngramDistanceUTF8", "ngramDistanceUTF8(haystack, needle)", "The share of grams of three characters that two strings do not have in common, 0 to 1.",
         "SELECT ngramDistanceUTF8('абвг', 'абвд')" => "0.5", (2, 2), |_, a| ngram("ngramDistanceUTF8", a, true, 3, characters)),
     declare!("String", "ngramDistanceCaseInsensitiveUTF8", "ngramDistanceCaseInsensitiveUTF8(haystack, needle)", "As `ngramDistanceUTF8`, in any case.",
-        "SELECT ngramDistanceCaseInsensitiveUTF8('АБВГ', 'абвг')" => "0", (2, 2), |_, a| ngram("ngramDistanceCaseInsensitiveUTF8", a, true, 3, lower_characters)),
+        "SELECT ngramDistanceCaseInsensitiveUTF8('АБВГ', 'абвг')" => "0", (2, 2), |_, a| ngram("ngramDistanceCaseInsensitiveUTF8", a, true, 3, folded_characters)),
     declare!("String", "ngramSearchUTF8", "ngramSearchUTF8(haystack, needle)", "The share of the needle's grams of three characters that the haystack has, 0 to 1.",
         "SELECT ngramSearchUTF8('абвг', 'абв')" => "1", (2, 2), |_, a| ngram("ngramSearchUTF8", a, false, 3, characters)),
     declare!("String", "ngramSearchCaseInsensitiveUTF8", "ngramSearchCaseInsensitiveUTF8(haystack, needle)", "As `ngramSearchUTF8`, in any case.",
-        "SELECT ngramSearchCaseInsensitiveUTF8('АБВГ', 'абв')" => "1", (2, 2), |_, a| ngram("ngramSearchCaseInsensitiveUTF8", a, false, 3, lower_characters)),
+        "SELECT ngramSearchCaseInsensitiveUTF8('АБВГ', 'абв')" => "1", (2, 2), |_, a| ngram("ngramSearchCaseInsensitiveUTF8", a, false, 3, folded_characters)),
 ];
 
 fn characters(text: &[u8]) -> Vec<char> {
@@ -98,7 +98,7 @@ fn similarity(
     Ok(number_of_two::<Float64Type>(DataType::Float64, f))
 }
 
-fn levenshtein<T: PartialEq>(a: &[T], b: &[T]) -> usize {
+pub(crate) fn levenshtein<T: PartialEq>(a: &[T], b: &[T]) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, from) in a.iter().enumerate() {
         let mut diagonal = row[0];
@@ -171,8 +171,19 @@ fn jaccard<'a, T: Eq + std::hash::Hash + 'a>(
     both as f64 / (a.len() + b.len() - both) as f64
 }
 
-fn lower_characters(text: &[u8]) -> Vec<char> {
-    String::from_utf8_lossy(text).chars().flat_map(char::to_lowercase).collect()
+/// Characters in which case matters little: without the sixth bit of each byte, and of longer ones without the lowest
+/// bit of the first, as ClickHouse has it.
+fn folded_characters(text: &[u8]) -> Vec<u32> {
+    let fold = |c: char| {
+        let mut bytes = [0; 4];
+        let length = c.encode_utf8(&mut bytes).len();
+        let mut code = u32::from_le_bytes(bytes) & !0x2020_2020;
+        if length > 1 {
+            code &= !1;
+        }
+        code
+    };
+    String::from_utf8_lossy(text).chars().map(fold).collect()
 }
 
 fn ngram<T: Eq + std::hash::Hash + 'static>(

@@ -14,7 +14,7 @@ use super::strings::{
     Integers, Strings, illegal, list, numbers, require_integer, require_text, slice, write,
 };
 use arrow_array::types::UInt16Type;
-use host::{after_scheme, domain, protocol};
+use host::{domain, protocol};
 
 pub(super) fn register(registry: &mut Registry) {
     registry.add_functions(FUNCTIONS);
@@ -135,9 +135,7 @@ fn query_and_fragment(url: &[u8]) -> &[u8] {
 }
 
 fn netloc(url: &[u8]) -> &[u8] {
-    let rest = &url[after_scheme(url)..];
-    let end = rest.iter().position(|b| matches!(b, b'/' | b'?' | b'#')).unwrap_or(rest.len());
-    &rest[..end]
+    host::netloc(url)
 }
 
 fn path_full(url: &[u8]) -> &[u8] {

@@ -110,10 +110,14 @@ impl Digest {
                 let together = last.1 + count;
                 // The bound of the smaller of the quantiles at both ends holds.
                 let bound = |at: f64| 4.0 * total * EPSILON * (at / total) * (1.0 - at / total);
-                if together
-                    <= bound(before + last.1 / 2.0).min(bound(before + last.1 + count / 2.0))
+                let apart = last.0 != mean && (last.0.is_infinite() || mean.is_infinite());
+                if !apart
+                    && together
+                        <= bound(before + last.1 / 2.0).min(bound(before + last.1 + count / 2.0))
                 {
-                    last.0 += count * (mean - last.0) / together;
+                    if last.0 != mean {
+                        last.0 += count * (mean - last.0) / together;
+                    }
                     last.1 = together;
                     continue;
                 }
@@ -144,7 +148,9 @@ impl Digest {
                 } else if wanted >= right {
                     centroid.0
                 } else {
-                    previous.0 + (centroid.0 - previous.0) * (wanted - left) / (right - left)
+                    // Of both sides, so that an infinite one stays infinite.
+                    let share = (wanted - left) / (right - left);
+                    (1.0 - share) * previous.0 + share * centroid.0
                 };
             }
             if at == 0 && wanted <= middle {

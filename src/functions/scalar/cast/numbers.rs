@@ -127,10 +127,18 @@ fn fallible_wide(
 }
 
 fn float_to_decimal(a: Kind, b: Kind, scale: u32, to: &DataType, mode: Mode) -> ArrayConversion {
-    let factor = float_power_of_ten(scale);
+    // A Float32 is multiplied as such.
+    let factor = if a == Kind::F32 { 1.0 } else { float_power_of_ten(scale) };
     let to = to.clone();
     Arc::new(move |array| {
-        let floats = convert(&Column::Flat(array.clone()), a, Kind::F64)?.to_flat()?;
+        let column = Column::Flat(array.clone());
+        let floats = match a {
+            Kind::F32 => {
+                let factor = float_power_of_ten(scale) as f32;
+                map::<f32, f64>(&column, |v| f64::from(v * factor))?.to_flat()?
+            }
+            _ => convert(&column, a, Kind::F64)?.to_flat()?,
+        };
         let failed = || {
             error!(DecimalOverflow, "Decimal convert overflow: a float is infinite or beyond {to}")
         };
@@ -252,10 +260,10 @@ fn enumeration(
             }
         }
     }
-    if from.is_float() || matches!(from, DataType::Decimal { .. }) {
+    if matches!(from, DataType::Decimal { .. }) {
         return Ok(None);
     }
-    let to = to.clone();
+    let (to, of_float) = (to.clone(), from.is_float());
     Ok(Some(Arc::new(move |array| {
         let wide = convert(&Column::Flat(array.clone()), a, Kind::I64)?.to_flat()?;
         let is_known = |value: &i64| {
@@ -270,6 +278,9 @@ fn enumeration(
             }
             Some(row) => {
                 let value = i64::view(&wide)?[row];
+                if of_float {
+                    bail!(CannotConvertType, "Value {value} cannot be converted to enum type {to}");
+                }
                 bail!(UnknownElementOfEnum, "Unexpected value {value} in enum {to}")
             }
         }

@@ -34,7 +34,7 @@ pub(super) fn erf(x: f64) -> f64 {
 }
 
 /// 1 - erf.
-pub(super) fn erfc(x: f64) -> f64 {
+pub(crate) fn erfc(x: f64) -> f64 {
     if x.is_nan() {
         return x;
     }

@@ -2,7 +2,7 @@
 
 use arrow_array::types::{UInt8Type, UInt64Type};
 use arrow_array::{ArrayRef, UInt64Array};
-use base::{Result, bail};
+use base::Result;
 use expr::{Argument, Bound, FunctionDeclaration};
 use memchr::memmem::Finder;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use super::super::declare;
 use super::super::pattern::Pattern;
 use super::super::strings::{Strings, illegal, list_column, numbers, require_text};
 use super::{FOLDED, FOLDED_UTF8, Mode, PLAIN, UTF8};
+use crate::collection::lists_of;
 
 macro_rules! multi {
     ($name:literal, $result:expr, $mode:expr, $what:literal, $sql:literal => $answer:literal) => {
@@ -64,20 +65,59 @@ pub(in super::super) enum Answer {
     All,
 }
 
-/// The strings of a constant array.
-fn constant_strings(function: &str, arguments: &[Argument]) -> Result<Vec<Vec<u8>>> {
-    let argument = &arguments[1];
-    let is_texts = matches!(&argument.data_type, DataType::Array(item)
-        if item.is_string() || **item == DataType::Nothing);
-    if !is_texts {
-        return Err(illegal(function, argument));
-    }
-    match &argument.constant {
-        Some(Value::Array(items)) => {
-            Ok(items.iter().filter_map(|v| v.as_bytes()).map(<[u8]>::to_vec).collect())
+/// The needles of a call: a constant array, or an array in each row.
+enum Needles {
+    Constant(Vec<Vec<u8>>),
+    Rows,
+}
+
+impl Needles {
+    fn of(function: &str, arguments: &[Argument]) -> Result<Needles> {
+        require_text(function, arguments, 0)?;
+        let argument = &arguments[1];
+        let is_texts = matches!(&argument.data_type, DataType::Array(item)
+            if item.is_string() || **item == DataType::Nothing);
+        if !is_texts {
+            return Err(illegal(function, argument));
         }
-        _ => bail!(IllegalColumn, "Argument 2 of function {function} must be a constant array"),
+        Ok(match &argument.constant {
+            Some(Value::Array(items)) => Needles::Constant(
+                items.iter().filter_map(|v| v.as_bytes()).map(<[u8]>::to_vec).collect(),
+            ),
+            _ => Needles::Rows,
+        })
     }
+}
+
+/// Calls for every row with its text and what was made of its needles; those of a row that are those of the row
+/// before are not made anew.
+fn for_each<T>(
+    columns: &[Column],
+    rows: usize,
+    constant: Option<&[T]>,
+    make: impl Fn(&[u8]) -> Result<T>,
+    mut take: impl FnMut(&[u8], &[T]) -> Result<()>,
+) -> Result<()> {
+    let texts = Strings::new(&columns[0])?;
+    if let Some(made) = constant {
+        return (0..rows).try_for_each(|row| take(texts.get(row), made));
+    }
+    let lists = lists_of(&columns[1])?;
+    if lists.items.is_empty() {
+        return (0..rows).try_for_each(|row| take(texts.get(row), &[]));
+    }
+    let items = Strings::of_array(lists.items.as_ref())?;
+    let (mut before, mut made): (Vec<&[u8]>, Vec<T>) = (Vec::new(), Vec::new());
+    for row in 0..rows {
+        let (from, to) = lists.bounds(row);
+        let needles: Vec<&[u8]> = (from..to).map(|at| items.get(at)).collect();
+        if needles != before {
+            made = needles.iter().map(|needle| make(needle)).collect::<Result<_>>()?;
+            before = needles;
+        }
+        take(texts.get(row), &made)?;
+    }
+    Ok(())
 }
 
 pub(in super::super) fn multi_search(
@@ -86,22 +126,26 @@ pub(in super::super) fn multi_search(
     answer: Answer,
     mode: Mode,
 ) -> Result<Bound> {
-    require_text(function, arguments, 0)?;
-    let needles = constant_strings(function, arguments)?;
-    let mut space = Vec::new();
-    let finders: Vec<Finder<'static>> =
-        needles.iter().map(|n| Finder::new(mode.fold(n, &mut space)).into_owned()).collect();
+    let make = move |needle: &[u8]| -> Result<Finder<'static>> {
+        Ok(Finder::new(mode.fold(needle, &mut Vec::new())).into_owned())
+    };
+    let constant: Option<Vec<Finder<'static>>> = match Needles::of(function, arguments)? {
+        Needles::Constant(needles) => {
+            Some(needles.iter().map(|needle| make(needle)).collect::<Result<_>>()?)
+        }
+        Needles::Rows => None,
+    };
     let return_type = match answer {
         Answer::Any => DataType::UInt8,
         Answer::Index | Answer::Position => DataType::UInt64,
         Answer::All => DataType::array(DataType::UInt64),
     };
     Ok(Bound::new(return_type, move |columns, rows| {
-        let texts = Strings::new(&columns[0])?;
         let mut space = Vec::new();
         let mut out: Vec<u64> = Vec::with_capacity(rows);
-        for row in 0..rows {
-            let text = mode.fold(texts.get(row), &mut space);
+        let mut offsets = vec![0];
+        for_each(columns, rows, constant.as_deref(), make, |text, finders| {
+            let text = mode.fold(text, &mut space);
             // Nothing is found in an empty text, not even an empty one.
             let place = |f: &Finder<'_>| if text.is_empty() { None } else { f.find(text) };
             match answer {
@@ -118,15 +162,13 @@ pub(in super::super) fn multi_search(
                     finders.iter().map(|f| place(f).map_or(0, |at| mode.position(text, at))),
                 ),
             }
-        }
+            offsets.push(out.len() as i32);
+            Ok(())
+        })?;
         Ok(match answer {
             Answer::Any => numbers::<UInt8Type>(out.into_iter().map(|n| n as u8).collect()),
             Answer::Index | Answer::Position => numbers::<UInt64Type>(out),
-            Answer::All => {
-                let count = finders.len();
-                let offsets = (0..=rows).map(|row| (row * count) as i32).collect();
-                list_column(&DataType::UInt64, offsets, items(out))?
-            }
+            Answer::All => list_column(&DataType::UInt64, offsets, items(out))?,
         })
     }))
 }
@@ -136,29 +178,34 @@ fn items(values: Vec<u64>) -> ArrayRef {
 }
 
 pub(in super::super) fn multi_match(function: &str, arguments: &[Argument]) -> Result<Bound> {
-    require_text(function, arguments, 0)?;
-    let patterns: Vec<Pattern> = constant_strings(function, arguments)?
-        .iter()
-        .map(|source| Pattern::new(source))
-        .collect::<Result<_>>()?;
-    Ok(match function {
-        "multiMatchAny" => {
-            super::super::strings::flag(move |text| patterns.iter().any(|p| p.is_match(text)))
+    let constant: Option<Vec<Pattern>> = match Needles::of(function, arguments)? {
+        Needles::Constant(needles) => {
+            Some(needles.iter().map(|needle| Pattern::new(needle)).collect::<Result<_>>()?)
         }
-        "multiMatchAnyIndex" => {
-            super::super::strings::number::<UInt64Type>(DataType::UInt64, move |text| {
-                patterns.iter().position(|p| p.is_match(text)).map_or(0, |at| at as u64 + 1)
-            })
-        }
-        _ => Bound::new(DataType::array(DataType::UInt64), move |columns, rows| {
-            let (mut found, mut offsets) = (Vec::new(), vec![0]);
-            Strings::new(&columns[0])?.each(rows, |text| {
-                let matching = patterns.iter().enumerate().filter(|(_, p)| p.is_match(text));
-                found.extend(matching.map(|(at, _)| at as u64 + 1));
-                offsets.push(found.len() as i32);
-            });
-            let column: Column = list_column(&DataType::UInt64, offsets, items(found))?;
-            Ok(column)
-        }),
-    })
+        Needles::Rows => None,
+    };
+    let (any, all) = (function == "multiMatchAny", function == "multiMatchAllIndices");
+    let return_type = match function {
+        "multiMatchAny" => DataType::UInt8,
+        "multiMatchAnyIndex" => DataType::UInt64,
+        _ => DataType::array(DataType::UInt64),
+    };
+    Ok(Bound::new(return_type, move |columns, rows| {
+        let (mut found, mut offsets) = (Vec::with_capacity(rows), vec![0]);
+        for_each(columns, rows, constant.as_deref(), Pattern::new, |text, patterns| {
+            let mut matching =
+                (1..).zip(patterns).filter(|(_, p)| p.is_match(text)).map(|(number, _)| number);
+            match all {
+                true => found.extend(matching),
+                false => found.push(matching.next().unwrap_or(0_u64)),
+            }
+            offsets.push(found.len() as i32);
+            Ok(())
+        })?;
+        Ok(match (any, all) {
+            (true, _) => numbers::<UInt8Type>(found.iter().map(|n| u8::from(*n > 0)).collect()),
+            (_, true) => list_column(&DataType::UInt64, offsets, items(found))?,
+            _ => numbers::<UInt64Type>(found),
+        })
+    }))
 }

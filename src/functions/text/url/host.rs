@@ -101,6 +101,42 @@ pub(super) fn domain_rfc(url: &[u8]) -> &[u8] {
     checked(host, host.contains(&b'.'))
 }
 
+/// A scheme is looked for in so many bytes.
+const LONGEST_SCHEME: usize = 16;
+
+/// Where what follows the scheme begins; nothing where the scheme has a byte that can stand in no URL.
+fn after_network_scheme(url: &[u8]) -> Option<usize> {
+    if url.starts_with(b"//") {
+        return Some(2);
+    }
+    let head = &url[..url.len().min(LONGEST_SCHEME)];
+    let ends = |b: &u8| !b.is_ascii_alphanumeric() && !matches!(b, b'+' | b'-' | b'.');
+    match head.iter().skip(1).position(ends).map(|at| at + 1) {
+        Some(at) if is_foreign(head[at]) => None,
+        Some(at) if head[at..].starts_with(b"://") => Some(at + 3),
+        _ => Some(0),
+    }
+}
+
+/// User, password, host and port: up to the last slash or question mark, or the first one after an `@`.
+pub(super) fn netloc(url: &[u8]) -> &[u8] {
+    let Some(start) = after_network_scheme(url) else { return b"" };
+    let rest = &url[start..];
+    let (mut slash, mut question, mut user) = (rest.len(), rest.len(), false);
+    for (at, byte) in rest.iter().enumerate() {
+        match byte {
+            b'#' => return &rest[..at],
+            b'/' | b'?' if user => return &rest[..at],
+            b'/' => slash = at,
+            b'?' => question = at,
+            b'@' => user = true,
+            byte if is_foreign(*byte) => return &rest[..at.min(slash).min(question)],
+            _ => {}
+        }
+    }
+    if user { rest } else { &rest[..slash.min(question)] }
+}
+
 /// The host without a leading `www.`.
 pub(super) fn without_www(host: &[u8]) -> &[u8] {
     match host.strip_prefix(b"www.") {

@@ -15,25 +15,38 @@ pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[
     declare!("URL", "extractURLParameters", "extractURLParameters(url)", "All parameters of a URL as `name=value`.",
     "SELECT extractURLParameters('https://example.com/?a=1&b=2')" => "['a=1','b=2']", (1, 1), |_, a| {
         require_text("extractURLParameters", a, 0)?;
-        Ok(list(|url, emit| each(url, emit)))
+        Ok(list(|url, emit| each(url, &mut |whole, _| emit(whole))))
     }),
     declare!("URL", "extractURLParameterNames", "extractURLParameterNames(url)", "The names of all parameters of a URL.",
     "SELECT extractURLParameterNames('https://example.com/?a=1&b=2')" => "['a','b']", (1, 1), |_, a| {
         require_text("extractURLParameterNames", a, 0)?;
-        Ok(list(|url, emit| {
-            each(url, &mut |item| emit(&item[..memchr::memchr(b'=', item).unwrap_or(item.len())]));
-        }))
+        Ok(list(|url, emit| each(url, &mut |_, name| emit(name))))
     }),
     declare!("URL", "cutURLParameter", "cutURLParameter(url, name)", "The URL without a parameter, or without those of an array of names.",
         "SELECT cutURLParameter('https://example.com/?a=1&b=2', 'a')" => "https://example.com/?b=2", (2, 2), cut),
 ];
 
-fn each(url: &[u8], emit: &mut dyn FnMut(&[u8])) {
-    let Some(start) = memchr::memchr2(b'?', b'#', url) else { return };
-    for item in url[start + 1..].split(|b| matches!(b, b'&' | b'#')) {
-        if !item.is_empty() {
-            emit(item);
-        }
+/// Calls for each parameter with its whole text and its name. One ends at `&` or `#`; what ends at neither and has
+/// no `=` is none, and what stands before a question mark is no name's begin.
+fn each(url: &[u8], emit: &mut dyn FnMut(&[u8], &[u8])) {
+    let Some(mut from) = memchr::memchr2(b'?', b'#', url) else { return };
+    from += 1;
+    'parameters: while from < url.len() {
+        let end = loop {
+            let ends = |b: &u8| matches!(b, b'=' | b'&' | b'#' | b'?');
+            let Some(at) = url[from..].iter().position(ends) else { break 'parameters };
+            if url[from + at] != b'?' {
+                break from + at;
+            }
+            from += at + 1;
+        };
+        let name = &url[from..end];
+        let stop = match url[end] {
+            b'=' => memchr::memchr2(b'&', b'#', &url[end..]).map_or(url.len(), |at| end + at),
+            _ => end,
+        };
+        emit(&url[from..stop], name);
+        from = stop + 1;
     }
 }
 
