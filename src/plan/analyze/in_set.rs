@@ -266,8 +266,11 @@ impl Resolver<'_, '_> {
             super::resolve::build_call(self.environment(), function, vec![column.clone(), name])?;
         if matches!(from.inner(), DataType::Decimal { .. }) && to.inner().is_number() {
             // Decimals are cut in conversions: what is cut is no value of the type.
-            let same =
-                super::resolve::build_call(self.environment(), "equals", vec![call.clone(), column])?;
+            let same = super::resolve::build_call(
+                self.environment(),
+                "equals",
+                vec![call.clone(), column],
+            )?;
             let null = Expr::literal(Value::Null, DataType::null());
             call = super::resolve::build_call(self.environment(), "if", vec![same, call, null])?;
         }
