@@ -155,7 +155,7 @@ fn delta(seconds: f64, largest: usize, smallest: usize) -> String {
             parts.push(format!("{count} {name}{}", if count == 1 { "" } else { "s" }));
         }
     }
-    let Some(last) = parts.pop() else { return sign.to_owned() };
+    let Some(last) = parts.pop() else { return format!("{sign}0 {}s", UNITS[smallest].0) };
     match parts.is_empty() {
         true => format!("{sign}{last}"),
         false => format!("{sign}{} and {last}", parts.join(", ")),
