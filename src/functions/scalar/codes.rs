@@ -125,6 +125,7 @@ fn bind_morton_decode(_: &FunctionContext, arguments: &[Argument]) -> Result<Bou
     let widths = match (widths(name, &arguments[0])?, &arguments[0].constant) {
         (Some(widths), _) if (1..=MOST_PARTS).contains(&widths.len()) => widths,
         (None, Some(Value::Int(count @ 1..=8))) => vec![1; *count as usize],
+        (None, None) => bail!(IllegalColumn, "The first argument of {name} must be constant"),
         _ => bail!(
             ArgumentOutOfBound,
             "Illegal first argument for function {name}, should be a number in range 1-{MOST_PARTS} or a Tuple of such size"
