@@ -125,10 +125,22 @@ impl Query<'_> {
                 primary.len()
             }
         };
-        let partition = match &engine.partition_by {
-            Some(key) => self.key(key, columns)?,
-            None => Vec::new(),
+        let partition = self.partition_key(engine, columns)?;
+        let sampling = match &engine.sample_by {
+            Some(key) => Some(self.sampling_key(key, columns, &sorting[..primary])?),
+            None => None,
         };
+        Ok(Keys { sorting, primary, partition, sampling })
+    }
+
+    /// `PARTITION BY`
+    fn partition_key(
+        &self,
+        engine: &EngineClause,
+        columns: &[ColumnDefinition],
+    ) -> Result<Vec<KeyColumn>> {
+        let Some(key) = &engine.partition_by else { return Ok(Vec::new()) };
+        let partition = self.key(key, columns)?;
         if let Some(key) =
             partition.iter().find(|key| key.expression.data_type().inner().is_float())
             && !engine.settings.iter().any(allows_floats)
@@ -140,11 +152,7 @@ impl Query<'_> {
                 key.text
             );
         }
-        let sampling = match &engine.sample_by {
-            Some(key) => Some(self.sampling_key(key, columns, &sorting[..primary])?),
-            None => None,
-        };
-        Ok(Keys { sorting, primary, partition, sampling })
+        Ok(partition)
     }
 
     /// `SAMPLE BY`: rows spread evenly over the values of an unsigned integer, which the primary key finds.

@@ -84,6 +84,10 @@ fn write_clock(second_of_day: i64, out: &mut Vec<u8>) {
     push_two(second % 60, out);
 }
 
+/// 0000-01-01 00:00:00 and 9999-12-31 23:59:59: what four digits of a year can tell.
+const FIRST_SECOND: i64 = -62_167_219_200;
+const LAST_SECOND: i64 = 253_402_300_799;
+
 /// Appends an instant, of ticks of 10^-precision seconds.
 pub(crate) fn write_instant(
     ticks: i64,
@@ -98,6 +102,7 @@ pub(crate) fn write_instant(
     }
     let (utc, fraction) = (ticks.div_euclid(scale), ticks.rem_euclid(scale));
     let local = if style == DateTimeOutput::Iso { utc } else { zone.local(utc) };
+    let local = local.clamp(FIRST_SECOND, LAST_SECOND);
     write_date(local.div_euclid(DAY), out);
     out.push(if style == DateTimeOutput::Iso { b'T' } else { b' ' });
     write_clock(local.rem_euclid(DAY), out);

@@ -384,7 +384,11 @@ fn bind_clamp(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound
     Ok(Bound::new(return_type, move |columns, rows| {
         let (x, low, high) = (argument(columns, 0)?, argument(columns, 1)?, argument(columns, 2)?);
         let raised = above(&[x.clone(), low.clone()], rows)?;
-        to_result(&below(&[raised, high.clone()], rows)?, rows)
+        let clamped = to_result(&below(&[raised, high.clone()], rows)?, rows)?;
+        // NULL in any place is NULL.
+        let nulls = [x, low, high].map(|column| column.nulls());
+        let nulls = NullBuffer::union_many(nulls.iter().map(Option::as_ref));
+        if nulls.is_some() { clamped.with_nulls(nulls) } else { Ok(clamped) }
     }))
 }
 

@@ -97,12 +97,12 @@ fn shown_zone(data_type: &DataType, time: TimeType, given: bool) -> Option<types
 #[inline]
 fn floor_second(utc: i64, zone: &Zone, seconds: i64) -> i64 {
     let local = zone.to_local(utc);
-    let floored = local - local.rem_euclid(seconds);
+    let floored = local.saturating_sub(local.rem_euclid(seconds));
     if seconds >= DAY {
         return zone.to_utc(floored);
     }
     // The offset seldom changes within the period; if it does, it is the same stretch of clock time.
-    utc - (local - floored)
+    utc.saturating_sub(local.saturating_sub(floored))
 }
 
 fn to_second(

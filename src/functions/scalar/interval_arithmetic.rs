@@ -111,6 +111,13 @@ pub(crate) fn add(
         Some(low) => super::lane::map::<i64, i64>(&added, |v| v.max(low))?,
         None => added,
     };
+    let added = match to {
+        // Years end where the calendar of wider types does.
+        TimeType::Date if by_calendar => {
+            super::lane::map::<i64, i64>(&added, |v| v.min(super::cast::DATE32_DAYS.1))?
+        }
+        _ => added,
+    };
     convert(&added, Kind::I64, to.kind())
 }
 

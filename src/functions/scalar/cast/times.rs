@@ -35,23 +35,22 @@ pub(super) fn conversion(
     }
 }
 
-/// Between types of dates and times.
+/// Between types of dates and times. What a narrower type does not hold wraps around, as for integers.
 pub(crate) fn between(column: &Column, a: TimeType, b: TimeType) -> Result<Column> {
     let days = |low: i64, high: i64| -> Result<Column> {
         map::<i64, i64>(&local_days(column, a)?, |d| d.clamp(low, high))
     };
     match b {
-        TimeType::Date => convert(&days(0, 65_535)?, Kind::I64, Kind::U16),
+        TimeType::Date => map::<i64, u16>(&local_days(column, a)?, |d| d as u16),
         TimeType::Date32 => convert(&days(DATE32_DAYS.0, DATE32_DAYS.1)?, Kind::I64, Kind::I32),
         TimeType::DateTime(zone) => {
             let values = raw(column, a)?;
             let ticks = a.ticks();
             let zone = Zone::new(zone);
-            let seconds = map::<i64, i64>(&values, |v| {
+            map::<i64, u32>(&values, |v| {
                 let seconds = if a.is_date() { zone.to_utc(v * DAY) } else { v.div_euclid(ticks) };
-                seconds.clamp(0, i64::from(u32::MAX))
-            })?;
-            convert(&seconds, Kind::I64, Kind::U32)
+                seconds as u32
+            })
         }
         TimeType::DateTime64(_, zone) => {
             let values = raw(column, a)?;
