@@ -20,6 +20,7 @@ mod pairs;
 mod ranked;
 mod slice;
 mod sort;
+mod tagged;
 mod tuple;
 pub(crate) mod tuple_arithmetic;
 mod vector;
@@ -62,4 +63,5 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.add_functions(tuple::FUNCTIONS);
     registry.add_functions(tuple_arithmetic::FUNCTIONS);
     registry.add_functions(map::FUNCTIONS);
+    registry.add_functions(tagged::FUNCTIONS);
 }

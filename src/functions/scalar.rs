@@ -44,6 +44,7 @@ mod bits;
 mod calendar;
 pub(crate) mod cast;
 mod choose;
+mod clock_arithmetic;
 mod comparison;
 mod conditional;
 mod date_format;

@@ -31,8 +31,9 @@ pub(super) fn kernel(
     {
         return Ok(None);
     }
-    let nested =
-        |t: &DataType| matches!(t, DataType::Array(_) | DataType::Tuple(_) | DataType::Map(_));
+    let nested = |t: &DataType| {
+        matches!(t, DataType::Array(_) | DataType::Tuple(_) | DataType::Map(_) | DataType::Json(_))
+    };
     if !nested(a) || !nested(b) {
         return Ok(None);
     }
