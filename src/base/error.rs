@@ -228,6 +228,7 @@ error_codes! {
     InvalidLimitExpression = 440 "INVALID_LIMIT_EXPRESSION" User,
     InvalidWithFillExpression = 475 "INVALID_WITH_FILL_EXPRESSION" User,
     BadDatabaseForTemporaryTable = 442 "BAD_DATABASE_FOR_TEMPORARY_TABLE" User,
+    BadCollation = 292 "BAD_COLLATION" User,
     SamplingNotSupported = 141 "SAMPLING_NOT_SUPPORTED" User,
     IncompatibleTypeOfJoin = 264 "INCOMPATIBLE_TYPE_OF_JOIN" User,
     TooDeepRecursion = 306 "TOO_DEEP_RECURSION" User,

@@ -233,6 +233,7 @@ impl Query<'_> {
             sorting_key: keys.sorting,
             primary_key_length: keys.primary,
             partition_key: keys.partition,
+            sampling_key: keys.sampling,
             settings,
             create_sql: statement.to_string(),
             comment: create.comment.clone().unwrap_or_default(),

@@ -152,6 +152,7 @@ impl Query<'_> {
                     columns: Vec::new(),
                     source: RelationSource::View(query.clone()),
                     combined: None,
+                    sampling_key: None,
                 }),
                 _ => bail!(BadArguments, "view() takes one query"),
             },
@@ -339,6 +340,7 @@ pub(crate) fn table_relation(
         columns,
         source,
         combined: None,
+        sampling_key: definition.sampling_key.as_deref().map(sql::parse_expression).transpose()?,
     })
 }
 
@@ -363,6 +365,7 @@ pub(crate) fn block_relation(
             .collect(),
         source: RelationSource::Blocks(source),
         combined: None,
+        sampling_key: None,
     }
 }
 

@@ -62,6 +62,8 @@ pub(crate) struct Keys {
     pub(crate) sorting: Vec<KeyColumn>,
     pub(crate) primary: usize,
     pub(crate) partition: Vec<KeyColumn>,
+    /// As SQL.
+    pub(crate) sampling: Option<String>,
 }
 
 impl Query<'_> {
@@ -84,7 +86,12 @@ impl Query<'_> {
                     engine.name
                 );
             }
-            return Ok(Keys { sorting: Vec::new(), primary: 0, partition: Vec::new() });
+            return Ok(Keys {
+                sorting: Vec::new(),
+                primary: 0,
+                partition: Vec::new(),
+                sampling: None,
+            });
         }
         let of_columns: Vec<Expression> = create
             .columns
@@ -133,7 +140,36 @@ impl Query<'_> {
                 key.text
             );
         }
-        Ok(Keys { sorting, primary, partition })
+        let sampling = match &engine.sample_by {
+            Some(key) => Some(self.sampling_key(key, columns, &sorting[..primary])?),
+            None => None,
+        };
+        Ok(Keys { sorting, primary, partition, sampling })
+    }
+
+    /// `SAMPLE BY`: rows spread evenly over the values of an unsigned integer, which the primary key finds.
+    fn sampling_key(
+        &self,
+        key: &Expression,
+        columns: &[ColumnDefinition],
+        primary: &[KeyColumn],
+    ) -> Result<String> {
+        let found = self.key(key, columns)?;
+        let [only] = found.as_slice() else {
+            bail!(BadArguments, "A sampling key is one expression, not {}", found.len());
+        };
+        if !primary.iter().any(|known| known.expression == only.expression) {
+            bail!(BadArguments, "Sampling expression must be present in the primary key");
+        }
+        let data_type = only.expression.data_type();
+        if !data_type.is_unsigned_integer() || data_type.bits() > Some(64) {
+            bail!(
+                IllegalTypeOfColumnForFilter,
+                "Invalid sampling column type in storage parameters: {data_type}. \
+                 Must be one unsigned integer type"
+            );
+        }
+        Ok(only.text.clone())
     }
 
     fn key(&self, key: &Expression, columns: &[ColumnDefinition]) -> Result<Vec<KeyColumn>> {

@@ -18,6 +18,7 @@ mod predicate;
 mod prepare;
 mod selection;
 mod shared_codes;
+mod single_values;
 mod sliced;
 
 use std::sync::Arc;

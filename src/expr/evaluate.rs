@@ -54,6 +54,8 @@ struct Call {
     function: BoundFunction,
     arguments: Vec<usize>,
     argument_types: Vec<DataType>,
+    /// The arguments that read neither columns nor parameters: theirs are the same values in every block.
+    fixed: Vec<bool>,
     /// Whether to compute it only where needed when it is an argument of a short-circuit function.
     guarded: bool,
     memo: DictionaryMemo,
@@ -206,6 +208,7 @@ impl Compiler<'_> {
                 bound.return_type
             );
         }
+        let fixed = arguments.iter().map(is_fixed).collect();
         let arguments: Vec<usize> =
             arguments.iter().map(|a| self.node(a)).collect::<Result<_>>()?;
         let cheap = matches!(bound.declaration.category, "Comparison" | "Logical" | "Conditional")
@@ -218,10 +221,20 @@ impl Compiler<'_> {
             function: bound,
             arguments,
             argument_types: described.into_iter().map(|d| d.data_type).collect(),
+            fixed,
             guarded,
             memo: DictionaryMemo::default(),
         })
     }
+}
+
+/// Whether an expression reads neither columns nor parameters of lambdas.
+fn is_fixed(expression: &Expr) -> bool {
+    let mut fixed = true;
+    expression.visit(&mut |e| {
+        fixed &= !matches!(e, Expr::Column { .. } | Expr::Parameter { .. });
+    });
+    fixed
 }
 
 impl Program {
@@ -328,8 +341,12 @@ impl Call {
         if deterministic
             && let (Some((at, Column::Dictionary(column))), None) = (varying.next(), varying.next())
         {
-            let custom_null = self.function.declaration.nulls == Nulls::Custom;
-            if !(custom_null && column.nulls.is_some()) {
+            // Where a row is NULL its result is, unless the function says otherwise or its results cannot be.
+            let custom_null = self.function.declaration.nulls == Nulls::Custom
+                || !self.function.return_type.is_nullable();
+            // A constant of this block may be another in the next: results with it cannot be remembered.
+            let same_everywhere = self.fixed.iter().enumerate().all(|(i, fixed)| i == at || *fixed);
+            if same_everywhere && !(custom_null && column.nulls.is_some()) {
                 return self.memo.apply(column, environment.expected_rows, &|values, rows| {
                     let mut on_values: Vec<Column> = arguments
                         .iter()

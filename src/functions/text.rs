@@ -5,6 +5,7 @@
 
 mod any_text;
 mod case;
+mod collation;
 mod edit;
 mod encode;
 mod extract;
@@ -74,5 +75,6 @@ pub(crate) fn register(registry: &mut Registry) {
     json::register(registry);
     ip::register(registry);
     mac::register(registry);
+    collation::register(registry);
     html::register(registry);
 }

@@ -27,6 +27,7 @@ mod literal;
 mod ordering;
 mod recursive;
 mod resolve;
+mod sample;
 mod scope;
 mod select;
 mod subqueries;

@@ -63,6 +63,8 @@ pub struct Relation {
     pub source: RelationSource,
     /// What FINAL reads instead; none where the table has no FINAL.
     pub combined: Option<Arc<dyn BlockSource>>,
+    /// `SAMPLE BY`: an unsigned integer over whose values rows spread evenly.
+    pub sampling_key: Option<Expression>,
 }
 
 /// A column of a relation.

@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, OnceLock};
 
+use base::Result;
 use expr::Expr;
-use types::{Block, Schema};
+use types::{Block, Column, Schema};
 
-use crate::{AggregateCall, Plan, Window};
+use crate::{AggregateCall, Join, JoinKind, JoinStrictness, Plan, Window};
 
 /// Groups of rows by each of some sets of keys (ROLLUP, CUBE, GROUPING SETS), with a row of totals if wanted.
 #[derive(Debug, Clone)]
@@ -50,6 +51,7 @@ pub fn has_totals(plan: &Plan) -> bool {
         | Plan::Distinct { input, .. } => has_totals(input),
         Plan::Window(window) => has_totals(&window.input),
         Plan::Fill(fill) => has_totals(&fill.input),
+        Plan::Join(join) => has_totals(&join.left) || has_totals(&join.right),
         _ => false,
     }
 }
@@ -76,6 +78,33 @@ pub fn totals_of(plan: Plan) -> Option<Plan> {
         | Plan::Distinct { input, .. } => totals_of(*input),
         Plan::Fill(fill) => totals_of(*fill.input),
         Plan::Union { inputs, .. } => inputs.into_iter().find_map(totals_of),
+        Plan::Join(join) => {
+            let (defaults, others) = (one_of_defaults(&join.left), one_of_defaults(&join.right));
+            let (left, right) = match (totals_of(*join.left), totals_of(*join.right)) {
+                (None, None) => return None,
+                (left, right) => (left.or(defaults)?, right.or(others)?),
+            };
+            Some(Plan::Join(Join {
+                left: Box::new(left),
+                right: Box::new(right),
+                kind: JoinKind::Cross,
+                strictness: JoinStrictness::All,
+                keys: Vec::new(),
+                condition: None,
+                ..join
+            }))
+        }
         _ => None,
     }
+}
+
+/// A row of default values, which stands for the totals of a side of a join that has none.
+fn one_of_defaults(plan: &Plan) -> Option<Plan> {
+    let schema = plan.schema();
+    let columns: Result<Vec<Column>> = schema
+        .fields()
+        .iter()
+        .map(|field| Column::constant(&field.data_type, &field.data_type.default_value(), 1))
+        .collect();
+    Some(Plan::Values { blocks: vec![Block::new(columns.ok()?, 1)], schema })
 }

@@ -114,6 +114,9 @@ pub struct TableDefinition {
     /// `PARTITION BY`
     #[serde(default)]
     pub partition_key: Vec<KeyColumn>,
+    /// `SAMPLE BY`, as SQL; one of the primary key's expressions.
+    #[serde(default)]
+    pub sampling_key: Option<String>,
     /// `SETTINGS` by name, as text.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,

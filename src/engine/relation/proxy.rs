@@ -239,5 +239,6 @@ fn shown(
         columns: columns.into_iter().map(column).collect(),
         source: RelationSource::View(query),
         combined: None,
+        sampling_key: None,
     })
 }

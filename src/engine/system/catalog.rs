@@ -214,7 +214,7 @@ fn tables(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
             text(list(&about.partition_key)),
             text(list(&about.sorting_key)),
             text(list(&about.sorting_key[..about.primary_key_length.min(about.sorting_key.len())])),
-            text(""),
+            text(about.sampling_key.as_deref().unwrap_or_default()),
             text("default"),
             if is_view { Value::Null } else { number(snapshot.rows()) },
             if is_view { Value::Null } else { number(snapshot.bytes()) },

@@ -11,10 +11,11 @@ use expr::{Evaluator, Expr, Set};
 use parking_lot::{Mutex, RwLock};
 use plan::{PartScan, ReadColumn};
 use storage::{ColumnChunk, Extremes, Part, PartDictionary};
-use types::{Column, Dictionary, array_from_values};
+use types::{Column, DataType, Dictionary, array_from_values};
 
 use super::global::GlobalDictionary;
 use super::predicate::{CodeSet, Shape, Verdict, paired, test_values};
+use super::single_values;
 use crate::context::ExecContext;
 use crate::pipeline::{Bounds, evaluator};
 use crate::scheduler::Step;
@@ -30,6 +31,8 @@ pub(crate) struct Conjunct {
     pub(crate) evaluator: Arc<Evaluator>,
     /// Of a set that a join brought: how well it filters.
     pub(crate) member: Option<Member>,
+    /// Whether it is computed on the values of granules that have only one.
+    on_single_values: bool,
 }
 
 /// A set of a join that rows are tested by for as long as that pays.
@@ -102,6 +105,7 @@ pub(crate) struct PreparedScan {
     pub(crate) defaults: Vec<arrow_array::ArrayRef>,
     pub(crate) encoded: bool,
     names: Vec<String>,
+    types: Vec<DataType>,
     /// Columns of integers of which codes are given out.
     pub(super) as_codes: RwLock<Vec<bool>>,
 }
@@ -126,13 +130,17 @@ impl PreparedScan {
                 }
                 _ => None,
             };
-            conjuncts.push(Conjunct {
+            let mut conjunct = Conjunct {
                 member,
                 columns: expression.columns(),
                 shape: Shape::of(expression, &types, context),
                 evaluator: evaluator(slice::from_ref(expression), context)?,
                 expression: expression.clone(),
-            });
+                on_single_values: false,
+            };
+            conjunct.on_single_values = !matches!(conjunct.shape, Shape::Range { .. })
+                && single_values::is_eligible(&conjunct, &types, &context.registry);
+            conjuncts.push(conjunct);
         }
         let default = |c: &ReadColumn| array_from_values(&c.data_type, slice::from_ref(&c.default));
         let mut prepared = PreparedScan {
@@ -142,6 +150,7 @@ impl PreparedScan {
             parts: Vec::new(),
             encoded: context.settings.encoded,
             names: scan.columns.iter().map(|c| c.name.clone()).collect(),
+            types: types.clone(),
             as_codes: RwLock::new(vec![false; scan.columns.len()]),
         };
         for part in parts {
@@ -174,6 +183,9 @@ impl PreparedScan {
                 {
                     granules.retain(|g| conjunct.shape.verdict(chunk.zone(*g)) != Verdict::None);
                 }
+            }
+            for conjunct in self.conjuncts.iter().filter(|c| c.on_single_values) {
+                single_values::retain(&mut granules, conjunct, &chunks, &self.types)?;
             }
         }
         let (mut tests, mut codes, mut rest) = (Vec::new(), Vec::new(), Vec::new());

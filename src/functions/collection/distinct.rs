@@ -13,6 +13,7 @@ use super::convert::{comparable, convert};
 use super::keys::{Key, Keys};
 use super::lists::{Lists, Picker, concat, item_type, list_column, numbers};
 use super::slice::same_lengths;
+use crate::scalar::lane::without_nulls;
 use crate::text::declare;
 
 pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[
@@ -163,7 +164,8 @@ fn sets(
     let types = together(function, arguments)?;
     let common = comparable(&types)?;
     let context = context.clone();
-    Ok(Bound::new(DataType::array(common.clone()), move |columns, rows| {
+    let item = if keep == Keep::All { shared_type(&types, &common) } else { common.clone() };
+    Ok(Bound::new(DataType::array(item.clone()), move |columns, rows| {
         let Together { lists, starts, all, keys } =
             read_together(&context, columns, &types, &common)?;
         let mut picker = Picker::new(rows);
@@ -196,8 +198,36 @@ fn sets(
             }
             picker.end_row();
         }
-        picker.column(&common, &all)
+        let all = if item == common { all } else { narrowed(&context, &all, &common, &item)? };
+        picker.column(&item, &all)
     }))
+}
+
+/// The type of elements that all of some arrays have: NULL only where all can have it, and of integers the narrowest.
+fn shared_type(types: &[DataType], common: &DataType) -> DataType {
+    let inner = types.iter().map(DataType::inner);
+    let item = if types.iter().all(|t| t.inner().is_integer()) {
+        inner.min_by_key(|t| (t.bits(), t.is_signed_integer())).unwrap_or(common)
+    } else {
+        common.inner()
+    };
+    match types.iter().all(DataType::is_nullable) {
+        true => item.clone().nullable(),
+        false => item.clone(),
+    }
+}
+
+/// All elements in a type that those fit that are picked; the others are anything.
+fn narrowed(
+    context: &FunctionContext,
+    all: &ArrayRef,
+    from: &DataType,
+    to: &DataType,
+) -> Result<ArrayRef> {
+    let bare = without_nulls(&Column::Flat(all.clone()))?.to_flat()?;
+    let from = if to.is_nullable() { from } else { from.inner() };
+    let all = if to.is_nullable() { all } else { &bare };
+    convert(context, all, from, to)
 }
 
 fn except(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {

@@ -106,9 +106,12 @@ fn vectors(
     for argument in arguments {
         numbers_types.extend(numbers_of(function, argument)?);
     }
-    // Float32 and nothing else gives Float32 for arrays.
+    // For arrays Float32 stays, also beside integers that it holds.
     let arrays = matches!(arguments[0].data_type, DataType::Array(_));
-    let single = arrays && numbers_types.iter().all(|t| *t == DataType::Float32);
+    let held = |t: &DataType| t.is_integer() && t.bits() <= Some(16) && function != "dotProduct";
+    let single = arrays
+        && numbers_types.contains(&DataType::Float32)
+        && numbers_types.iter().all(|t| *t == DataType::Float32 || held(t));
     let types: Vec<DataType> = arguments.iter().map(|a| a.data_type.clone()).collect();
     let return_type = if single { DataType::Float32 } else { DataType::Float64 };
     Ok(Bound::new(return_type, move |columns, rows| {

@@ -216,9 +216,13 @@ pub(crate) fn bind_distinct(
         .collect();
     let inner = kernel(context, &bare[0], &bare[1], Comparison::Equals)?
         .ok_or_else(|| illegal(arguments, name))?;
+    let always_null = [0, 1].map(|at: usize| arguments[at].data_type.is_null_literal());
     Ok(Bound::new(DataType::UInt8, move |columns, rows| {
         let (left, right) = (argument(columns, 0)?, argument(columns, 1)?);
-        let (a, b) = (left.nulls(), right.nulls());
+        let nulls = |column: &Column, always: bool| {
+            if always { Some(arrow_buffer::NullBuffer::new_null(rows)) } else { column.nulls() }
+        };
+        let (a, b) = (nulls(left, always_null[0]), nulls(right, always_null[1]));
         let equal =
             inner(&super::lane::without_nulls(left)?, &super::lane::without_nulls(right)?, rows)?;
         let equal = super::lane::values::<u8>(&equal)?;

@@ -13,6 +13,7 @@ use types::{Column, DataType, Value, common_or_variant, require_supertype};
 use super::cast::{Conversion, conversion};
 use super::choose::choose;
 use super::comparison::{self, Comparison};
+use super::decimal_arithmetic::to_float;
 use super::lane::{Kind, Values, argument, constant, flat, map, values, with_lane, without_nulls};
 use super::order::comparator;
 
@@ -326,15 +327,30 @@ fn extreme(
     let (a, b) = (best.to_flat()?, next.to_flat()?);
     let order = comparator(data_type, &a, &b)?;
     let (x, y) = (best.nulls(), next.nulls());
-    let is_null = |nulls: &Option<NullBuffer>, row| nulls.as_ref().is_some_and(|n| n.is_null(row));
+    // NULL and NaN give way to what is there; of equal values the first stays.
+    let (nan_x, nan_y) = (nan_rows(data_type, best)?, nan_rows(data_type, next)?);
+    let is_none = |nulls: &Option<NullBuffer>, nan: &[bool], row: usize| {
+        nulls.as_ref().is_some_and(|n| n.is_null(row)) || nan.get(row).copied().unwrap_or(false)
+    };
     let which: Vec<u32> = (0..rows)
-        .map(|row| match (is_null(&x, row), is_null(&y, row)) {
-            (true, _) => 1,
+        .map(|row| match (is_none(&x, &nan_x, row), is_none(&y, &nan_y, row)) {
+            (true, true) => u32::from(x.as_ref().is_some_and(|n| n.is_null(row))),
+            (true, false) => 1,
             (false, true) => 0,
-            (false, false) => u32::from(order(row, row) != wanted),
+            (false, false) => u32::from(order(row, row) == wanted.reverse()),
         })
         .collect();
     choose(data_type, &[Column::Flat(a), Column::Flat(b)], &which)
+}
+
+/// Which rows of a column of floats are NaN; none of other types.
+fn nan_rows(data_type: &DataType, column: &Column) -> Result<Vec<bool>> {
+    if !data_type.inner().is_float() {
+        return Ok(Vec::new());
+    }
+    let floats = to_float(column, data_type.inner())?;
+    let floats = values::<f64>(&floats)?;
+    Ok((0..column.len()).map(|row| floats.at(row).is_nan()).collect())
 }
 
 fn bind_clamp(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
@@ -374,7 +390,9 @@ fn bind_first_non_default(context: &FunctionContext, arguments: &[Argument]) -> 
     let from: Vec<&DataType> = arguments.iter().map(|a| &a.data_type).collect();
     let casts = conversions(context, &from, &wide)?;
     let kind = Kind::require(&common)?;
-    Ok(Bound::new(common, move |columns, rows| {
+    let nullable = arguments.iter().any(|a| a.data_type.is_nullable());
+    let return_type = if nullable { wide.clone() } else { common };
+    Ok(Bound::new(return_type, move |columns, rows| {
         let mut branches = Vec::with_capacity(casts.len());
         let mut which = vec![casts.len() as u32; rows];
         for (column, cast) in columns.iter().zip(&casts) {

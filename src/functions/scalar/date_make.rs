@@ -88,7 +88,8 @@ pub(super) fn bind_make_time(context: &FunctionContext, arguments: &[Argument]) 
     let given = zone_argument(arguments, 6, "makeDateTime")?;
     let zone = given.unwrap_or_else(|| context.zone());
     Ok(Bound::new(DataType::DateTime(given), move |columns, rows| {
-        let seconds = local_parts(columns, &types, rows, DATE_YEARS)?;
+        // Years that only wider types hold end at the last second.
+        let seconds = local_parts(columns, &types, rows, DATE32_YEARS)?;
         let zone = Zone::new(zone);
         let out = seconds
             .into_iter()

@@ -211,6 +211,9 @@ fn bind_utc_shift(
             let moved = if to_utc { zone.to_utc(seconds) } else { zone.to_local(seconds) };
             moved * ticks + rest
         })?;
+        if matches!(time, TimeType::DateTime(_)) {
+            return map::<i64, u32>(&shifted, |v| v.clamp(0, i64::from(u32::MAX)) as u32);
+        }
         convert(&shifted, Kind::I64, time.kind())
     }))
 }

@@ -329,14 +329,8 @@ fn bind_modulo(arguments: &[Argument], or_zero: bool, positive: bool) -> Result<
             let x = to_float(argument(columns, 0)?, &a)?;
             let y = to_float(argument(columns, 1)?, &b)?;
             map2::<f64, f64, f64>(&x, &y, move |x, y| {
-                if or_zero && y == 0.0 {
-                    0.0
-                } else if positive {
-                    // Adding 0 makes 0 of -0.
-                    x.rem_euclid(y) + 0.0
-                } else {
-                    x % y
-                }
+                // Adding 0 makes 0 of -0.
+                if positive { x.rem_euclid(y) + 0.0 } else { x % y + 0.0 }
             })
         }));
     }

@@ -57,8 +57,7 @@ static FUNCTIONS: &[FunctionDeclaration] = &[
         require_text("regexpQuoteMeta", a, 0)?;
         Ok(write(|text, out| for byte in text {
             match byte {
-                0 => out.extend_from_slice(b"\\0"),
-                b'\\' | b'(' | b')' | b'^' | b'$' | b'.' | b'[' | b']' | b'?' | b'*' | b'+'
+                0 | b'\\' | b'(' | b')' | b'^' | b'$' | b'.' | b'[' | b']' | b'?' | b'*' | b'+'
                 | b'{' | b'}' | b':' | b'-' | b'|' => out.extend_from_slice(&[b'\\', *byte]),
                 _ => out.push(*byte),
             }

@@ -162,7 +162,7 @@ fn has_lambda(expression: &Expr) -> bool {
 
 /// The expression with the parameters of its lambdas numbered in the order in which they are bound, so that equal
 /// lambdas are equal expressions.
-fn numbered(expression: &Expr) -> Expr {
+pub(super) fn numbered(expression: &Expr) -> Expr {
     let mut numbers: HashMap<u32, u32> = HashMap::new();
     expression.visit(&mut |e| {
         if let Expr::Lambda { parameters, .. } = e {

@@ -9,6 +9,7 @@ use expr::Expr;
 use sql::ast::Expression;
 use types::{Field, Schema};
 
+use super::aggregation::numbered;
 use super::resolve::Resolver;
 use super::scope::Scope;
 use super::select::Resolved;
@@ -136,7 +137,7 @@ impl Resolver<'_, '_> {
                 "Argument for function arrayJoin must be Array, not {data_type}"
             );
         };
-        let at = place_of(&mut self.array_joins, array);
+        let at = place_of(&mut self.array_joins, numbered(&array));
         Ok(Expr::column(ARRAY_JOINS + at, item))
     }
 }

@@ -196,7 +196,15 @@ impl Resolver<'_, '_> {
 
     /// Keys of which those of a tuple belong together.
     fn units(&mut self, keys: &[Expression], items: &[Expression]) -> Result<Vec<Vec<Expr>>> {
-        keys.iter().map(|key| self.group_key(key, items)).collect()
+        let mut units: Vec<Vec<Expr>> = Vec::with_capacity(keys.len());
+        for key in keys {
+            let unit = self.group_key(key, items)?;
+            // A key that is written twice is one.
+            if !units.contains(&unit) {
+                units.push(unit);
+            }
+        }
+        Ok(units)
     }
 
     fn group_key(&mut self, key: &Expression, items: &[Expression]) -> Result<Vec<Expr>> {

@@ -203,7 +203,15 @@ impl Resolver<'_, '_> {
         if from.inner() == to {
             return Ok(array);
         }
-        let column = Expr::column(0, from.clone());
+        let mut column = Expr::column(0, from.clone());
+        if let (DataType::FixedString(longer), DataType::FixedString(length)) = (from.inner(), to)
+            && longer > length
+        {
+            // Zeros at the end do not count.
+            let zero = Expr::literal(Value::from("\0"), DataType::String);
+            column =
+                super::resolve::build_call(self.environment(), "trimRight", vec![column, zero])?;
+        }
         let name = Expr::literal(Value::from(to.to_string().as_str()), DataType::String);
         let exact =
             matches!(to.inner(), DataType::Tuple(_) | DataType::Array(_) | DataType::Map(_));

@@ -27,15 +27,9 @@ impl Analyzer<'_> {
     fn table(&mut self, table: &TableReference) -> Result<(Plan, Scope)> {
         match table {
             TableReference::Table { name, alias, is_final, sample } => {
-                if sample.is_some() {
-                    bail!(
-                        SamplingNotSupported,
-                        "Table {} doesn't support sampling: it has no SAMPLE BY",
-                        name.table
-                    );
-                }
                 let found = self.common_table(name)?;
-                let (plan, columns, label) = match found {
+                let mut sampling_key = None;
+                let (mut plan, mut columns, label) = match found {
                     Some((plan, columns)) => (
                         plan,
                         columns,
@@ -52,9 +46,13 @@ impl Analyzer<'_> {
                             }
                             _ => {}
                         }
+                        sampling_key = relation.sampling_key.take();
                         self.relation(relation)?
                     }
                 };
+                if let Some(sample) = sample {
+                    (plan, columns) = self.sampled(plan, columns, sampling_key, sample)?;
+                }
                 Ok(scoped(plan, &columns, TableLabel { alias: alias.clone(), ..label }))
             }
             TableReference::Function { name, arguments, alias } => {
@@ -471,7 +469,7 @@ fn ordinary(schema: &Schema) -> Vec<RelationColumn> {
         .collect()
 }
 
-fn scoped(plan: Plan, columns: &[RelationColumn], label: TableLabel) -> (Plan, Scope) {
+pub(super) fn scoped(plan: Plan, columns: &[RelationColumn], label: TableLabel) -> (Plan, Scope) {
     let mut scope = Scope::default();
     scope.add_table(label, columns, 0);
     (plan, scope)

@@ -3,7 +3,7 @@
 use base::{Result, bail};
 use expr::Expr;
 use sql::ast::{DistinctClause, Expression, FillClause, OrderByItem, Select};
-use types::{Field, Schema, Value};
+use types::{DataType, Field, Schema, Value};
 
 use super::Analyzer;
 use super::resolve::Resolver;
@@ -139,7 +139,7 @@ impl Resolver<'_, '_> {
             }
             return Ok(OrderItems { order, fills });
         }
-        for OrderByItem { expression, descending, nulls_first, fill, .. } in &select.order_by {
+        for OrderByItem { expression, descending, nulls_first, collate, fill } in &select.order_by {
             let resolved = match expression {
                 Expression::Tuple(parts) => {
                     parts.iter().map(|part| self.resolve(part)).collect::<Result<_>>()?
@@ -147,10 +147,25 @@ impl Resolver<'_, '_> {
                 other => vec![self.positional(other, items)?],
             };
             for resolved in resolved {
+                let resolved = self.collated(resolved, collate.as_deref())?;
                 order.push((resolved, *descending, nulls_first.unwrap_or(false)));
                 fills.push(fill.clone());
             }
         }
         Ok(OrderItems { order, fills })
+    }
+
+    /// What strings are ordered by in a language.
+    pub(super) fn collated(&mut self, key: Expr, locale: Option<&str>) -> Result<Expr> {
+        let Some(locale) = locale else { return Ok(key) };
+        let data_type = key.data_type().without_low_cardinality();
+        if *data_type.inner() != DataType::String {
+            bail!(
+                BadCollation,
+                "Collation could be specified only for String, LowCardinality(String) and Nullable(String), not {data_type}"
+            );
+        }
+        let locale = Expr::literal(Value::from(locale), DataType::String);
+        self.call("collationKey", vec![key, locale])
     }
 }

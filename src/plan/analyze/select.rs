@@ -205,7 +205,6 @@ impl Analyzer<'_> {
         items: &[Expression],
         width: usize,
     ) -> Result<Resolved> {
-        check_supported(select)?;
         let sources = clauses(select, items);
         let mut resolver = self.resolver(scope, sources)?;
         resolver.named_windows = named_windows(&select.windows)?;
@@ -268,13 +267,6 @@ impl Analyzer<'_> {
             correlated,
         })
     }
-}
-
-fn check_supported(select: &Select) -> Result<()> {
-    if select.order_by.iter().any(|o| o.collate.is_some()) {
-        bail!(NotImplemented, "COLLATE is not implemented yet");
-    }
-    Ok(())
 }
 
 /// `grouping()` needs groups.

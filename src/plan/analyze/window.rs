@@ -134,10 +134,11 @@ impl Resolver<'_, '_> {
         }
         let mut order: Vec<SortKey> = Vec::with_capacity(window.order_by.len());
         for item in &window.order_by {
-            if item.collate.is_some() || item.fill.is_some() {
-                bail!(NotImplemented, "COLLATE and WITH FILL cannot stand in a window");
+            if item.fill.is_some() {
+                bail!(NotImplemented, "WITH FILL cannot stand in a window");
             }
             let expression = self.resolve(&item.expression)?;
+            let expression = self.collated(expression, item.collate.as_deref())?;
             order.push(SortKey {
                 expression,
                 descending: item.descending,

@@ -19,8 +19,13 @@ pub(crate) fn bind(
     call: &AggregateArguments<'_>,
     null: bool,
 ) -> Result<BoundAggregate> {
-    // `-IfOrNull` is `-OrNullIf`: the rows that count are those that meet the condition.
-    if let Some(inner) = name.strip_suffix("If").filter(|_| registry.aggregate(name).is_none()) {
+    // `-IfOrNull` is `-OrNullIf`: the rows that count are those that meet the condition. Counts, and what cannot
+    // be NULL, are there as soon as there is any row.
+    let conditional = name.strip_suffix("If").filter(|_| registry.aggregate(name).is_none());
+    if let Some(inner) = conditional
+        && !(inner == "count" || inner.starts_with("uniq"))
+        && can_be_null(&super::inner(registry, context, name, call, call.types)?.return_type)
+    {
         let swapped = format!("{inner}{}", if null { "OrNull" } else { "OrDefault" });
         return super::condition::bind(registry, context, &swapped, call);
     }
@@ -36,6 +41,10 @@ pub(crate) fn bind(
         skips_nulls,
         seen: Vec::new(),
     }))
+}
+
+fn can_be_null(data_type: &DataType) -> bool {
+    data_type.clone().nullable().is_nullable()
 }
 
 struct OrElse {

@@ -115,6 +115,9 @@ enum Found<T> {
 fn find(rule: Rule, pairs: &[(f64, u64)], level: f64) -> f64 {
     let Some(last) = pairs.last() else { return f64::NAN };
     let total: f64 = pairs.iter().map(|pair| pair.1 as f64).sum();
+    if total == 0.0 && rule == Rule::Middles {
+        return last.0;
+    }
     let mut before = 0.0;
     let mut previous: Option<(f64, f64)> = None;
     let threshold = match rule {
@@ -167,7 +170,8 @@ impl<K: Kind> Collect for Weighted<K> {
         let weights = integers(arguments, 1, &self.weight, rows)?;
         for (row, weight) in weights.into_iter().enumerate() {
             let value = values.at(row);
-            if weight != 0 && !K::is_nan(value) {
+            let counts = weight != 0 || self.rule != Rule::Repeated;
+            if counts && !K::is_nan(value) {
                 take(row, (value, weight as u64))?;
             }
         }

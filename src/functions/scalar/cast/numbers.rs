@@ -186,7 +186,7 @@ fn plain(from: &DataType, to: &DataType, a: Kind, b: Kind, mode: Mode) -> ArrayC
     })
 }
 
-/// Only values that the target holds exactly (floats: nearly).
+/// Only values that the target holds exactly.
 fn accurate(from: DataType, to: DataType, a: Kind, b: Kind, mode: Mode) -> ArrayConversion {
     let failed = move || {
         error!(
@@ -197,7 +197,7 @@ fn accurate(from: DataType, to: DataType, a: Kind, b: Kind, mode: Mode) -> Array
     Arc::new(move |array| {
         let float = |k: Kind| matches!(k, Kind::F32 | Kind::F64);
         match (float(a), float(b)) {
-            (_, true) => convert(&Column::Flat(array.clone()), a, b)?.to_flat(),
+            (_, true) => exact_floats(array, (a, b), mode, &failed),
             (true, false) => {
                 let floats = convert(&Column::Flat(array.clone()), a, Kind::F64)?.to_flat()?;
                 with_integer_lane!(b, R => partial::<f64, R>(&floats, mode, |v| {
@@ -215,6 +215,37 @@ fn accurate(from: DataType, to: DataType, a: Kind, b: Kind, mode: Mode) -> Array
             }
         }
     })
+}
+
+/// Numbers as floats that are the same numbers.
+fn exact_floats(
+    array: &ArrayRef,
+    (a, b): (Kind, Kind),
+    mode: Mode,
+    failed: &dyn Fn() -> Error,
+) -> Result<ArrayRef> {
+    let source = Column::Flat(array.clone());
+    let floats = convert(&source, a, b)?;
+    let wide = convert(&floats, b, Kind::F64)?.to_flat()?;
+    let wide = f64::view(&wide)?;
+    let same: Vec<bool> = if matches!(a, Kind::F32 | Kind::F64) {
+        let before = convert(&source, a, Kind::F64)?.to_flat()?;
+        let before = f64::view(&before)?;
+        before.iter().zip(wide.iter()).map(|(x, y)| x == y || x.is_nan()).collect()
+    } else {
+        with_integer_lane!(a, A => {
+            let same = |(x, y): (&A, &f64)| whole_of_float(*y).and_then(|y| A::try_from(y).ok()) == Some(*x);
+            A::view(array)?.iter().zip(wide.iter()).map(same).collect()
+        }, return Err(Error::logical("a float among integers")))
+    };
+    match same.iter().enumerate().position(|(row, same)| !same && array.is_valid(row)) {
+        None => floats.to_flat(),
+        Some(_) if mode == Mode::OrNull => {
+            let kept = NullBuffer::union(Some(&NullBuffer::from(same)), array.nulls());
+            floats.with_nulls(kept)?.to_flat()
+        }
+        Some(_) => Err(failed()),
+    }
 }
 
 fn enumeration(

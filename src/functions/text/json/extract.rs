@@ -101,7 +101,8 @@ pub(super) fn float(value: Json<'_>) -> Option<f64> {
 
 pub(super) fn boolean(value: Json<'_>) -> Option<bool> {
     value.as_bool().or_else(|| match value.kind() {
-        Kind::Number => float(value).filter(|n| n.fract() == 0.0).map(|n| n != 0.0),
+        Kind::Number if value.raw().iter().any(|b| matches!(b, b'.' | b'e' | b'E')) => None,
+        Kind::Number => float(value).map(|n| n != 0.0),
         _ => None,
     })
 }
