@@ -42,8 +42,7 @@ impl Reader {
     /// CANNOT_COMPILE_REGEXP
     pub(super) fn new(paths: &Arc<JsonPaths>) -> Result<Reader> {
         let compile = |pattern: &String| {
-            let anchored = format!("^(?:{pattern})$");
-            Regex::new(&anchored).map_err(|e| error!(RegexpError, "SKIP REGEXP: {e}"))
+            Regex::new(pattern).map_err(|e| error!(RegexpError, "SKIP REGEXP: {e}"))
         };
         let patterns = paths.skipped_patterns.iter().map(compile).collect::<Result<_>>()?;
         Ok(Reader { paths: paths.clone(), patterns })

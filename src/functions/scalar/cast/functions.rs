@@ -87,7 +87,7 @@ pub(crate) fn named_type(arguments: &[Argument], at: usize, function: &str) -> R
 fn bind_cast(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let mut to = named_type(arguments, 1, "CAST")?;
     let from = &arguments[0].data_type;
-    if context.flag("cast_keep_nullable") && from.is_nullable() {
+    if context.flag("cast_keep_nullable") && from.is_nullable() && !from.is_tagged() {
         to = to.nullable();
     }
     let to = in_zone_of(from, to);

@@ -332,7 +332,8 @@ fn plain(
             _ => from,
         };
     }
-    let target = if from.is_nullable() { to.nullable() } else { to };
+    // NULL of a Variant or Dynamic becomes the default.
+    let target = if from.is_nullable() && !from.is_tagged() { to.nullable() } else { to };
     let target = in_zone_of(&from, target);
     let convert = conversion(context, &from, &target).map_err(|e| match from.inner() {
         DataType::Array(_) | DataType::Tuple(_) | DataType::Map(_) => {
