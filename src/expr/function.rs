@@ -129,7 +129,7 @@ pub struct Argument {
     pub lambda: Option<usize>,
 }
 
-/// The least common type of arguments. Constants of UInt64 that fit Int64 count as that beside signed integers.
+/// The least common type of arguments, or a Variant of theirs. Constants of UInt64 that fit Int64 count as that beside signed integers.
 ///
 /// # Errors
 /// NO_COMMON_TYPE
@@ -144,7 +144,7 @@ pub fn common_type(arguments: &[Argument]) -> Result<DataType> {
         }
         _ => argument.data_type.clone(),
     };
-    types::require_supertype(&arguments.iter().map(settled).collect::<Vec<_>>())
+    types::common_or_variant(&arguments.iter().map(settled).collect::<Vec<_>>())
 }
 
 impl Argument {

@@ -13,6 +13,7 @@ use crate::{
 };
 
 mod null_rows;
+mod tagged;
 
 /// All functions that queries may call.
 #[derive(Default)]
@@ -185,6 +186,7 @@ impl Registry {
             let Bound { return_type, kernel } = (declaration.bind)(context, &arguments)?;
             return Ok(BoundFunction { declaration, return_type, kernel, strips_nulls: false });
         }
+        tagged::check_objects(declaration, &arguments)?;
         let is_null = |a: &Argument| a.lambda.is_none() && a.data_type.is_null_literal();
         if arguments.iter().any(is_null) {
             let data_type = DataType::null();
@@ -193,6 +195,10 @@ impl Registry {
                 Column::constant(&constant, &types::Value::Null, rows)
             });
             let Bound { return_type, kernel } = bound;
+            return Ok(BoundFunction { declaration, return_type, kernel, strips_nulls: false });
+        }
+        if arguments.iter().any(|a| a.lambda.is_none() && a.data_type.is_tagged()) {
+            let Bound { return_type, kernel } = tagged::bind(declaration, context, &arguments)?;
             return Ok(BoundFunction { declaration, return_type, kernel, strips_nulls: false });
         }
         let nullable = arguments.iter().any(|a| a.lambda.is_none() && a.data_type.is_nullable());
@@ -224,6 +230,7 @@ impl Registry {
             arguments.types.iter().map(DataType::without_low_cardinality).collect();
         let arguments = AggregateArguments { types: &types, ..*arguments };
         let name = arguments.name;
+        tagged::check_aggregate(name, &types)?;
         if let Some(declaration) = self.aggregate(name) {
             if declaration.nulls == NullRows::Custom {
                 return (declaration.bind)(context, &arguments);

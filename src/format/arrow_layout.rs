@@ -265,6 +265,7 @@ pub(crate) fn arrow_field(name: &str, data_type: &DataType, text: &ArrowType) ->
         DataType::Bool => ArrowType::Boolean,
         DataType::String | DataType::AggregateFunction(_) => text.clone(),
         DataType::Enum8(_) | DataType::Enum16(_) => text.clone(),
+        DataType::Variant(_) | DataType::Dynamic(_) | DataType::Json(_) => text.clone(),
         DataType::Date | DataType::Date32 => ArrowType::Date32,
         DataType::DateTime(zone) => timestamp(TimeUnit::Second, *zone),
         DataType::DateTime64(precision, zone) => timestamp(unit(*precision), *zone),
@@ -327,7 +328,14 @@ pub(crate) fn from_layout(
             let bits = array.as_primitive::<arrow_array::types::UInt8Type>().values();
             Arc::new(BooleanArray::new(bits.iter().map(|bit| *bit != 0).collect(), nulls))
         }
-        (DataType::Enum8(_) | DataType::Enum16(_), _) => {
+        (
+            DataType::Enum8(_)
+            | DataType::Enum16(_)
+            | DataType::Variant(_)
+            | DataType::Dynamic(_)
+            | DataType::Json(_),
+            _,
+        ) => {
             let names = crate::text::array_to_text(array, data_type, &FormatSettings::default())?;
             cast(&names, arrow)?
         }

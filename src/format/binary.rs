@@ -21,7 +21,9 @@ use arrow_array::types::{
 use arrow_array::{Array, BinaryViewArray, FixedSizeBinaryArray};
 use arrow_buffer::NullBuffer;
 use base::{Error, Result, bail};
-use types::{DataType, Physical, wide};
+use types::{DataType, Physical, Value, wide};
+
+use crate::text::NO_MEMBER;
 
 /// Appends a number of 7 bits a byte, lowest first, the high bit telling that more follow.
 pub(crate) fn write_varint(mut number: u64, out: &mut Vec<u8>) {
@@ -74,14 +76,33 @@ enum Bytes<'a> {
     Sixteen(&'a [i128]),
     Uuid(&'a [i128]),
     Network(&'a [i128]),
+    Brain(&'a [f32]),
     Float(&'a [f32]),
     Double(&'a [f64]),
     Strings(&'a BinaryViewArray),
     Fixed(&'a FixedSizeBinaryArray),
     /// 256 bits, with a sign or without.
     Wide(&'a FixedSizeBinaryArray, bool),
+    /// Of a Variant, with its types.
+    Tagged(&'a BinaryViewArray, Vec<DataType>),
     List(&'a [i32], Box<ColumnBytes<'a>>),
     Struct(Vec<ColumnBytes<'a>>),
+}
+
+/// Appends a value of a Variant: the number of its type, 255 for NULL, and the value.
+fn write_tagged(tagged: Option<(DataType, Value)>, members: &[DataType], out: &mut Vec<u8>) {
+    let start = out.len();
+    let written = tagged.and_then(|(data_type, value)| {
+        let number = members.iter().position(|member| *member == data_type)?;
+        out.push(number as u8);
+        let array = types::array_from_values(&data_type, &[value]).ok()?;
+        ColumnBytes::new(&array, &data_type).ok()?.write(0, out);
+        Some(())
+    });
+    if written.is_none() {
+        out.truncate(start);
+        out.push(NO_MEMBER);
+    }
 }
 
 /// The values of a primitive array.
@@ -92,6 +113,16 @@ pub(crate) fn native<T: ArrowPrimitiveType>(array: &dyn Array) -> Result<&[T::Na
     }
 }
 
+/// A BFloat16 as its two bytes.
+pub(crate) fn brain_to_wire(number: f32) -> [u8; 2] {
+    ((number.to_bits() >> 16) as u16).to_le_bytes()
+}
+
+/// A BFloat16 of its two bytes.
+pub(crate) fn brain_from_wire(bytes: [u8; 2]) -> f32 {
+    f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16)
+}
+
 /// The error that an array is not of its type's layout.
 pub(crate) fn layout(array: &dyn Array) -> Error {
     Error::logical(format!("a column of layout {} is not of its type", array.data_type()))
@@ -100,6 +131,14 @@ pub(crate) fn layout(array: &dyn Array) -> Error {
 impl<'a> ColumnBytes<'a> {
     pub(crate) fn new(array: &'a dyn Array, data_type: &DataType) -> Result<ColumnBytes<'a>> {
         let inner = data_type.inner();
+        if let DataType::Variant(members) = inner {
+            let values = array.as_binary_view_opt().ok_or_else(|| layout(array))?;
+            let values = Bytes::Tagged(values, members.to_vec());
+            return Ok(ColumnBytes { nulls: array.nulls(), nullable: false, values });
+        }
+        if let DataType::Dynamic(_) | DataType::Json(_) = inner {
+            bail!(NotImplemented, "Values of {data_type} cannot be written in binary formats yet");
+        }
         if let DataType::AggregateFunction(_) = inner {
             bail!(NotImplemented, "States of aggregate functions cannot be written: {data_type}");
         }
@@ -119,6 +158,9 @@ impl<'a> ColumnBytes<'a> {
                     DataType::Ipv6 => Bytes::Network(numbers),
                     _ => Bytes::Sixteen(numbers),
                 }
+            }
+            Physical::Float32 if *inner == DataType::BFloat16 => {
+                Bytes::Brain(native::<Float32Type>(array)?)
             }
             Physical::Float32 => Bytes::Float(native::<Float32Type>(array)?),
             Physical::Float64 => Bytes::Double(native::<Float64Type>(array)?),
@@ -173,12 +215,21 @@ impl<'a> ColumnBytes<'a> {
             Bytes::Sixteen(v) => out.extend_from_slice(&v[row].to_le_bytes()),
             Bytes::Uuid(v) => out.extend_from_slice(&uuid_to_wire(v[row])),
             Bytes::Network(v) => out.extend_from_slice(&v[row].to_be_bytes()),
+            Bytes::Brain(v) => out.extend_from_slice(&brain_to_wire(v[row])),
             Bytes::Float(v) => out.extend_from_slice(&v[row].to_le_bytes()),
             Bytes::Double(v) => out.extend_from_slice(&v[row].to_le_bytes()),
             Bytes::Strings(strings) => write_string(strings.value(row), out),
             Bytes::Fixed(strings) => out.extend_from_slice(strings.value(row)),
             Bytes::Wide(numbers, signed) => {
                 out.extend_from_slice(&wide_to_wire(numbers.value(row), *signed));
+            }
+            Bytes::Tagged(values, members) => {
+                let tagged = if self.nulls.is_some_and(|n| n.is_null(row)) {
+                    None
+                } else {
+                    types::tagged::untag(values.value(row)).ok()
+                };
+                write_tagged(tagged, members, out);
             }
             Bytes::List(offsets, items) => {
                 let (from, to) = (offsets[row] as usize, offsets[row + 1] as usize);

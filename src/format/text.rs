@@ -6,6 +6,7 @@
 
 mod best_effort;
 mod bytes_builder;
+mod clock;
 mod column_text;
 mod composite;
 mod cursor;
@@ -15,12 +16,15 @@ mod finish;
 mod from_binary;
 mod instant;
 mod json;
+mod json_value;
 mod network;
 mod number;
+mod objects;
 mod parse_csv;
 mod parse_json;
 mod parser;
 mod push_value;
+mod tagged_text;
 mod values;
 
 use std::sync::Arc;
@@ -45,6 +49,7 @@ pub(crate) use json::{
     read_string as json_string, skip_string as skip_json_string, skip_value as skip_json_value,
 };
 pub(crate) use number::write_f64 as write_float;
+pub(crate) use tagged_text::NO_MEMBER;
 
 /// How a text is escaped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

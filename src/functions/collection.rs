@@ -23,6 +23,7 @@ mod populate;
 mod ranked;
 mod slice;
 mod sort;
+mod tagged;
 mod tuple;
 pub(crate) mod tuple_arithmetic;
 mod vector;
@@ -68,4 +69,5 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.add_functions(populate::FUNCTIONS);
     registry.add_functions(classified::FUNCTIONS);
     registry.add_functions(composed::FUNCTIONS);
+    registry.add_functions(tagged::FUNCTIONS);
 }

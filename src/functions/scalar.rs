@@ -45,6 +45,7 @@ mod bits_of_text;
 mod calendar;
 pub(crate) mod cast;
 mod choose;
+mod clock_arithmetic;
 mod codes;
 mod comparison;
 mod concurrency;

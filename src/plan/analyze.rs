@@ -39,7 +39,7 @@ use std::rc::Rc;
 use base::{Result, bail};
 use expr::Expr;
 use sql::ast::{CommonTable, Expression, Query, SetOperator};
-use types::{Field, Schema, require_supertype};
+use types::{Field, Schema, common_or_variant};
 
 pub(crate) use join::{common_key, conjuncts};
 pub(crate) use literal::cast_to;
@@ -304,7 +304,7 @@ fn common_types(inputs: Vec<Plan>) -> Result<Vec<Plan>> {
     let mut fields = Vec::with_capacity(width);
     for at in 0..width {
         let types: Vec<_> = schemas.iter().map(|s| s.fields()[at].data_type.clone()).collect();
-        fields.push(Field::new(schemas[0].fields()[at].name.clone(), require_supertype(&types)?));
+        fields.push(Field::new(schemas[0].fields()[at].name.clone(), common_or_variant(&types)?));
     }
     let common = Schema::new(fields);
     Ok(inputs

@@ -343,11 +343,28 @@ impl<'a> Parser<'a> {
     /// A name of one or more parts.
     fn name(&mut self) -> Result<Name> {
         let mut parts = vec![self.identifier()?];
-        while self.is(0, ".") && self.is_name(1) {
+        while self.is_part() {
             self.advance();
-            parts.push(self.identifier()?);
+            parts.push(self.part()?);
         }
         Ok(Name(parts))
+    }
+
+    /// Whether a point and a part of a name are next.
+    fn is_part(&self) -> bool {
+        let marked = (self.is(1, ":") || self.is(1, "^")) && self.is_name(2);
+        self.is(0, ".") && (self.is_name(1) || marked)
+    }
+
+    /// A part of a name; a type of a value, `:T`, and an object below a path, `^a`, keep their mark.
+    fn part(&mut self) -> Result<String> {
+        let mark = match (self.is(0, ":"), self.is(0, "^")) {
+            (true, _) => ':',
+            (_, true) => '^',
+            _ => return self.identifier(),
+        };
+        self.advance();
+        Ok(format!("{mark}`{}`", self.identifier()?))
     }
 
     /// A name of one or more parts as one string, as the columns of Nested have them.

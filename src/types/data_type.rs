@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base::{Error, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::{GeoKind, TimeZone, Value};
+use crate::{EnumValues, GeoKind, JsonPaths, TimeZone, Value};
 
 /// A data type. Cheap to clone; `Display` and [`DataType::parse`] speak ClickHouse's spelling.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -25,6 +25,8 @@ pub enum DataType {
     Int64,
     Int128,
     Int256,
+    /// The upper half of a Float32.
+    BFloat16,
     Float32,
     Float64,
     Bool,
@@ -45,6 +47,10 @@ pub enum DataType {
     DateTime(Option<TimeZone>),
     /// Ticks of 10^-precision seconds around 1970-01-01 UTC.
     DateTime64(u8, Option<TimeZone>),
+    /// Seconds of a time of day or a span, -999:59:59 to 999:59:59.
+    Time,
+    /// The same in ticks of 10^-precision seconds.
+    Time64(u8),
     Enum8(Arc<EnumValues>),
     Enum16(Arc<EnumValues>),
     Uuid,
@@ -63,11 +69,23 @@ pub enum DataType {
     Nothing,
     /// A name for a tuple of coordinates or arrays of such.
     Geo(GeoKind),
+    /// A value of one of some types (sorted by name), or NULL.
+    Variant(Arc<[DataType]>),
+    /// A value of any type, or NULL; so many types are kept apart.
+    Dynamic(u8),
+    /// An object of JSON.
+    Json(Arc<JsonPaths>),
     /// A serialized aggregate state: function, parameters, argument types.
     AggregateFunction(Arc<(String, Vec<Value>, Vec<DataType>)>),
     /// Like its value type, merged by a function of that name.
     SimpleAggregateFunction(Arc<(String, DataType)>),
 }
+
+/// Types of a Dynamic that are kept apart where it does not say how many.
+pub(crate) const DYNAMIC_TYPES: u8 = 32;
+
+/// Types that a Variant may have.
+const MOST_MEMBERS: usize = 255;
 
 /// A field of a tuple.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -76,42 +94,6 @@ pub struct TupleField {
     pub name: Option<String>,
     /// Its type.
     pub data_type: DataType,
-}
-
-/// The names of an enumeration with their numbers, sorted by number.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct EnumValues(Vec<(String, i16)>);
-
-impl EnumValues {
-    /// Checks that names and numbers are unique and sorts them.
-    pub fn new(mut values: Vec<(String, i16)>) -> Result<EnumValues> {
-        values.sort_by_key(|(_, number)| *number);
-        let mut names: Vec<&str> = values.iter().map(|(name, _)| name.as_str()).collect();
-        names.sort_unstable();
-        if values.is_empty() {
-            bail!(EmptyDataPassed, "An enum needs at least one value");
-        }
-        if names.windows(2).any(|w| w[0] == w[1]) || values.windows(2).any(|w| w[0].1 == w[1].1) {
-            bail!(SyntaxError, "Duplicate names or numbers in an enum");
-        }
-        Ok(EnumValues(values))
-    }
-
-    /// Names with numbers, by number.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, i16)> {
-        self.0.iter().map(|(name, number)| (name.as_str(), *number))
-    }
-
-    /// The name of a number.
-    pub fn name(&self, number: i16) -> Option<&str> {
-        let at = self.0.binary_search_by_key(&number, |(_, n)| *n).ok()?;
-        Some(&self.0[at].0)
-    }
-
-    /// The number of a name.
-    pub fn number(&self, name: &[u8]) -> Option<i16> {
-        self.0.iter().find(|(n, _)| n.as_bytes() == name).map(|(_, number)| *number)
-    }
 }
 
 /// The unit of an interval type.
@@ -191,6 +173,43 @@ impl DataType {
         )
     }
 
+    /// `Dynamic`
+    pub fn dynamic() -> DataType {
+        DataType::Dynamic(DYNAMIC_TYPES)
+    }
+
+    /// A Variant of some types, sorted and each once.
+    ///
+    /// # Errors
+    /// BAD_ARGUMENTS for types that cannot be in one.
+    pub fn variant(members: Vec<DataType>) -> Result<DataType> {
+        let mut named: Vec<(String, DataType)> = Vec::with_capacity(members.len());
+        for member in members {
+            match &member {
+                DataType::Variant(_) => bail!(BadArguments, "Nested Variant types are not allowed"),
+                DataType::Dynamic(_) => {
+                    bail!(BadArguments, "Dynamic type is not allowed inside Variant type")
+                }
+                nullable if nullable.is_nullable() => bail!(
+                    BadArguments,
+                    "Nullable/LowCardinality(Nullable) types are not allowed inside Variant type"
+                ),
+                _ => named.push((member.to_string(), member)),
+            }
+        }
+        named.sort_by(|a, b| a.0.cmp(&b.0));
+        named.dedup_by(|a, b| a.0 == b.0);
+        if named.is_empty() || named.len() > MOST_MEMBERS {
+            bail!(BadArguments, "Variant type takes from 1 to {MOST_MEMBERS} types");
+        }
+        Ok(DataType::Variant(named.into_iter().map(|(_, member)| member).collect()))
+    }
+
+    /// Whether values bring their type along: Variant and Dynamic.
+    pub fn is_tagged(&self) -> bool {
+        matches!(self, DataType::Variant(_) | DataType::Dynamic(_))
+    }
+
     /// The type of NULL.
     pub fn null() -> DataType {
         DataType::Nullable(Arc::new(DataType::Nothing))
@@ -220,13 +239,15 @@ impl DataType {
                 | DataType::LowCardinality(_)
                 | DataType::AggregateFunction(_)
                 | DataType::Geo(_)
+                | DataType::Variant(_)
+                | DataType::Dynamic(_)
         )
     }
 
     /// Whether a value can be NULL (also under `LowCardinality`).
     pub fn is_nullable(&self) -> bool {
         match self {
-            DataType::Nullable(_) => true,
+            DataType::Nullable(_) | DataType::Variant(_) | DataType::Dynamic(_) => true,
             DataType::LowCardinality(inner) => inner.is_nullable(),
             DataType::SimpleAggregateFunction(simple) => simple.1.is_nullable(),
             _ => false,
@@ -291,9 +312,9 @@ impl DataType {
         self.is_unsigned_integer() || self.is_signed_integer()
     }
 
-    /// Float32 or Float64.
+    /// BFloat16, Float32 or Float64.
     pub fn is_float(&self) -> bool {
-        matches!(self, DataType::Float32 | DataType::Float64)
+        matches!(self, DataType::BFloat16 | DataType::Float32 | DataType::Float64)
     }
 
     /// Integers, floats, Bool and decimals.
@@ -318,6 +339,11 @@ impl DataType {
         matches!(self, DataType::DateTime(_) | DataType::DateTime64(..))
     }
 
+    /// Time or Time64.
+    pub fn is_time(&self) -> bool {
+        matches!(self, DataType::Time | DataType::Time64(_))
+    }
+
     /// Enum8 or Enum16.
     pub fn is_enum(&self) -> bool {
         matches!(self, DataType::Enum8(_) | DataType::Enum16(_))
@@ -334,12 +360,12 @@ impl DataType {
     /// Bits of an integer or float.
     pub fn bits(&self) -> Option<u32> {
         use DataType::{
-            Bool, Float32, Float64, Int8, Int16, Int32, Int64, Int128, Int256, UInt8, UInt16,
-            UInt32, UInt64, UInt128, UInt256,
+            BFloat16, Bool, Float32, Float64, Int8, Int16, Int32, Int64, Int128, Int256, UInt8,
+            UInt16, UInt32, UInt64, UInt128, UInt256,
         };
         Some(match self {
             UInt8 | Int8 | Bool => 8,
-            UInt16 | Int16 => 16,
+            UInt16 | Int16 | BFloat16 => 16,
             UInt32 | Int32 | Float32 => 32,
             UInt64 | Int64 | Float64 => 64,
             UInt128 | Int128 => 128,
@@ -366,6 +392,7 @@ impl fmt::Display for DataType {
             DataType::DateTime64(precision, Some(zone)) => {
                 write!(f, "DateTime64({precision}, '{zone}')")
             }
+            DataType::Time64(precision) => write!(f, "Time64({precision})"),
             DataType::Enum8(values) => write_enum(f, "Enum8", values),
             DataType::Enum16(values) => write_enum(f, "Enum16", values),
             DataType::Uuid => f.write_str("UUID"),
@@ -390,6 +417,16 @@ impl fmt::Display for DataType {
             DataType::Nullable(inner) => write!(f, "Nullable({inner})"),
             DataType::LowCardinality(inner) => write!(f, "LowCardinality({inner})"),
             DataType::Geo(kind) => write!(f, "{kind}"),
+            DataType::Variant(members) => {
+                f.write_str("Variant(")?;
+                for (at, member) in members.iter().enumerate() {
+                    write!(f, "{}{member}", if at > 0 { ", " } else { "" })?;
+                }
+                f.write_str(")")
+            }
+            DataType::Dynamic(DYNAMIC_TYPES) => f.write_str("Dynamic"),
+            DataType::Dynamic(types) => write!(f, "Dynamic(max_types={types})"),
+            DataType::Json(paths) => write!(f, "{paths}"),
             DataType::Interval(kind) => write!(f, "Interval{}", kind.name()),
             DataType::AggregateFunction(about) => {
                 write!(f, "AggregateFunction({}", about.0)?;

@@ -123,6 +123,11 @@ families! {
         "Whole numbers from -2^127 to 2^127 - 1.",
         "SELECT toInt128('-170141183460469231731687303715884105728') AS n"
         => "-170141183460469231731687303715884105728";
+    "BFloat16" exact = DataType::BFloat16,
+        "BFloat16",
+        "Floating point numbers of 8 bits of exponent and 7 of fraction: the upper half of a Float32.",
+        "SELECT toBFloat16(1.1) AS x, x + x AS sum, toTypeName(sum)"
+        => "1.09375\t2.1875\tFloat32";
     "Float32" exact ["FLOAT", "REAL", "SINGLE"] = DataType::Float32,
         "Float32",
         "Floating point numbers of about 7 digits (IEEE 754, 32 bits), with inf and nan.",
@@ -190,6 +195,16 @@ families! {
         "Moments in units of 10^-P seconds, P from 0 to 9, from 1900 to 2299.",
         "SELECT toDateTime64('2024-01-01 12:00:00.1234', 3, 'UTC') AS t, toTypeName(t)"
         => "2024-01-01 12:00:00.123\tDateTime64(3, \\'UTC\\')";
+    "Time" any_case,
+        "Time",
+        "Times of day and spans to the second, from -999:59:59 to 999:59:59, without a date or time zone.",
+        "SELECT toTime('12:34:56') AS t, t + 60, toInt32(t)"
+        => "12:34:56\t12:35:56\t45296";
+    "Time64" any_case,
+        "Time64(P)",
+        "Times of day and spans in units of 10^-P seconds, P from 0 to 9.",
+        "SELECT CAST('100:00:01.5', 'Time64(3)') AS t, toTypeName(t)"
+        => "100:00:01.500\tTime64(3)";
     "Decimal" any_case ["DEC", "NUMERIC", "FIXED"],
         "Decimal(P, S)",
         "Decimal fractions of P digits in all, S of them after the point; exact, with an error where a result does not fit.",
@@ -270,6 +285,21 @@ families! {
         "Values that AggregatingMergeTree combines by a function whose state is its result: sum, min, max, any and the like.",
         "SELECT toTypeName(CAST(1, 'SimpleAggregateFunction(sum, UInt64)'))"
         => "SimpleAggregateFunction(sum, UInt64)";
+    "Variant" exact,
+        "Variant(T, ...)",
+        "A value of one of some types, or NULL; v.T is the value where it is of that type.",
+        "SELECT CAST('x', 'Variant(UInt64, String)') AS v, variantType(v), v.String, v.UInt64"
+        => "x\tString\tx\t\\N";
+    "Dynamic" exact,
+        "Dynamic[(max_types=N)]",
+        "A value of any type, or NULL; d.T is the value where it is of that type.",
+        "SELECT CAST(toInt64(5), 'Dynamic') AS d, dynamicType(d), d.Int64, d + 1"
+        => "5\tInt64\t5\t6";
+    "JSON" any_case,
+        "JSON[(max_dynamic_paths=N, max_dynamic_types=N, path T, SKIP path, SKIP REGEXP 'pattern')]",
+        "Objects of JSON; j.a.b is the value of a path, of its type in the arguments or Dynamic, j.^a the object below one.",
+        "SELECT CAST('{\"a\":{\"b\":5},\"c\":\"x\"}', 'JSON(c String)') AS j, j.a.b, j.c, toTypeName(j.c)"
+        => "{\"a\":{\"b\":5},\"c\":\"x\"}\t5\tx\tString";
     "Nothing" exact = DataType::Nothing,
         "Nothing",
         "No value: the type of empty arrays' items, and below Nullable that of NULL.",

@@ -7,6 +7,8 @@ use base::{Result, bail, error};
 use crate::families::{self, TypeFamily};
 use crate::{DataType, EnumValues, TimeZone, TupleField, Value};
 
+mod tagged;
+
 /// Nesting beyond this is refused.
 const DEPTH_LIMIT: usize = 100;
 
@@ -209,6 +211,8 @@ impl Parser<'_> {
             "Decimal256" => self.decimal_of(76)?,
             "DateTime" => self.datetime()?,
             "DateTime64" => self.datetime64()?,
+            "Time" => self.time()?,
+            "Time64" => self.time64()?,
             "FixedString" => {
                 DataType::FixedString(self.bracketed(1, 0xFF_FFFF, "FixedString size")? as usize)
             }
@@ -222,6 +226,9 @@ impl Parser<'_> {
             "Nullable" => self.nullable()?,
             "LowCardinality" => self.low_cardinality()?,
             "Map" => self.map()?,
+            "Variant" => self.variant()?,
+            "Dynamic" => self.dynamic()?,
+            "JSON" => self.json()?,
             "Tuple" => self.tuple()?,
             "Nested" => match self.tuple()? {
                 fields @ DataType::Tuple(_) => DataType::array(fields),
@@ -306,6 +313,28 @@ impl Parser<'_> {
             bail!(ArgumentOutOfBound, "DateTime64 precision must be from 0 to 9, got {precision}");
         }
         Ok(DataType::DateTime64(precision as u8, zone))
+    }
+
+    fn time(&mut self) -> Result<DataType> {
+        if self.eat('(') {
+            bail!(IllegalTypeOfArgument, "Time has no time zone: {:?}", self.text);
+        }
+        Ok(DataType::Time)
+    }
+
+    fn time64(&mut self) -> Result<DataType> {
+        let mut precision = 3;
+        if self.eat('(') {
+            precision = self.integer()?;
+            if self.eat(',') {
+                bail!(IllegalTypeOfArgument, "Time64 has no time zone: {:?}", self.text);
+            }
+            self.expect(')')?;
+        }
+        if !(0..=9).contains(&precision) {
+            bail!(BadArguments, "Time64 precision must be from 0 to 9, got {precision}");
+        }
+        Ok(DataType::Time64(precision as u8))
     }
 
     fn enumeration(&mut self, family: &str) -> Result<DataType> {

@@ -51,13 +51,16 @@ impl DataType {
             DataType::UInt64 => Physical::UInt64,
             DataType::Int8 | DataType::Enum8(_) => Physical::Int8,
             DataType::Int16 | DataType::Enum16(_) => Physical::Int16,
-            DataType::Int32 | DataType::Date32 => Physical::Int32,
-            DataType::Int64 | DataType::DateTime64(..) | DataType::Interval(_) => Physical::Int64,
+            DataType::Int32 | DataType::Date32 | DataType::Time => Physical::Int32,
+            DataType::Int64
+            | DataType::DateTime64(..)
+            | DataType::Time64(_)
+            | DataType::Interval(_) => Physical::Int64,
             DataType::UInt128 | DataType::Int128 | DataType::Uuid | DataType::Ipv6 => {
                 Physical::Int128
             }
             DataType::UInt256 | DataType::Int256 => Physical::Fixed(wide::BYTES),
-            DataType::Float32 => Physical::Float32,
+            DataType::BFloat16 | DataType::Float32 => Physical::Float32,
             DataType::Float64 => Physical::Float64,
             DataType::Decimal { precision, .. } => match precision {
                 0..=9 => Physical::Int32,
@@ -65,9 +68,12 @@ impl DataType {
                 19..=38 => Physical::Int128,
                 _ => Physical::Fixed(wide::BYTES),
             },
-            DataType::String | DataType::AggregateFunction(_) => Physical::Bytes,
+            DataType::String
+            | DataType::AggregateFunction(_)
+            | DataType::Variant(_)
+            | DataType::Dynamic(_) => Physical::Bytes,
             DataType::FixedString(length) => Physical::Fixed(*length),
-            DataType::Array(_) | DataType::Map(_) => Physical::List,
+            DataType::Array(_) | DataType::Map(_) | DataType::Json(_) => Physical::List,
             DataType::Tuple(_) => Physical::Struct,
             DataType::Nullable(inner) | DataType::LowCardinality(inner) => inner.physical(),
             DataType::SimpleAggregateFunction(simple) => simple.1.physical(),
@@ -114,6 +120,7 @@ impl DataType {
         match self.inner() {
             DataType::Array(item) => Some(item.as_ref().clone()),
             DataType::Map(pair) => Some(DataType::tuple([pair.0.clone(), pair.1.clone()])),
+            DataType::Json(_) => Some(DataType::tuple([DataType::String, DataType::dynamic()])),
             _ => None,
         }
     }
@@ -121,11 +128,12 @@ impl DataType {
     /// The value that ClickHouse puts where none is given: 0, empty, NULL for nullable.
     pub fn default_value(&self) -> Value {
         match self {
-            DataType::Nullable(_) => Value::Null,
+            DataType::Nullable(_) | DataType::Variant(_) | DataType::Dynamic(_) => Value::Null,
+            DataType::Json(paths) => paths.default_value(),
             DataType::LowCardinality(inner) => inner.default_value(),
             DataType::SimpleAggregateFunction(simple) => simple.1.default_value(),
             DataType::Geo(kind) => kind.base().default_value(),
-            DataType::Float32 | DataType::Float64 => Value::Float(0.0),
+            DataType::BFloat16 | DataType::Float32 | DataType::Float64 => Value::Float(0.0),
             DataType::String | DataType::AggregateFunction(_) => Value::Bytes([].into()),
             DataType::FixedString(length) => Value::Bytes(vec![0; *length].into()),
             DataType::Array(_) | DataType::Map(_) => Value::Array([].into()),
@@ -141,6 +149,11 @@ impl DataType {
             },
         }
     }
+}
+
+/// A Float32 as a BFloat16: its lower half is cut off.
+pub fn brain_float(number: f32) -> f32 {
+    f32::from_bits(number.to_bits() & 0xffff_0000)
 }
 
 /// The field of a list's items.

@@ -21,11 +21,28 @@ pub fn require_supertype(types: &[DataType]) -> Result<DataType> {
     }
 }
 
+/// The least common type, else a Variant of the types.
+///
+/// # Errors
+/// NO_COMMON_TYPE where one of the types cannot be in a Variant.
+pub fn common_or_variant(types: &[DataType]) -> Result<DataType> {
+    match least_supertype(types).or_else(|| variant_of(types)) {
+        Some(found) => Ok(found),
+        None => require_supertype(types),
+    }
+}
+
 /// The least common type; `None` where there is none.
 pub fn least_supertype(types: &[DataType]) -> Option<DataType> {
     let first = types.first()?;
     if types.iter().all(|t| t == first) {
         return Some(first.clone());
+    }
+    if types.iter().any(|t| matches!(t, DataType::Dynamic(_))) {
+        return Some(DataType::dynamic());
+    }
+    if let Some(found) = common_variant(types) {
+        return Some(found);
     }
     let bare: Vec<DataType> = types.iter().map(DataType::without_low_cardinality).collect();
     let nullable = bare.iter().any(DataType::is_nullable);
@@ -41,6 +58,29 @@ pub fn least_supertype(types: &[DataType]) -> Option<DataType> {
     }
     let can = common.can_be_nullable();
     can.then(|| common.nullable())
+}
+
+/// Of several types one of which is a Variant: all members together.
+fn common_variant(types: &[DataType]) -> Option<DataType> {
+    if !types.iter().any(|t| matches!(t, DataType::Variant(_))) {
+        return None;
+    }
+    variant_of(types)
+}
+
+/// The Variant that holds the values of all types.
+pub fn variant_of(types: &[DataType]) -> Option<DataType> {
+    let mut members = Vec::new();
+    for data_type in types {
+        match data_type.without_low_cardinality() {
+            DataType::Variant(own) => members.extend(own.iter().cloned()),
+            DataType::Nullable(inner) if *inner == DataType::Nothing => {}
+            DataType::Nullable(inner) => members.push(inner.as_ref().clone()),
+            DataType::Nothing => {}
+            other => members.push(other),
+        }
+    }
+    DataType::variant(members).ok()
 }
 
 fn common_of(types: &[DataType]) -> Option<DataType> {
@@ -69,6 +109,13 @@ fn common_of(types: &[DataType]) -> Option<DataType> {
     }
     if types.iter().all(|t| t.is_date() || t.is_datetime()) {
         return common_time(types);
+    }
+    if types.iter().all(DataType::is_time) {
+        let precision = types.iter().filter_map(|t| match t {
+            DataType::Time64(precision) => Some(*precision),
+            _ => None,
+        });
+        return precision.max().map(DataType::Time64);
     }
     if types.iter().all(|t| t.is_integer() || t.is_float() || *t == DataType::Bool) {
         return common_number(types);
@@ -137,9 +184,10 @@ fn common_number(types: &[DataType]) -> Option<DataType> {
             types.iter().filter(|t| !t.is_float()).filter_map(DataType::bits).max().unwrap_or(0);
         let floats =
             types.iter().filter(|t| t.is_float()).filter_map(DataType::bits).max().unwrap_or(0);
-        // A float's mantissa must hold the integers: 24 bits or 53.
+        // A float's mantissa must hold the integers: 8 bits, 24 or 53.
         return match (integers, floats) {
-            (0..=16, 32) => Some(DataType::Float32),
+            (0..=8, 16) => Some(DataType::BFloat16),
+            (0..=16, 16 | 32) => Some(DataType::Float32),
             (0..=32, _) => Some(DataType::Float64),
             _ => None,
         };

@@ -13,6 +13,9 @@ use chrono_tz::Tz;
 /// Seconds of a day.
 pub const DAY: i64 = 86_400;
 
+/// The most seconds that a `Time` has, in hours: 999:59:59.
+pub const MOST_SECONDS: i64 = 3_599_999;
+
 /// The first and last second that a time zone is asked about (years -9999 to 9999 about).
 const FARTHEST: i64 = 250_000_000_000;
 

@@ -255,6 +255,9 @@ settings! {
     cast_keep_nullable: Bool = "0", "Whether CAST of a nullable value stays nullable.",
         "SELECT toTypeName(CAST(toNullable('1'), 'UInt8')) SETTINGS cast_keep_nullable = 1"
         => "Nullable(UInt8)";
+    use_legacy_to_time: Bool = "0", "Whether toTime answers a time of day on 1970-01-02, as toTimeWithFixedDate does.",
+        "SELECT toTime(toDateTime('2024-02-29 13:37:42', 'UTC')) SETTINGS use_legacy_to_time = 1"
+        => "1970-01-02 13:37:42";
     optimizer_disabled_passes: String = "", "Names of optimizer passes to leave out, separated by commas.",
         "SELECT count() FROM numbers(10) WHERE number > 5 SETTINGS optimizer_disabled_passes = 'push_down_filters'"
         => "4";

@@ -50,8 +50,9 @@ pub(crate) fn bind_calls(
     for call in calls {
         let first = expressions.len();
         let mut arguments = call.arguments.clone();
-        // count(x) of what cannot be NULL is count().
-        if call.function == "count" && arguments.iter().all(|a| !a.data_type().is_nullable()) {
+        // count(x) of what cannot be NULL is count(); NULL of a Variant or Dynamic counts.
+        let counts_row = |t: DataType| !t.is_nullable() || t.is_tagged();
+        if call.function == "count" && arguments.iter().all(|a| counts_row(a.data_type())) {
             arguments.clear();
         }
         let mut types: Vec<DataType> = arguments.iter().map(Expr::data_type).collect();

@@ -20,7 +20,9 @@ pub(crate) fn bind(
     arguments: &AggregateArguments<'_>,
 ) -> Result<BoundAggregate> {
     let nullable = arguments.types.iter().any(DataType::is_nullable);
-    if !nullable {
+    // NULL is a value like others of a type that is none of `Nullable`.
+    let only_tagged = arguments.types.iter().all(|t| !t.is_nullable() || t.is_tagged());
+    if !nullable || (only_tagged && declaration.name == "count") {
         return (declaration.bind)(context, arguments);
     }
     let bare: Vec<DataType> = arguments.types.iter().map(|t| t.inner().clone()).collect();

@@ -27,7 +27,7 @@ use super::row_binary::is_cut;
 use super::source::{Arrived, ByteSource};
 use super::{BlockReader, InputBlock};
 use crate::FormatSettings;
-use crate::binary::uuid_from_wire;
+use crate::binary::{brain_from_wire, uuid_from_wire};
 use crate::convert::{Converted, convert};
 use crate::text::{BytesBuilder, Cursor, read_binary_string, read_varint, take_bytes, visible};
 
@@ -232,6 +232,9 @@ fn read_values(
             return read_values(cursor, &simple.1, rows, settings);
         }
         DataType::Geo(kind) => return read_values(cursor, kind.base(), rows, settings),
+        DataType::Variant(_) | DataType::Dynamic(_) | DataType::Json(_) => {
+            bail!(NotImplemented, "Values of {data_type} cannot be read in Native format yet")
+        }
         DataType::AggregateFunction(_) => {
             bail!(NotImplemented, "States of aggregate functions cannot be read: {data_type}")
         }
@@ -254,6 +257,7 @@ fn read_values(
         Physical::Int16 => plain::<Int16Type>(cursor, rows, nulls),
         Physical::Int32 => plain::<Int32Type>(cursor, rows, nulls),
         Physical::Int64 => plain::<Int64Type>(cursor, rows, nulls),
+        Physical::Float32 if *inner == DataType::BFloat16 => brain_floats(cursor, rows, nulls),
         Physical::Float32 => plain::<Float32Type>(cursor, rows, nulls),
         Physical::Float64 => plain::<Float64Type>(cursor, rows, nulls),
         Physical::Int128 => {
@@ -283,6 +287,17 @@ fn read_values(
         Physical::List => read_lists(cursor, inner, rows, nulls, settings),
         Physical::Struct => read_tuple(cursor, inner, rows, nulls, settings),
     }
+}
+
+fn brain_floats(
+    cursor: &mut Cursor<'_>,
+    rows: usize,
+    nulls: Option<NullBuffer>,
+) -> Result<ArrayRef> {
+    let bytes = take_bytes(cursor, rows.saturating_mul(2))?;
+    let values = bytes.as_chunks::<2>().0.iter().map(|chunk| brain_from_wire(*chunk));
+    let values: Vec<f32> = values.collect();
+    Ok(Arc::new(PrimitiveArray::<Float32Type>::new(values.into(), nulls)))
 }
 
 /// The bytes of values of a fixed length as they lie in memory.

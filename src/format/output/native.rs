@@ -24,7 +24,9 @@ use types::{Block, DataType, Physical, Schema};
 
 use super::{BlockWriter, Statistics, flat};
 use crate::FormatSettings;
-use crate::binary::{layout, native, uuid_to_wire, wide_to_wire, write_string, write_varint};
+use crate::binary::{
+    brain_to_wire, layout, native, uuid_to_wire, wide_to_wire, write_string, write_varint,
+};
 use crate::declaration::FormatDeclaration;
 
 /// The version from which each column says how it is serialized.
@@ -99,10 +101,8 @@ impl BlockWriter for Native {
 /// # Errors
 /// NOT_IMPLEMENTED for states of aggregate functions, LOGICAL_ERROR for a wrong layout.
 fn encode_column(array: &dyn Array, data_type: &DataType, out: &mut Vec<u8>) -> Result<()> {
-    fn plain<T: ArrowPrimitiveType>(array: &dyn Array, out: &mut Vec<u8>) -> Result<()> {
-        // All machines that this runs on are little-endian, as the format is.
-        out.extend_from_slice(native::<T>(array)?.to_byte_slice());
-        Ok(())
+    if data_type.is_tagged() || matches!(data_type.inner(), DataType::Json(_)) {
+        bail!(NotImplemented, "Values of {data_type} cannot be written in Native format yet");
     }
     if data_type.is_nullable() {
         match array.nulls() {
@@ -113,6 +113,15 @@ fn encode_column(array: &dyn Array, data_type: &DataType, out: &mut Vec<u8>) -> 
     let inner = data_type.inner();
     if let DataType::AggregateFunction(_) = inner {
         bail!(NotImplemented, "States of aggregate functions cannot be written: {data_type}");
+    }
+    encode_values(array, inner, out)
+}
+
+fn encode_values(array: &dyn Array, inner: &DataType, out: &mut Vec<u8>) -> Result<()> {
+    fn plain<T: ArrowPrimitiveType>(array: &dyn Array, out: &mut Vec<u8>) -> Result<()> {
+        // All machines that this runs on are little-endian, as the format is.
+        out.extend_from_slice(native::<T>(array)?.to_byte_slice());
+        Ok(())
     }
     match inner.physical() {
         Physical::UInt8 if *inner == DataType::Nothing => {
@@ -127,6 +136,11 @@ fn encode_column(array: &dyn Array, data_type: &DataType, out: &mut Vec<u8>) -> 
         Physical::Int16 => plain::<Int16Type>(array, out),
         Physical::Int32 => plain::<Int32Type>(array, out),
         Physical::Int64 => plain::<Int64Type>(array, out),
+        Physical::Float32 if *inner == DataType::BFloat16 => {
+            let numbers = native::<Float32Type>(array)?;
+            out.extend(numbers.iter().flat_map(|number| brain_to_wire(*number)));
+            Ok(())
+        }
         Physical::Float32 => plain::<Float32Type>(array, out),
         Physical::Float64 => plain::<Float64Type>(array, out),
         Physical::Int128 => {

@@ -18,7 +18,7 @@ use super::decimal::{write_wide, write_wide_decimal};
 use super::instant::{Zone, write_date, write_instant};
 use super::network::{write_ipv4, write_ipv6, write_uuid};
 use super::number::{write_decimal, write_f32, write_f64, write_integer};
-use super::{composite, escape};
+use super::{clock, composite, escape, objects, tagged_text};
 use crate::FormatSettings;
 
 /// One column, ready to write any of its values.
@@ -57,11 +57,15 @@ pub(super) enum Values<'a> {
     Date32(&'a [i32]),
     DateTime(&'a [u32], RefCell<Zone>),
     DateTime64(&'a [i64], u8, RefCell<Zone>),
+    Time(&'a [i32]),
+    Time64(&'a [i64], u8),
     Enum8(&'a [i8], &'a EnumValues),
     Enum16(&'a [i16], &'a EnumValues),
     Uuid(&'a [i128]),
     Ipv4(&'a [u32]),
     Ipv6(&'a [i128]),
+    Tagged(&'a BinaryViewArray),
+    Objects { offsets: &'a [i32], paths: &'a BinaryViewArray, values: &'a BinaryViewArray },
     Array { offsets: &'a [i32], item: Box<ColumnText<'a>> },
     Map { offsets: &'a [i32], key: Box<ColumnText<'a>>, value: Box<ColumnText<'a>> },
     Tuple { names: Vec<Option<&'a str>>, items: Vec<ColumnText<'a>> },
@@ -96,7 +100,7 @@ impl<'a> ColumnText<'a> {
                 return ColumnText::new(array, &simple.1, settings);
             }
             DataType::Geo(kind) => return ColumnText::new(array, kind.base(), settings),
-            DataType::Array(_) | DataType::Map(_) | DataType::Tuple(_) => {
+            DataType::Array(_) | DataType::Map(_) | DataType::Tuple(_) | DataType::Json(_) => {
                 Self::composite(array, data_type, settings)?
             }
             scalar => Self::scalar(array, scalar, settings)?,
@@ -125,7 +129,9 @@ impl<'a> ColumnText<'a> {
             DataType::Int32 => Values::Int32(native::<Int32Type>(array)?),
             DataType::Int64 | DataType::Interval(_) => Values::Int64(native::<Int64Type>(array)?),
             DataType::Int128 => Values::Int128(native::<Decimal128Type>(array)?),
-            DataType::Float32 => Values::Float32(native::<Float32Type>(array)?),
+            DataType::BFloat16 | DataType::Float32 => {
+                Values::Float32(native::<Float32Type>(array)?)
+            }
             DataType::Float64 => Values::Float64(native::<Float64Type>(array)?),
             DataType::Bool => Values::Bool(native::<UInt8Type>(array)?),
             DataType::Decimal { precision: 0..=9, scale } => {
@@ -149,11 +155,16 @@ impl<'a> ColumnText<'a> {
             DataType::DateTime64(precision, at) => {
                 Values::DateTime64(native::<Int64Type>(array)?, *precision, zone(at))
             }
+            DataType::Time => Values::Time(native::<Int32Type>(array)?),
+            DataType::Time64(precision) => Values::Time64(native::<Int64Type>(array)?, *precision),
             DataType::Enum8(names) => Values::Enum8(native::<Int8Type>(array)?, names),
             DataType::Enum16(names) => Values::Enum16(native::<Int16Type>(array)?, names),
             DataType::Uuid => Values::Uuid(native::<Decimal128Type>(array)?),
             DataType::Ipv4 => Values::Ipv4(native::<UInt32Type>(array)?),
             DataType::Ipv6 => Values::Ipv6(native::<Decimal128Type>(array)?),
+            DataType::Variant(_) | DataType::Dynamic(_) => {
+                Values::Tagged(array.as_binary_view_opt().ok_or_else(|| layout(array))?)
+            }
             DataType::Nothing => Values::Nothing,
             _ => Values::Bytes(array.as_binary_view_opt().ok_or_else(|| layout(array))?),
         })
@@ -184,6 +195,15 @@ impl<'a> ColumnText<'a> {
                     offsets,
                     key: Box::new(ColumnText::new(keys, &pair.0, settings)?),
                     value: Box::new(ColumnText::new(values, &pair.1, settings)?),
+                }
+            }
+            DataType::Json(_) => {
+                let entries = list.values().as_struct_opt().ok_or_else(|| layout(array))?;
+                let [paths, values] = entries.columns() else { return Err(layout(array)) };
+                Values::Objects {
+                    offsets,
+                    paths: paths.as_binary_view_opt().ok_or_else(|| layout(array))?,
+                    values: values.as_binary_view_opt().ok_or_else(|| layout(array))?,
                 }
             }
             DataType::Array(item) => Values::Array {
@@ -238,6 +258,19 @@ impl<'a> ColumnText<'a> {
             Values::Enum16(numbers, names) => {
                 write_enum(numbers[row], names, escaping, settings, out);
             }
+            Values::Tagged(values) => {
+                tagged_text::write(values.value(row), escaping, settings, out);
+            }
+            Values::Objects { offsets, paths, values } => {
+                let rows = offsets[row] as usize..offsets[row + 1] as usize;
+                let entries = rows.map(|at| (paths.value(at), values.value(at)));
+                if escaping == Escaping::Json {
+                    return objects::write(entries, settings, out);
+                }
+                let mut text = Vec::new();
+                objects::write(entries, settings, &mut text);
+                write_string(&text, escaping, settings, out);
+            }
             Values::Array { .. } | Values::Map { .. } | Values::Tuple { .. } => {
                 composite::write(self, row, escaping, settings, out);
             }
@@ -245,6 +278,8 @@ impl<'a> ColumnText<'a> {
             | Values::Date32(_)
             | Values::DateTime(..)
             | Values::DateTime64(..)
+            | Values::Time(_)
+            | Values::Time64(..)
             | Values::Uuid(_)
             | Values::Ipv4(_)
             | Values::Ipv6(_) => {
@@ -337,6 +372,8 @@ impl<'a> ColumnText<'a> {
             Values::DateTime64(ticks, precision, zone) => {
                 write_instant(ticks[row], *precision, &mut zone.borrow_mut(), style, out);
             }
+            Values::Time(seconds) => clock::write(i64::from(seconds[row]), 0, out),
+            Values::Time64(ticks, precision) => clock::write(ticks[row], *precision, out),
             Values::Uuid(bits) => write_uuid(bits[row] as u128, out),
             Values::Ipv4(bits) => write_ipv4(bits[row], out),
             Values::Ipv6(bits) => write_ipv6(bits[row] as u128, out),

@@ -41,12 +41,13 @@ impl Values {
             Values::UInt64(v) => array::<UInt64Type>(v, nulls),
             Values::Int8(v) | Values::Enum8(v, _) => array::<Int8Type>(v, nulls),
             Values::Int16(v) | Values::Enum16(v, _) => array::<Int16Type>(v, nulls),
-            Values::Int32(v) | Values::Date32(v) | Values::Decimal32(v, ..) => {
+            Values::Int32(v) | Values::Date32(v) | Values::Time(v) | Values::Decimal32(v, ..) => {
                 array::<Int32Type>(v, nulls)
             }
-            Values::Int64(v) | Values::DateTime64(v, ..) | Values::Decimal64(v, ..) => {
-                array::<Int64Type>(v, nulls)
-            }
+            Values::Int64(v)
+            | Values::DateTime64(v, ..)
+            | Values::Time64(v, _)
+            | Values::Decimal64(v, ..) => array::<Int64Type>(v, nulls),
             Values::UInt128(v)
             | Values::Int128(v)
             | Values::Uuid(v)
@@ -62,8 +63,12 @@ impl Values {
             Values::Int256(v) | Values::Decimal256(v, ..) => {
                 wide::array(std::mem::take(v).into_iter(), nulls)?
             }
-            Values::Float32(v) => array::<Float32Type>(v, nulls),
+            Values::BFloat16(v) | Values::Float32(v) => array::<Float32Type>(v, nulls),
             Values::Float64(v) => array::<Float64Type>(v, nulls),
+            Values::Tagged(strings, _) => Arc::new(strings.finish(nulls)?),
+            Values::Objects(offsets, pair, _) => {
+                super::objects::finish(offsets, pair, data_type, nulls)?
+            }
             Values::Bytes(strings) => Arc::new(strings.finish(nulls)?),
             Values::Fixed(bytes, length, rows) => {
                 *rows = 0;

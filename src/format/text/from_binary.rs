@@ -7,7 +7,7 @@ use super::cursor::Cursor;
 use super::parser::ColumnParser;
 use super::values::{Values, close_list};
 use crate::FormatSettings;
-use crate::binary::uuid_from_wire;
+use crate::binary::{brain_from_wire, uuid_from_wire};
 
 /// The error that the input ended within a value; readers then wait for more.
 #[cold]
@@ -70,12 +70,12 @@ impl ColumnParser {
         cursor: &mut Cursor<'_>,
         settings: &FormatSettings,
     ) -> Result<()> {
-        if self.is_nullable() {
-            let [null] = array::<1>(cursor)?;
-            if null != 0 {
-                self.push_default();
-                return Ok(());
-            }
+        if self.values.is_self_describing() {
+            return self.read_binary_tagged(cursor, settings);
+        }
+        if self.is_nullable() && array::<1>(cursor)? != [0] {
+            self.push_default();
+            return Ok(());
         }
         let values = &mut self.values;
         match values {
@@ -97,11 +97,14 @@ impl ColumnParser {
             Values::UInt32(v) | Values::DateTime(v, _) | Values::Ipv4(v) => {
                 v.push(u32::from_le_bytes(array(cursor)?));
             }
-            Values::Int32(v) | Values::Date32(v) | Values::Decimal32(v, ..) => {
+            Values::Int32(v) | Values::Date32(v) | Values::Time(v) | Values::Decimal32(v, ..) => {
                 v.push(i32::from_le_bytes(array(cursor)?));
             }
             Values::UInt64(v) => v.push(u64::from_le_bytes(array(cursor)?)),
-            Values::Int64(v) | Values::DateTime64(v, ..) | Values::Decimal64(v, ..) => {
+            Values::Int64(v)
+            | Values::DateTime64(v, ..)
+            | Values::Time64(v, _)
+            | Values::Decimal64(v, ..) => {
                 v.push(i64::from_le_bytes(array(cursor)?));
             }
             Values::UInt128(v) | Values::Int128(v) | Values::Decimal128(v, ..) => {
@@ -113,6 +116,7 @@ impl ColumnParser {
             }
             Values::Uuid(v) => v.push(uuid_from_wire(array(cursor)?)),
             Values::Ipv6(v) => v.push(i128::from_be_bytes(array(cursor)?)),
+            Values::BFloat16(v) => v.push(brain_from_wire(array(cursor)?)),
             Values::Float32(v) => v.push(f32::from_le_bytes(array(cursor)?)),
             Values::Float64(v) => v.push(f64::from_le_bytes(array(cursor)?)),
             Values::Bytes(strings) => {
@@ -122,11 +126,27 @@ impl ColumnParser {
                 let bytes = take(cursor, *length)?;
                 values.push_string(bytes)?;
             }
-            Values::Array(..) | Values::Map(..) | Values::Tuple(..) => {
+            _ => {
                 self.read_binary_composite(cursor, settings)?;
             }
         }
         self.note_valid();
+        Ok(())
+    }
+
+    /// A value that brings its type along.
+    fn read_binary_tagged(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        settings: &FormatSettings,
+    ) -> Result<()> {
+        let Values::Tagged(strings, input) = &mut self.values else {
+            bail!(NotImplemented, "JSON cannot be read in binary formats yet");
+        };
+        match input.read_binary(strings, cursor, settings)? {
+            Some(()) => self.note_valid(),
+            None => self.note_null(),
+        }
         Ok(())
     }
 

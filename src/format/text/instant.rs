@@ -57,7 +57,7 @@ impl Zone {
     }
 }
 
-fn push_two(number: u32, out: &mut Vec<u8>) {
+pub(super) fn push_two(number: u32, out: &mut Vec<u8>) {
     let number = number % 100;
     out.push(b'0' + (number / 10) as u8);
     out.push(b'0' + (number % 10) as u8);
@@ -106,15 +106,20 @@ pub(crate) fn write_instant(
     write_date(local.div_euclid(DAY), out);
     out.push(if style == DateTimeOutput::Iso { b'T' } else { b' ' });
     write_clock(local.rem_euclid(DAY), out);
+    write_fraction(fraction, precision, out);
+    if style == DateTimeOutput::Iso {
+        out.push(b'Z');
+    }
+}
+
+/// Appends the point and digits of a fraction, where the precision has any.
+pub(super) fn write_fraction(fraction: i64, precision: u8, out: &mut Vec<u8>) {
     if precision > 0 {
         out.push(b'.');
         let mut buffer = itoa::Buffer::new();
         let digits = buffer.format(fraction).as_bytes();
         out.resize(out.len() + usize::from(precision).saturating_sub(digits.len()), b'0');
         out.extend_from_slice(digits);
-    }
-    if style == DateTimeOutput::Iso {
-        out.push(b'Z');
     }
 }
 

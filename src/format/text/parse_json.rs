@@ -19,6 +19,13 @@ impl ColumnParser {
             return self.read_null(settings);
         }
         let is_string = cursor.peek() == Some(b'"');
+        if self.values.is_self_describing() {
+            let start = cursor.position();
+            json::skip_value(cursor)?;
+            self.values.push_json(cursor.since(start))?;
+            self.note_valid();
+            return Ok(true);
+        }
         if let Values::Bytes(strings) = &mut self.values {
             if is_string {
                 let out = strings.open();

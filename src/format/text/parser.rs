@@ -128,6 +128,13 @@ impl ColumnParser {
         pushed
     }
 
+    /// Notes that the value which was put last is NULL.
+    pub(super) fn note_null(&mut self) {
+        if let Some(nulls) = &mut self.nulls {
+            nulls.append_null();
+        }
+    }
+
     /// Whether NULL is one of the column's values.
     pub(super) fn is_nullable(&self) -> bool {
         self.nulls.is_some()
@@ -317,6 +324,11 @@ impl ColumnParser {
     pub(super) fn read_bare(&mut self, cursor: &mut Cursor<'_>) -> Result<()> {
         let start = cursor.position();
         match &mut self.values {
+            Values::Tagged(..) | Values::Objects(..) => {
+                skip_quoted(cursor)?;
+                let text = cursor.since(start).trim_ascii_end().to_vec();
+                self.values.push_string(&text)
+            }
             Values::Enum8(..) | Values::Enum16(..) => {
                 super::number::read_i64(cursor);
                 let number = cursor.since(start).to_vec();
@@ -381,6 +393,28 @@ impl ColumnParser {
             _ => Ok(()),
         }
     }
+}
+
+/// Moves behind a value as in `VALUES`: up to a comma or bracket that is not its own.
+fn skip_quoted(cursor: &mut Cursor<'_>) -> Result<()> {
+    let mut depth = 0_usize;
+    let mut text = Vec::new();
+    while let Some(byte) = cursor.peek() {
+        match byte {
+            b'\'' => {
+                escape::read_quoted(cursor, b'\'', &mut text)?;
+                text.clear();
+                continue;
+            }
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' | b',' if depth == 0 => break,
+            b')' | b']' | b'}' => depth -= 1,
+            b'\n' | b'\t' if depth == 0 => break,
+            _ => {}
+        }
+        cursor.advance(1);
+    }
+    Ok(())
 }
 
 /// Whether digits are followed by what follows the year of a date, or are a date's 8.

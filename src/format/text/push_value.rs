@@ -10,13 +10,18 @@ impl Values {
     pub(super) fn push_value(&mut self, value: &Value) -> Result<()> {
         let mismatch = || Error::logical(format!("value {value} is not of its column's type"));
         match (&mut *self, value) {
-            (Values::Float32(vector), value) => {
+            (Values::BFloat16(vector) | Values::Float32(vector), value) => {
                 vector.push(value.as_float().ok_or_else(mismatch)? as f32);
             }
             (Values::Float64(vector), value) => {
                 vector.push(value.as_float().ok_or_else(mismatch)?);
             }
-            (Values::Bytes(strings), Value::Bytes(text)) => strings.push(text),
+            (Values::Bytes(strings) | Values::Tagged(strings, _), Value::Bytes(text)) => {
+                strings.push(text);
+            }
+            (Values::Objects(offsets, pair, input), value) => {
+                input.push_object(offsets, pair, value)?;
+            }
             (Values::Fixed(..), Value::Bytes(text)) => self.push_string(text)?,
             (Values::UInt256(vector), Value::Bytes(_)) => {
                 vector.push(wide::number(value, false).ok_or_else(mismatch)?.as_u256());

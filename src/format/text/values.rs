@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use base::{Error, Result, bail};
-use types::{DataType, EnumValues, I256, U256};
+use types::{DataType, EnumValues, I256, JsonPaths, U256};
 
+use super::Escaping;
 use super::bytes_builder::BytesBuilder;
 use super::cursor::{Cursor, visible};
 use super::instant::{self, Zone};
+use super::objects::ObjectInput;
 use super::parser::ColumnParser;
-use super::{best_effort, decimal, network, number};
+use super::tagged_text::TaggedInput;
+use super::{best_effort, clock, decimal, network, number};
 use crate::FormatSettings;
 use crate::settings::DateTimeInput;
 
@@ -29,6 +32,7 @@ pub(super) enum Values {
     Int64(Vec<i64>),
     Int128(Vec<i128>),
     Int256(Vec<I256>),
+    BFloat16(Vec<f32>),
     Float32(Vec<f32>),
     Float64(Vec<f64>),
     Bool(Vec<u8>),
@@ -42,11 +46,17 @@ pub(super) enum Values {
     Date32(Vec<i32>),
     DateTime(Vec<u32>, Zone),
     DateTime64(Vec<i64>, u8, Zone),
+    Time(Vec<i32>),
+    Time64(Vec<i64>, u8),
     Enum8(Vec<i8>, Arc<EnumValues>),
     Enum16(Vec<i16>, Arc<EnumValues>),
     Uuid(Vec<i128>),
     Ipv4(Vec<u32>),
     Ipv6(Vec<i128>),
+    /// Variant or Dynamic.
+    Tagged(BytesBuilder, Box<TaggedInput>),
+    /// Objects of JSON, as maps of their paths.
+    Objects(Vec<i32>, Box<(ColumnParser, ColumnParser)>, Box<ObjectInput>),
     Array(Vec<i32>, Box<ColumnParser>),
     Map(Vec<i32>, Box<(ColumnParser, ColumnParser)>),
     Tuple(Vec<Option<String>>, Vec<ColumnParser>, usize),
@@ -62,14 +72,15 @@ macro_rules! for_vector {
             Values::UInt64($vector) => $do,
             Values::Int8($vector) | Values::Enum8($vector, _) => $do,
             Values::Int16($vector) | Values::Enum16($vector, _) => $do,
-            Values::Int32($vector) | Values::Date32($vector) | Values::Decimal32($vector, ..) => $do,
-            Values::Int64($vector) | Values::DateTime64($vector, ..)
+            Values::Int32($vector) | Values::Date32($vector) | Values::Time($vector)
+            | Values::Decimal32($vector, ..) => $do,
+            Values::Int64($vector) | Values::DateTime64($vector, ..) | Values::Time64($vector, _)
             | Values::Decimal64($vector, ..) => $do,
             Values::UInt128($vector) | Values::Int128($vector) | Values::Uuid($vector)
             | Values::Ipv6($vector) | Values::Decimal128($vector, ..) => $do,
             Values::UInt256($vector) => $do,
             Values::Int256($vector) | Values::Decimal256($vector, ..) => $do,
-            Values::Float32($vector) => $do,
+            Values::BFloat16($vector) | Values::Float32($vector) => $do,
             Values::Float64($vector) => $do,
             $($rest)*
         }
@@ -94,6 +105,7 @@ impl Values {
             DataType::Int64 | DataType::Interval(_) => Values::Int64(Vec::new()),
             DataType::Int128 => Values::Int128(Vec::new()),
             DataType::Int256 => Values::Int256(Vec::new()),
+            DataType::BFloat16 => Values::BFloat16(Vec::new()),
             DataType::Float32 => Values::Float32(Vec::new()),
             DataType::Float64 => Values::Float64(Vec::new()),
             DataType::Bool => Values::Bool(Vec::new()),
@@ -113,11 +125,17 @@ impl Values {
             DataType::DateTime64(precision, at) => {
                 Values::DateTime64(Vec::new(), *precision, zone(at))
             }
+            DataType::Time => Values::Time(Vec::new()),
+            DataType::Time64(precision) => Values::Time64(Vec::new(), *precision),
             DataType::Enum8(names) => Values::Enum8(Vec::new(), names.clone()),
             DataType::Enum16(names) => Values::Enum16(Vec::new(), names.clone()),
             DataType::Uuid => Values::Uuid(Vec::new()),
             DataType::Ipv4 => Values::Ipv4(Vec::new()),
             DataType::Ipv6 => Values::Ipv6(Vec::new()),
+            DataType::Variant(_) | DataType::Dynamic(_) => {
+                Values::Tagged(BytesBuilder::default(), TaggedInput::new(data_type, settings))
+            }
+            DataType::Json(paths) => Values::objects(paths, settings),
             DataType::Array(item) => {
                 Values::Array(vec![0], Box::new(ColumnParser::new(item, settings)))
             }
@@ -142,22 +160,30 @@ impl Values {
         }
     }
 
+    fn objects(paths: &Arc<JsonPaths>, settings: &FormatSettings) -> Values {
+        let columns = [DataType::String, DataType::dynamic()];
+        let [keys, values] = columns.map(|t| ColumnParser::new(&t, settings));
+        Values::Objects(vec![0], Box::new((keys, values)), ObjectInput::new(paths, settings))
+    }
+
     pub(super) fn len(&self) -> usize {
         for_vector!(self, vector => vector.len(),
-            Values::Bytes(strings) => strings.len(),
+            Values::Bytes(strings) | Values::Tagged(strings, _) => strings.len(),
             Values::Fixed(_, _, rows) | Values::Tuple(_, _, rows) => *rows,
-            Values::Array(offsets, _) | Values::Map(offsets, _) => offsets.len() - 1,
+            Values::Array(offsets, _) | Values::Map(offsets, _) | Values::Objects(offsets, ..) => {
+                offsets.len() - 1
+            }
         )
     }
 
     /// Bytes held, about.
     pub(super) fn memory(&self) -> usize {
         for_vector!(self, vector => std::mem::size_of_val(vector.as_slice()),
-            Values::Bytes(strings) => strings.memory(),
+            Values::Bytes(strings) | Values::Tagged(strings, _) => strings.memory(),
             Values::Fixed(bytes, ..) => bytes.len(),
             Values::Tuple(_, items, _) => items.iter().map(ColumnParser::memory).sum(),
             Values::Array(offsets, item) => offsets.len() * 4 + item.memory(),
-            Values::Map(offsets, pair) => {
+            Values::Map(offsets, pair) | Values::Objects(offsets, pair, _) => {
                 offsets.len() * 4 + pair.0.memory() + pair.1.memory()
             }
         )
@@ -165,7 +191,7 @@ impl Values {
 
     pub(super) fn truncate(&mut self, len: usize) {
         for_vector!(self, vector => vector.truncate(len),
-            Values::Bytes(strings) => strings.truncate(len),
+            Values::Bytes(strings) | Values::Tagged(strings, _) => strings.truncate(len),
             Values::Fixed(bytes, length, rows) => {
                 *rows = len.min(*rows);
                 bytes.truncate(*rows * *length);
@@ -178,7 +204,7 @@ impl Values {
                 offsets.truncate(len + 1);
                 item.truncate(offsets[offsets.len() - 1] as usize);
             }
-            Values::Map(offsets, pair) => {
+            Values::Map(offsets, pair) | Values::Objects(offsets, pair, _) => {
                 offsets.truncate(len + 1);
                 let items = offsets[offsets.len() - 1] as usize;
                 pair.0.truncate(items);
@@ -196,7 +222,8 @@ impl Values {
                 vector.push(names.iter().next().map_or(0, |(_, number)| number));
             }
             other => for_vector!(other, vector => vector.push(Default::default()),
-                Values::Bytes(strings) => strings.push(&[]),
+                Values::Bytes(strings) | Values::Tagged(strings, _) => strings.push(&[]),
+                Values::Objects(offsets, pair, input) => input.push_default(offsets, pair),
                 Values::Fixed(bytes, length, rows) => {
                     bytes.resize(bytes.len() + *length, 0);
                     *rows += 1;
@@ -232,6 +259,7 @@ impl Values {
             Values::Int128(vector) => vector.push(number::read_i128(cursor, true)),
             Values::UInt256(vector) => vector.push(decimal::read_wide(cursor, false)),
             Values::Int256(vector) => vector.push(decimal::read_wide(cursor, true).as_i256()),
+            Values::BFloat16(vector) => vector.push(types::brain_float(number::read_f32(cursor)?)),
             Values::Float32(vector) => vector.push(number::read_f32(cursor)?),
             Values::Float64(vector) => vector.push(number::read_f64(cursor)?),
             Values::Bool(vector) => vector.push(u8::from(read_bool(cursor)?)),
@@ -255,6 +283,8 @@ impl Values {
             Values::DateTime64(vector, precision, zone) => {
                 vector.push(instant::read_basic(cursor, *precision, zone)?);
             }
+            Values::Time(vector) => vector.push(clock::read(cursor, 0)? as i32),
+            Values::Time64(vector, precision) => vector.push(clock::read(cursor, *precision)?),
             Values::Uuid(vector) => vector.push(network::read_uuid(cursor)? as i128),
             Values::Ipv4(vector) => vector.push(network::read_ipv4(cursor)?),
             Values::Ipv6(vector) => vector.push(network::read_ipv6(cursor)? as i128),
@@ -309,6 +339,8 @@ impl Values {
             }
             Values::Enum8(vector, names) => vector.push(enum_number(names, text)? as i8),
             Values::Enum16(vector, names) => vector.push(enum_number(names, text)?),
+            Values::Tagged(strings, input) => input.push(strings, text, Escaping::Raw)?,
+            Values::Objects(offsets, pair, input) => input.push(offsets, pair, text)?,
             _ => return Err(Error::logical("no string")),
         }
         Ok(())
@@ -319,8 +351,28 @@ impl Values {
     pub(super) fn is_stringlike(&self) -> bool {
         matches!(
             self,
-            Values::Bytes(_) | Values::Fixed(..) | Values::Enum8(..) | Values::Enum16(..)
+            Values::Bytes(_)
+                | Values::Fixed(..)
+                | Values::Enum8(..)
+                | Values::Enum16(..)
+                | Values::Tagged(..)
+                | Values::Objects(..)
         )
+    }
+
+    /// Whether these are values whose types are told by how they are written.
+    #[inline]
+    pub(super) fn is_self_describing(&self) -> bool {
+        matches!(self, Values::Tagged(..) | Values::Objects(..))
+    }
+
+    /// Appends the value of a JSON text to one of these.
+    pub(super) fn push_json(&mut self, text: &[u8]) -> Result<()> {
+        match self {
+            Values::Tagged(strings, input) => input.push(strings, text, Escaping::Json),
+            Values::Objects(offsets, pair, input) => input.push(offsets, pair, text),
+            _ => Err(Error::logical("a value of one type read as one of any")),
+        }
     }
 
     /// Whether these are arrays, maps or tuples.

@@ -8,6 +8,7 @@ use expr::{Argument, Bound, FunctionContext, FunctionDeclaration};
 use types::{Column, DataType, I256, IntervalKind, U256};
 
 use super::calendar::{TimeType, ticks_of};
+use super::clock_arithmetic;
 use super::decimal_arithmetic::{self, to_float};
 use super::interval_arithmetic;
 use super::lane::{
@@ -107,6 +108,9 @@ fn bind(context: &FunctionContext, arguments: &[Argument], op: Op) -> Result<Bou
     if let Some(bound) = bind_time(context, arguments, op)? {
         return Ok(bound);
     }
+    if left.is_time() || right.is_time() {
+        return clock_arithmetic::bind(arguments, op);
+    }
     if matches!(left, DataType::Decimal { .. }) || matches!(right, DataType::Decimal { .. }) {
         return decimal_arithmetic::bind(arguments, op);
     }
@@ -133,7 +137,9 @@ fn bind(context: &FunctionContext, arguments: &[Argument], op: Op) -> Result<Bou
 fn sum_type(a: &DataType, b: &DataType, op: Op) -> Option<DataType> {
     let (left, right) = (a.bits()?, b.bits()?);
     if a.is_float() || b.is_float() {
-        return (left < 128 && right < 128).then_some(DataType::Float64);
+        // Twice the bits of the wider side.
+        let float = if left.max(right) <= 16 { DataType::Float32 } else { DataType::Float64 };
+        return (left < 128 && right < 128).then_some(float);
     }
     let signed = op == Op::Minus || a.is_signed_integer() || b.is_signed_integer();
     Some(integer(signed, wider(left.max(right))))

@@ -17,13 +17,16 @@ use expr::FunctionContext;
 use format::{FormatSettings, text};
 use types::{Column, DataType, Value, value_at};
 
+mod clock;
 mod functions;
 mod nested;
 mod numbers;
 mod parse;
+mod tagged;
 mod targets;
 mod times;
 
+pub(crate) use clock::{precision as time_precision, stored as stored_time};
 pub(crate) use functions::FUNCTIONS;
 pub(crate) use parse::{from_text_with, text_at};
 pub(crate) use targets::FUNCTIONS as TARGET_FUNCTIONS;
@@ -131,6 +134,9 @@ fn nullable(
     if from.is_null_literal() || *from == DataType::Nothing {
         return null_to(from, to);
     }
+    if let Some(found) = tagged::conversion(context, from, to, mode, depth)? {
+        return Ok(found);
+    }
     let (source, target) = (unwrapped(from), unwrapped(to));
     let mode = if to.is_nullable() && source.is_string() && is_null_when_wrong(target) {
         Mode::OrNull
@@ -171,6 +177,7 @@ fn is_null_when_wrong(target: &DataType) -> bool {
     (target.is_number() && *target != DataType::Bool)
         || target.is_date()
         || target.is_datetime()
+        || target.is_time()
         || matches!(
             target,
             DataType::Decimal { .. }
@@ -242,6 +249,9 @@ fn without_null(
         return Ok(parse::from_text(context, to, mode));
     }
     if let Some(found) = nested::conversion(context, from, to, mode, depth)? {
+        return Ok(found);
+    }
+    if let Some(found) = clock::conversion(context, from, to, mode)? {
         return Ok(found);
     }
     if let Some(found) = times::conversion(context, from, to, mode)? {

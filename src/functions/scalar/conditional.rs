@@ -8,7 +8,7 @@ use arrow_array::{BooleanArray, Scalar};
 use arrow_buffer::NullBuffer;
 use base::{Error, Result, bail, error};
 use expr::{Argument, Bound, FunctionContext, FunctionDeclaration, Nulls, common_type};
-use types::{Column, DataType, Value, require_supertype};
+use types::{Column, DataType, Value, common_or_variant, require_supertype};
 
 use super::cast::{Conversion, conversion};
 use super::choose::choose;
@@ -150,7 +150,7 @@ fn bind_coalesce(context: &FunctionContext, arguments: &[Argument]) -> Result<Bo
         })
         .collect();
     let all_nullable = used.iter().all(|at| arguments[*at].data_type.is_nullable());
-    let common = require_supertype(&bare)?;
+    let common = common_or_variant(&bare)?;
     let return_type = if all_nullable { common.clone().nullable() } else { common.clone() };
     let from: Vec<&DataType> = used.iter().map(|at| &arguments[*at].data_type).collect();
     let wide = if from.iter().any(|t| t.is_nullable()) { common.nullable() } else { common };

@@ -51,8 +51,8 @@ pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Date and time";
     "fromUTCTimestamp" | "from_utc_timestamp" any_case true (2, 2) "fromUTCTimestamp(time, zone)"
         "The time as if it were UTC, turned into local time of a zone."
         "SELECT fromUTCTimestamp(toDateTime('2024-02-29 13:00:00'), 'Asia/Tokyo')" => "2024-02-29 22:00:00"; |c, a| bind_utc_shift(c, a, false);
-    "toTime" (1, 2) "toTime(time[, zone])" "The time of day, on 1970-01-02."
-        "SELECT toHour(toTime(toDateTime('2024-02-29 13:37:42')))" => "13"; bind_to_time;
+    "toTimeWithFixedDate" (1, 2) "toTimeWithFixedDate(time[, zone])" "The time of day, on 1970-01-02."
+        "SELECT toHour(toTimeWithFixedDate(toDateTime('2024-02-29 13:37:42')))" => "13"; bind_fixed_date;
     "timeSlots" (2, 3) "timeSlots(start, duration[, size])"
         "The half hours (or slots of so many seconds) that a time span touches."
         "SELECT timeSlots(toDateTime('2024-02-29 13:37:05'), toUInt32(1800))" => "['2024-02-29 13:30:00','2024-02-29 14:00:00']"; bind_slots;
@@ -218,9 +218,9 @@ fn bind_utc_shift(
     }))
 }
 
-fn bind_to_time(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
-    let mut time = instant(context, arguments, "toTime")?;
-    let given = zone_argument(arguments, 1, "toTime")?;
+pub(crate) fn bind_fixed_date(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+    let mut time = instant(context, arguments, "toTimeWithFixedDate")?;
+    let given = zone_argument(arguments, 1, "toTimeWithFixedDate")?;
     if let Some(zone) = given {
         time = time.in_zone(zone);
     }

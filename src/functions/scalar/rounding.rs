@@ -78,6 +78,7 @@ fn bind(arguments: &[Argument], mode: Mode) -> Result<Bound> {
         None => None,
     };
     let kind = Kind::require(&data_type)?;
+    let brain = data_type == DataType::BFloat16;
     let scale = match &data_type {
         DataType::Decimal { scale, .. } => Some(i64::from(*scale)),
         _ => None,
@@ -89,6 +90,9 @@ fn bind(arguments: &[Argument], mode: Mode) -> Result<Bound> {
             None => super::lane::constant(0_i64, rows),
         };
         match kind {
+            Kind::F32 if brain => {
+                map::<f32, f32>(&round_floats::<f32>(column, &places, mode)?, types::brain_float)
+            }
             Kind::F32 => round_floats::<f32>(column, &places, mode),
             Kind::F64 => round_floats::<f64>(column, &places, mode),
             Kind::I256 | Kind::U256 => round_wide(column, &places, kind, mode, scale),

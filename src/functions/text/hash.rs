@@ -253,6 +253,11 @@ pub(crate) fn value_bits(data_type: &DataType) -> Option<ReadBits> {
         Physical::Int16 => |a| words::<Int16Type>(a, |v| u64::from(v as u16)),
         Physical::Int32 => |a| words::<Int32Type>(a, |v| u64::from(v as u32)),
         Physical::Int64 => |a| words::<Int64Type>(a, |v| v as u64),
+        Physical::Float32 if *data_type.inner() == DataType::BFloat16 => |a| {
+            let numbers = a.as_primitive::<Float32Type>().values();
+            let halves = numbers.iter().map(|v| u64::from(v.to_bits() >> 16));
+            Ok(Bits::Words { values: halves.collect(), width: 2 })
+        },
         Physical::Float32 => |a| words::<Float32Type>(a, |v| u64::from(v.to_bits())),
         Physical::Float64 => |a| words::<Float64Type>(a, f64::to_bits),
         Physical::Int128 => {

@@ -118,6 +118,17 @@ impl Resolver<'_, '_> {
     }
 
     fn fields(&mut self, value: Expr, names: &[String]) -> Result<Expr> {
+        if let (DataType::Json(_), Some(first)) = (value.data_type(), names.first())
+            && (first != "null" || names.len() > 1)
+        {
+            // All keys up to the type are one path.
+            let marked = names.iter().position(|name| name.starts_with(':'));
+            let end = marked.map_or(names.len(), |at| at + 1);
+            let path = names[..end].join(".");
+            let path = Expr::literal(Value::from(path.as_str()), DataType::String);
+            let part = self.call("getSubcolumn", vec![value, path])?;
+            return self.fields(part, &names[end..]);
+        }
         names.iter().try_fold(value, |value, name| match name.parse::<u64>() {
             Ok(index) => {
                 let index = Expr::literal(Value::Int(i128::from(index)), DataType::UInt64);
@@ -165,7 +176,10 @@ impl Resolver<'_, '_> {
 /// Whether a name with a dot can mean a part of values of a type.
 fn has_fields(data_type: &DataType) -> bool {
     data_type.is_nullable()
-        || matches!(data_type.inner(), DataType::Tuple(_) | DataType::Array(_) | DataType::Map(_))
+        || matches!(
+            data_type.inner(),
+            DataType::Tuple(_) | DataType::Array(_) | DataType::Map(_) | DataType::Json(_)
+        )
 }
 
 /// The value of a parameter as it came, TabSeparated's escapes undone; a lone `\\N` stays, it means NULL.

@@ -233,6 +233,7 @@ impl<'a> Resolver<'_, 'a> {
     /// A named field of a tuple, or the subcolumn of that name.
     pub(crate) fn field(&mut self, tuple: Expr, name: &str) -> Result<Expr> {
         match (name, tuple.data_type()) {
+            (_, t) if has_parts(&t) => self.part(tuple, name),
             ("null", t) if t.is_nullable() => self.call("isNull", vec![tuple]),
             ("size0", DataType::Array(_) | DataType::Map(_)) => self.call("length", vec![tuple]),
             ("keys", DataType::Map(_)) => self.call("mapKeys", vec![tuple]),
@@ -242,6 +243,28 @@ impl<'a> Resolver<'_, 'a> {
                 self.call("tupleElement", vec![tuple, name])
             }
         }
+    }
+
+    /// A part of a Variant, Dynamic or JSON: a type's values, or a path's.
+    fn part(&mut self, value: Expr, name: &str) -> Result<Expr> {
+        let of_whole =
+            |value: Expr, name: &str| (value, Expr::literal(Value::from(name), DataType::String));
+        // `j.a.b` is one path, not a part of `j.a`.
+        if let Some((object, path)) = path_of(&value) {
+            let whole = match name.strip_prefix('^') {
+                Some(_) => None,
+                None => Some(format!("{path}.{name}")),
+            };
+            if let Some(whole) = whole {
+                let (object, whole) = of_whole(object.clone(), &whole);
+                return self.call("getSubcolumn", vec![object, whole]);
+            }
+        }
+        if name == "null" && value.data_type().is_nullable() {
+            return self.call("isNull", vec![value]);
+        }
+        let (value, name) = of_whole(value, name);
+        self.call("getSubcolumn", vec![value, name])
     }
 
     fn binary(
@@ -341,6 +364,24 @@ impl<'a> Resolver<'_, 'a> {
         }
         Ok(resolved)
     }
+}
+
+/// Whether a type has parts that are neither fields nor sizes.
+pub(super) fn has_parts(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Array(item) => has_parts(item),
+        other => other.is_tagged() || matches!(other, DataType::Json(_)),
+    }
+}
+
+/// The object and path of a part of an object that is Dynamic.
+fn path_of(value: &Expr) -> Option<(&Expr, &str)> {
+    let Expr::Call { function, arguments, .. } = value else { return None };
+    let [object, path] = arguments.as_slice() else { return None };
+    let of_json = function == "getSubcolumn"
+        && matches!(object.data_type(), DataType::Json(_))
+        && matches!(value.data_type(), DataType::Dynamic(_));
+    Some((object, path.as_literal()?.as_str()?)).filter(|_| of_json)
 }
 
 fn flatten<'e>(

@@ -41,9 +41,9 @@ impl Parser<'_> {
                     self.advance();
                     Expression::TupleIndex(Box::new(operand), index)
                 }
-                TokenKind::Symbol(".") if self.is_name(1) => {
+                TokenKind::Symbol(".") if self.is_part() => {
                     self.advance();
-                    let field = self.identifier()?;
+                    let field = self.part()?;
                     Expression::TupleField(Box::new(operand), field)
                 }
                 TokenKind::Symbol("[") => {

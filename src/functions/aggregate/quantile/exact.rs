@@ -197,7 +197,10 @@ fn bind_between(
 ) -> Result<BoundAggregate> {
     let levels = Levels::of(call, 0, many)?;
     let data_type = call.only()?;
-    let decimal = matches!(data_type, DataType::Decimal { .. } | DataType::DateTime64(..));
+    let decimal = matches!(
+        data_type,
+        DataType::Decimal { .. } | DataType::DateTime64(..) | DataType::Time64(_)
+    );
     if !has_order(data_type) || decimal {
         return Err(call.illegal(data_type));
     }

@@ -87,10 +87,15 @@ pub(crate) fn named_type(arguments: &[Argument], at: usize, function: &str) -> R
 fn bind_cast(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let mut to = named_type(arguments, 1, "CAST")?;
     let from = &arguments[0].data_type;
-    if context.flag("cast_keep_nullable") && from.is_nullable() {
+    if context.flag("cast_keep_nullable") && from.is_nullable() && !from.is_tagged() {
         to = to.nullable();
     }
     let to = in_zone_of(from, to);
+    if let Some(parse) = super::tagged::inferred(context, from, &to) {
+        return Ok(Bound::new(to, move |columns, _| {
+            Ok(Column::Flat(parse(&argument(columns, 0)?.to_flat()?)?))
+        }));
+    }
     let convert = conversion_as(context, from, &to, Mode::Wrap)?;
     Ok(Bound::new(to, move |columns, rows| convert(argument(columns, 0)?, rows)))
 }
@@ -127,6 +132,7 @@ fn bind_or_default(context: &FunctionContext, arguments: &[Argument]) -> Result<
 /// Bytes of a value of fixed width; `None` for types that have none.
 fn width_of(data_type: &DataType) -> Option<usize> {
     Some(match data_type.physical() {
+        _ if *data_type.inner() == DataType::BFloat16 => 2,
         Physical::UInt8 | Physical::Int8 => 1,
         Physical::UInt16 | Physical::Int16 => 2,
         Physical::UInt32 | Physical::Int32 | Physical::Float32 => 4,
@@ -237,6 +243,7 @@ fn append(array: &ArrayRef, from: &DataType, row: usize, out: &mut Vec<u8>) -> R
         _ => {
             let kind = Kind::require(from)?;
             let uuid = *from == DataType::Uuid;
+            let skipped = if *from == DataType::BFloat16 { 2 } else { 0 };
             with_lane!(kind, T => {
                 let one = array.slice(row, 1);
                 if let Some(value) = T::view(&one)?.first() {
@@ -244,7 +251,7 @@ fn append(array: &ArrayRef, from: &DataType, row: usize, out: &mut Vec<u8>) -> R
                         let halves = u128::view(&one)?.first().copied().unwrap_or_default();
                         out.extend_from_slice(&swap_halves(halves).to_le_bytes());
                     } else {
-                        out.extend_from_slice(&value.to_le_bytes());
+                        out.extend_from_slice(&value.to_le_bytes()[skipped..]);
                     }
                 }
             });
@@ -266,6 +273,9 @@ fn value_of(bytes: &[u8], to: &DataType) -> Value {
     wide[..width].copy_from_slice(&bytes[..width]);
     let unsigned = u128::from_le_bytes(wide);
     match to.physical() {
+        Physical::Float32 if *to == DataType::BFloat16 => {
+            Value::Float(f64::from(f32::from_bits((unsigned as u32) << 16)))
+        }
         Physical::Float32 => Value::Float(f64::from(f32::from_bits(unsigned as u32))),
         Physical::Float64 => Value::Float(f64::from_bits(unsigned as u64)),
         Physical::Int8 => Value::Int(i128::from(unsigned as i8)),

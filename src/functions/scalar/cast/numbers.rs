@@ -12,7 +12,7 @@ use arrow_array::ArrayRef;
 use arrow_buffer::NullBuffer;
 use base::{Error, Result, bail, error};
 use types::wide::{self, AsI256};
-use types::{Column, DataType, I256};
+use types::{Column, DataType, I256, brain_float};
 
 use super::{ArrayConversion, Mode};
 use crate::scalar::decimal_arithmetic::to_float;
@@ -31,6 +31,20 @@ pub(super) fn conversion(
     let number = |t: &DataType| t.is_number() || t.is_enum() || matches!(t, DataType::Interval(_));
     if !number(from) || !number(to) {
         return Ok(None);
+    }
+    if *to == DataType::BFloat16 {
+        let wider = if *from == DataType::Float32 {
+            None
+        } else {
+            conversion(from, &DataType::Float32, mode)?
+        };
+        return Ok(Some(Arc::new(move |array| {
+            let floats = match &wider {
+                Some(wider) => wider(array)?,
+                None => array.clone(),
+            };
+            map::<f32, f32>(&Column::Flat(floats), brain_float)?.to_flat()
+        })));
     }
     let (a, b) = (Kind::require(from)?, Kind::require(to)?);
     if let Some(values) = to.enum_values().cloned() {

@@ -77,7 +77,11 @@ fn push(
 ) -> Result<()> {
     let holds_empty = matches!(
         to,
-        DataType::String | DataType::FixedString(_) | DataType::Enum8(_) | DataType::Enum16(_)
+        DataType::String
+            | DataType::FixedString(_)
+            | DataType::Enum8(_)
+            | DataType::Enum16(_)
+            | DataType::Variant(_)
     );
     if text.is_empty() && !holds_empty {
         bail!(

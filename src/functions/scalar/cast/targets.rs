@@ -129,6 +129,7 @@ targets! {
     "Int64" "" (1) "" "'-42'" => "-42", "0";
     "Int128" "" (1) "" "'-42'" => "-42", "0";
     "Int256" "" (1) "" "'-42'" => "-42", "0";
+    "BFloat16" "" (1) "" "'1.5'" => "1.5", "0";
     "Float32" "" (1) "" "'1.5'" => "1.5", "0";
     "Float64" "" (1) "" "'1.5'" => "1.5", "0";
     "Date" "" (2) "[, zone]" "'2024-02-29'" => "2024-02-29", "1970-01-01", monotonic: true, case_insensitive: false, aliases: &["DATE"];
@@ -136,6 +137,8 @@ targets! {
     "DateTime" ", 'UTC'" (2) "[, zone]" "'2024-02-29 12:00:00'" => "2024-02-29 12:00:00", "1970-01-01 00:00:00", monotonic: true;
     "DateTime32" ", 'UTC'" (2) "[, zone]" "'2024-02-29 12:00:00'" => "2024-02-29 12:00:00", "1970-01-01 00:00:00", monotonic: true;
     "DateTime64" ", 3, 'UTC'" (3) ", precision[, zone]" "'2024-02-29 12:00:00.5'" => "2024-02-29 12:00:00.500", "1970-01-01 00:00:00.000", monotonic: true;
+    "Time" "" (2) "[, zone]" "'12:34:56'" => "12:34:56", "00:00:00";
+    "Time64" ", 3" (2) ", precision" "'12:34:56.5'" => "12:34:56.500", "00:00:00.000";
     "Decimal32" ", 2" (2) ", scale" "'1.5'" => "1.5", "0";
     "Decimal64" ", 2" (2) ", scale" "'1.5'" => "1.5", "0";
     "Decimal128" ", 2" (2) ", scale" "'1.5'" => "1.5", "0";
@@ -225,6 +228,13 @@ fn target_type(
             };
             (DataType::DateTime64(precision, zone_at(2)?), 3)
         }
+        "Time64" => {
+            let precision = match arguments.len() {
+                1 => 3,
+                _ => integer_argument(arguments, 1, (0, 9), &function)? as u8,
+            };
+            (DataType::Time64(precision), 2)
+        }
         "Decimal32" | "Decimal64" | "Decimal128" | "Decimal256" => {
             let precision: u8 = match name {
                 "Decimal32" => 9,
@@ -259,10 +269,15 @@ fn bind(
     // A default is the last argument and is of the target's type, which no zone is.
     let with_default = suffix == Suffix::OrDefault && arguments.len() > 1;
     let last_is_text = arguments.last().is_some_and(|a| a.data_type.is_string());
+    if name == "Time" && suffix == Suffix::Plain && context.flag("use_legacy_to_time") {
+        return crate::scalar::date_now::bind_fixed_date(context, arguments);
+    }
     let own = match (with_default, name) {
         (true, "DateTime" | "DateTime32") if last_is_text => arguments.len(),
         (true, "DateTime64") if last_is_text || arguments.len() == 2 => arguments.len(),
-        (true, "Decimal32" | "Decimal64" | "Decimal128" | "Decimal256") if arguments.len() == 2 => {
+        (true, "Time64" | "Decimal32" | "Decimal64" | "Decimal128" | "Decimal256")
+            if arguments.len() == 2 =>
+        {
             2
         }
         (true, _) => arguments.len() - 1,
@@ -305,7 +320,8 @@ fn plain(
 ) -> Result<Bound> {
     let mut from = arguments[0].data_type.clone();
     // The zone in which a moment has the text or the day.
-    let of_zone = matches!(to, DataType::String | DataType::Date | DataType::Date32);
+    let of_zone =
+        matches!(to, DataType::String | DataType::Date | DataType::Date32 | DataType::Time);
     if of_zone && arguments.len() == 2 {
         let zone = zone_argument(arguments, 1, &format!("to{name}"))?;
         from = match from.inner() {
@@ -316,7 +332,8 @@ fn plain(
             _ => from,
         };
     }
-    let target = if from.is_nullable() { to.nullable() } else { to };
+    // NULL of a Variant or Dynamic becomes the default.
+    let target = if from.is_nullable() && !from.is_tagged() { to.nullable() } else { to };
     let target = in_zone_of(&from, target);
     let convert = conversion(context, &from, &target).map_err(|e| match from.inner() {
         DataType::Array(_) | DataType::Tuple(_) | DataType::Map(_) => {

@@ -36,8 +36,9 @@ pub(super) fn kernel(
             Column::constant(&DataType::UInt8.nullable(), &Value::Null, rows)
         })));
     }
-    let nested =
-        |t: &DataType| matches!(t, DataType::Array(_) | DataType::Tuple(_) | DataType::Map(_));
+    let nested = |t: &DataType| {
+        matches!(t, DataType::Array(_) | DataType::Tuple(_) | DataType::Map(_) | DataType::Json(_))
+    };
     if !nested(a) || !nested(b) {
         return Ok(None);
     }

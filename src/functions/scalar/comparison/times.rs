@@ -7,6 +7,7 @@ use types::time::DAY;
 use super::numbers::{compare, same};
 use super::{Comparison, Kernel};
 use crate::scalar::calendar::{TimeType, Zone, raw};
+use crate::scalar::cast::stored_time;
 use crate::scalar::lane::map;
 
 /// The kernel of two types of dates or times.
@@ -47,8 +48,11 @@ pub(super) fn with_number(
         DataType::DateTime(_) => Some(DataType::UInt32),
         DataType::DateTime64(0, _) => Some(DataType::Int64),
         DataType::DateTime64(scale, _) => Some(DataType::Decimal { precision: 18, scale: *scale }),
-        _ => None,
+        other => stored_time(other),
     };
+    if let (Some(x), Some(y)) = (stored_time(a), stored_time(b)) {
+        return super::numbers::kernel(&x, &y, comparison);
+    }
     let (x, y) = match (as_number(a), as_number(b)) {
         (Some(x), None) if b.is_number() => (x, b.clone()),
         (None, Some(y)) if a.is_number() => (a.clone(), y),

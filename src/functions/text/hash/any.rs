@@ -293,7 +293,7 @@ impl State {
                 // Decimals and ticks are hashed as their bytes, also where integers are not.
                 let by_bytes = matches!(
                     data_type.inner(),
-                    DataType::Decimal { .. } | DataType::DateTime64(..)
+                    DataType::Decimal { .. } | DataType::DateTime64(..) | DataType::Time64(_)
                 );
                 let of_word = if by_bytes { None } else { hash.of_word };
                 // Addresses are hashed as they are written, the highest byte first.
