@@ -166,7 +166,7 @@ impl OrderKey {
             Values::Fixed(array) => array.value(a).cmp(array.value(b)),
             Values::Any(array, data_type) => {
                 let (a, b) = (value_at(array, data_type, a), value_at(array, data_type, b));
-                compare_values(&a, &b, self.placed_first == self.descending)
+                compare_values(&a, &b, data_type, self.placed_first == self.descending)
             }
         };
         if self.descending { ordering.reverse() } else { ordering }
@@ -241,7 +241,7 @@ fn float_order(value: f64, nan_greater: bool) -> u64 {
 }
 
 /// The order of arrays and tuples: element by element; NaN and, beyond it, NULL are the greatest or the least.
-fn compare_values(a: &Value, b: &Value, null_greater: bool) -> Ordering {
+fn compare_values(a: &Value, b: &Value, data_type: &DataType, null_greater: bool) -> Ordering {
     let beyond = |value: &Value| match value {
         Value::Null => 2,
         Value::Float(value) if value.is_nan() => 1,
@@ -253,18 +253,29 @@ fn compare_values(a: &Value, b: &Value, null_greater: bool) -> Ordering {
         (a, b) => return b.cmp(&a),
     }
     match (a, b) {
+        (Value::Int(a), Value::Int(b)) if data_type.is_unsigned_128() => {
+            (*a as u128).cmp(&(*b as u128))
+        }
         (Value::Int(a), Value::Int(b)) => a.cmp(b),
         (Value::Float(a), Value::Float(b)) => (a + 0.0).total_cmp(&(b + 0.0)),
         (Value::Bytes(a), Value::Bytes(b)) => a.cmp(b),
-        (Value::Array(a), Value::Array(b)) | (Value::Tuple(a), Value::Tuple(b)) => {
-            for (a, b) in a.iter().zip(b.iter()) {
-                let ordering = compare_values(a, b, null_greater);
-                if ordering != Ordering::Equal {
-                    return ordering;
-                }
-            }
-            a.len().cmp(&b.len())
+        (Value::Array(a), Value::Array(b)) => {
+            let item = data_type.list_item().unwrap_or(DataType::Nothing);
+            let pairs = a.iter().zip(b.iter());
+            first_difference(pairs.map(|(a, b)| compare_values(a, b, &item, null_greater)))
+                .then(a.len().cmp(&b.len()))
+        }
+        (Value::Tuple(a), Value::Tuple(b)) => {
+            let DataType::Tuple(fields) = data_type.inner() else { return Ordering::Equal };
+            let places = a.iter().zip(b.iter()).zip(fields.iter());
+            first_difference(
+                places.map(|((a, b), f)| compare_values(a, b, &f.data_type, null_greater)),
+            )
         }
         _ => Ordering::Equal,
     }
+}
+
+fn first_difference(mut orderings: impl Iterator<Item = Ordering>) -> Ordering {
+    orderings.find(|ordering| *ordering != Ordering::Equal).unwrap_or(Ordering::Equal)
 }
