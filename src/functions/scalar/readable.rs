@@ -155,7 +155,11 @@ fn delta(seconds: f64, largest: usize, smallest: usize) -> String {
             parts.push(format!("{count} {name}{}", if count == 1 { "" } else { "s" }));
         }
     }
-    let Some(last) = parts.pop() else { return format!("{sign}0 {}s", UNITS[smallest].0) };
+    let Some(last) = parts.pop() else {
+        // ClickHouse names a unit only below seconds.
+        let unit = if smallest > SECONDS { UNITS[smallest].0 } else { return sign.to_owned() };
+        return format!("{sign}0 {unit}s");
+    };
     match parts.is_empty() {
         true => format!("{sign}{last}"),
         false => format!("{sign}{} and {last}", parts.join(", ")),

@@ -167,6 +167,9 @@ fn jaccard<'a, T: Eq + std::hash::Hash + 'a>(
     b: impl Iterator<Item = &'a T>,
 ) -> f64 {
     let (a, b): (HashSet<&T>, HashSet<&T>) = (a.collect(), b.collect());
+    if a.is_empty() && b.is_empty() {
+        return 0.0;
+    }
     let both = a.intersection(&b).count();
     both as f64 / (a.len() + b.len() - both) as f64
 }

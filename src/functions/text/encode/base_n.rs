@@ -43,10 +43,11 @@ impl Bits {
 
     /// Padding must be complete where the base has it.
     pub(super) fn decode(&self, text: &[u8], out: &mut Vec<u8>) -> Option<()> {
-        // Line breaks are no part of the text.
+        // Line breaks are no part of the text; without padding, no white space is.
+        let passed_over: &[u8] = if self.group == 1 { b"\r\n \t\x0C" } else { b"\r\n" };
         let joined: Vec<u8>;
-        let text = if memchr::memchr2(b'\n', b'\r', text).is_some() {
-            joined = text.iter().copied().filter(|b| !b"\r\n".contains(b)).collect();
+        let text = if text.iter().any(|byte| passed_over.contains(byte)) {
+            joined = text.iter().copied().filter(|byte| !passed_over.contains(byte)).collect();
             &joined[..]
         } else {
             text
