@@ -24,8 +24,6 @@ const OF_OBJECTS: &[&str] = &[
     "lessOrEquals",
     "greater",
     "greaterOrEquals",
-    "empty",
-    "notEmpty",
     "toJSONString",
     "JSONAllPaths",
     "JSONAllPathsWithTypes",

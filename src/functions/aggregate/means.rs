@@ -97,12 +97,9 @@ fn bind_avg(_: &expr::FunctionContext, call: &AggregateArguments<'_>) -> Result<
     call.no_parameters()?;
     let data_type = call.only()?;
     let result = match data_type {
-        DataType::Date
-        | DataType::Date32
-        | DataType::DateTime(_)
-        | DataType::DateTime64(..)
-        | DataType::Time
-        | DataType::Time64(_) => data_type.clone(),
+        DataType::Date | DataType::Date32 | DataType::DateTime(_) | DataType::DateTime64(..) => {
+            data_type.clone()
+        }
         t if t.is_number() => DataType::Float64,
         other => return Err(call.illegal(other)),
     };

@@ -47,6 +47,10 @@ pub(super) fn convert(
     if bare_from == bare_to {
         return Ok(array.clone());
     }
+    if to.is_tagged() {
+        let column = Column::Flat(array.clone());
+        return conversion(context, from, to)?(&column, array.len())?.to_flat();
+    }
     let nulls = array.nulls().cloned();
     if *bare_from == DataType::Nothing {
         let array = default_array(bare_to, array.len())?;

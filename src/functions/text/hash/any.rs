@@ -245,6 +245,7 @@ fn hashable(data_type: &DataType) -> bool {
         DataType::Array(item) => hashable(item),
         DataType::Map(pair) => hashable(&pair.0) && hashable(&pair.1),
         DataType::Tuple(fields) => fields.iter().all(|f| hashable(&f.data_type)),
+        DataType::Time | DataType::BFloat16 => false,
         other => other.is_string() || value_bits(other).is_some(),
     }
 }
