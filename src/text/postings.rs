@@ -123,16 +123,16 @@ impl<'a> Postings<'a> {
     pub(crate) fn decode_rows(
         &self,
         block: usize,
-        rows: &mut [u32; BLOCK],
-        frequencies: &mut [u32; BLOCK],
+        rows: &mut [u32],
+        frequencies: &mut [u32],
         failed: &Cell<bool>,
     ) -> usize {
         let count = self.rows_of(block);
         let done = self.block(block).and_then(|bytes| {
+            let before = self.before(block);
             if count == BLOCK {
-                block::decode_rows(bytes, self.before(block), self.last_row(block), rows)
+                block::decode_rows(bytes, before, self.last_row(block), rows.first_chunk_mut()?)
             } else {
-                let before = self.before(block);
                 block::decode_short(bytes, before, &mut rows[..count], &mut frequencies[..count])
             }
         });
@@ -148,17 +148,17 @@ impl<'a> Postings<'a> {
     pub(crate) fn decode_frequencies(
         &self,
         block: usize,
-        frequencies: &mut [u32; BLOCK],
+        frequencies: &mut [u32],
         failed: &Cell<bool>,
     ) {
         let count = self.rows_of(block);
         let done = self.block(block).and_then(|bytes| {
+            let before = self.before(block);
             if count == BLOCK {
                 let last = self.last_row(block);
-                block::decode_frequencies(bytes, self.before(block), last, frequencies)
+                block::decode_frequencies(bytes, before, last, frequencies.first_chunk_mut()?)
             } else {
                 let mut rows = [0; BLOCK];
-                let before = self.before(block);
                 block::decode_short(bytes, before, &mut rows[..count], &mut frequencies[..count])
             }
         });

@@ -28,8 +28,8 @@ pub(crate) struct FieldScores<'a> {
 
 /// The blocks that a cursor decoded.
 struct Decoded {
-    rows: [u32; BLOCK],
-    frequencies: [u32; BLOCK],
+    rows: Box<[u32]>,
+    frequencies: Box<[u32]>,
 }
 
 /// The postings of one term.
@@ -39,7 +39,7 @@ pub(crate) struct TermCursor<'a> {
     field: FieldScores<'a>,
     /// Boost times idf: what saturations are multiplied by. Zero: nothing is scored.
     weight: f32,
-    decoded: Box<Decoded>,
+    decoded: Decoded,
     block: usize,
     filled: usize,
     frequencies_of: usize,
@@ -57,7 +57,8 @@ impl<'a> TermCursor<'a> {
     ) -> Result<TermCursor<'a>> {
         let postings = index.postings(entry)?;
         let positions = if with_positions { index.positions(entry)? } else { &[][..] };
-        let decoded = Box::new(Decoded { rows: [0; BLOCK], frequencies: [0; BLOCK] });
+        let room = || vec![0; (entry.rows as usize).min(BLOCK)].into_boxed_slice();
+        let decoded = Decoded { rows: room(), frequencies: room() };
         Ok(TermCursor {
             postings,
             positions,
@@ -93,7 +94,7 @@ impl<'a> TermCursor<'a> {
     #[inline]
     pub(crate) fn load(&mut self, block: usize) -> &[u32] {
         if self.block != block {
-            let Decoded { rows, frequencies } = &mut *self.decoded;
+            let Decoded { rows, frequencies } = &mut self.decoded;
             self.filled = self.postings.decode_rows(block, rows, frequencies, self.field.failed);
             self.block = block;
             self.frequencies_of = if self.filled < BLOCK { block } else { NOTHING };
@@ -102,7 +103,7 @@ impl<'a> TermCursor<'a> {
     }
 
     #[inline]
-    fn load_frequencies(&mut self, block: usize) -> &[u32; BLOCK] {
+    fn load_frequencies(&mut self, block: usize) -> &[u32] {
         if self.frequencies_of != block {
             let frequencies = &mut self.decoded.frequencies;
             self.postings.decode_frequencies(block, frequencies, self.field.failed);
@@ -163,7 +164,7 @@ impl<'a> TermCursor<'a> {
     fn contributions(&mut self, out: &mut [f32; BLOCK]) {
         let block = self.block;
         self.load_frequencies(block);
-        let Decoded { rows, frequencies } = &*self.decoded;
+        let Decoded { rows, frequencies } = &self.decoded;
         contributions(self.field, self.weight, &rows[..self.filled], frequencies, out);
     }
 
@@ -174,6 +175,33 @@ impl<'a> TermCursor<'a> {
             Some(impact) => self.weight * self.field.bounds.largest(*impact),
             None => self.weight,
         }
+    }
+
+    /// The rows of a block, and what each scores.
+    pub(crate) fn scored_block(&mut self, block: usize, added: &mut [f32; BLOCK]) -> &[u32] {
+        self.load(block);
+        self.contributions(added);
+        &self.decoded.rows[..self.filled]
+    }
+
+    /// What the rows at some places of the loaded block score.
+    pub(crate) fn score_places(&mut self, block: usize, places: &[u8], added: &mut [f32; BLOCK]) {
+        self.load_frequencies(block);
+        for (place, added) in places.iter().zip(added) {
+            let place = *place as usize % BLOCK;
+            let row = self.decoded.rows[place];
+            *added = self.contribution(row, self.decoded.frequencies[place]);
+        }
+    }
+
+    /// What no row of a range is saturated more than.
+    pub(crate) fn saturation_bound(&mut self, first: u32, last: u32) -> f32 {
+        if !self.postings.has_directory() {
+            return 1.0;
+        }
+        let (start, end) = self.blocks_of(first, last);
+        let impacts = self.postings.impacts().get(start..end).unwrap_or_default();
+        impacts.iter().max().map_or(0.0, |most| self.field.bounds.largest(*most))
     }
 
     /// The blocks whose rows may lie in a range.
@@ -191,7 +219,7 @@ fn contributions(
     field: FieldScores<'_>,
     weight: f32,
     rows: &[u32],
-    frequencies: &[u32; BLOCK],
+    frequencies: &[u32],
     out: &mut [f32; BLOCK],
 ) {
     let mut lengths = [0u32; BLOCK];
@@ -275,15 +303,7 @@ impl Node for TermCursor<'_> {
     }
 
     fn bound(&mut self, first: u32, last: u32) -> f64 {
-        if !self.postings.has_directory() {
-            return f64::from(self.weight);
-        }
-        let (start, end) = self.blocks_of(first, last);
-        let impacts = self.postings.impacts().get(start..end).unwrap_or_default();
-        match impacts.iter().max() {
-            Some(most) => f64::from(self.weight * self.field.bounds.largest(*most)),
-            None => 0.0,
-        }
+        f64::from(self.weight * self.saturation_bound(first, last))
     }
 
     fn fill(&mut self, base: u32, words: &mut [u64]) {
@@ -319,51 +339,6 @@ impl Node for TermCursor<'_> {
                     window.words[place / 64] |= 1 << (place % 64);
                 }
             }
-        }
-    }
-
-    fn as_term(&mut self) -> Option<&mut dyn super::node::SingleTerm> {
-        Some(self)
-    }
-}
-
-impl super::node::SingleTerm for TermCursor<'_> {
-    fn blocks(&self) -> usize {
-        self.postings.blocks()
-    }
-
-    fn count(&self) -> u32 {
-        self.postings.count()
-    }
-
-    fn impacts(&self) -> &[u8] {
-        self.postings.impacts()
-    }
-
-    fn bound_of(&self, block: usize) -> f64 {
-        f64::from(self.block_bound(block))
-    }
-
-    fn first_row(&self, block: usize) -> u32 {
-        self.postings.before(block).map_or(0, |row| row.saturating_add(1))
-    }
-
-    fn scored_block(&mut self, block: usize, added: &mut [f32; BLOCK]) -> &[u32] {
-        self.load(block);
-        self.contributions(added);
-        &self.decoded.rows[..self.filled]
-    }
-
-    fn block_rows(&mut self, block: usize) -> &[u32] {
-        self.load(block)
-    }
-
-    fn score_places(&mut self, block: usize, places: &[u8], added: &mut [f32; BLOCK]) {
-        self.load_frequencies(block);
-        for (place, added) in places.iter().zip(added) {
-            let place = *place as usize % BLOCK;
-            let row = self.decoded.rows[place];
-            *added = self.contribution(row, self.decoded.frequencies[place]);
         }
     }
 }

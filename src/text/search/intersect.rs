@@ -54,7 +54,7 @@ mod wide {
     use std::ops::Range;
 
     /// Eight against eight: all pairs by turning one side round.
-    #[target_feature(enable = "avx2,popcnt,bmi1")]
+    #[target_feature(enable = "avx2")]
     pub(super) fn intersect(
         rows: &mut [u32],
         range: Range<usize>,
@@ -63,9 +63,15 @@ mod wide {
     ) -> usize {
         let turn = _mm256_setr_epi32(1, 2, 3, 4, 5, 6, 7, 0);
         let (mut index, mut other) = (range.start, 0);
+        // What is kept may overwrite candidates of the current eight, which are in `a` by then.
+        let mut loaded = range.start;
+        let mut a = if range.len() >= 8 { load(&rows[index..index + 8]) } else { turn };
         while index + 8 <= range.end && other + 8 <= block.len() {
+            if loaded != index {
+                a = load(&rows[index..index + 8]);
+                loaded = index;
+            }
             let (a_last, b_last) = (rows[index + 7], block[other + 7]);
-            let a = load(&rows[index..index + 8]);
             let mut b = load(&block[other..other + 8]);
             let mut equal = _mm256_cmpeq_epi32(a, b);
             for _ in 0..7 {
