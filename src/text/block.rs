@@ -8,7 +8,8 @@
 //!   rows          width * 16 bytes (crate bitpacking, deltas less one), or one bit for each row
 //!                 from the block's first possible row to its last one, the lowest bit first
 //!   frequencies   width * 16 bytes
-//!   exceptions    index in the block (one byte), what is above the width (varint), each
+//!   exceptions    each: index in the block (one byte), plus 128 if what is above the width is 1,
+//!                 which else follows (varint)
 //!
 //! last block of fewer rows: per row
 //!   varint        (row - previous row - 1) * 2 + 1 if the frequency is more than one
@@ -28,6 +29,8 @@ pub(crate) const BLOCK: usize = 128;
 
 const HEADER: usize = 3;
 const BITMAP: u8 = 0xff;
+/// Marks an exception that has but one bit above the width.
+const ONE: u8 = 0x80;
 
 /// The places of the bits that are set in each byte.
 static PLACES: [[u8; 8]; 256] = places();
@@ -82,8 +85,11 @@ pub(crate) fn encode_full(
     out.resize(at + narrow as usize * 16, 0);
     packer.compress(&low, &mut out[at..], narrow);
     for (index, value) in less.iter().enumerate().filter(|(_, v)| **v > low_mask(narrow)) {
-        out.push(index as u8);
-        put_varint(out, u64::from(value >> narrow));
+        let high = value >> narrow;
+        out.push(index as u8 | if high == 1 { ONE } else { 0 });
+        if high > 1 {
+            put_varint(out, u64::from(high));
+        }
     }
     debug_assert!(out.len() > start);
 }
@@ -100,7 +106,9 @@ fn frequency_width(values: &[u32; BLOCK]) -> (u8, u8) {
     }
     let (mut best, mut wider) = ((usize::MAX, 0, 0), 0);
     for width in (0..=32usize).rev() {
-        let size = width * 16 + wider * 2;
+        // Of the exceptions those of one more bit take one byte, the others two or a few more.
+        let one = of_width.get(width + 1).copied().unwrap_or(0);
+        let size = width * 16 + wider * 2 - one;
         if size < best.0 {
             best = (size, width as u8, wider as u8);
         }
@@ -192,9 +200,9 @@ pub(crate) fn decode_frequencies(
     }
     let mut reader = Reader::new(&rest[low.len()..]);
     for _ in 0..exceptions {
-        let index = reader.byte().ok()? as usize;
-        let high = reader.varint32().ok()?;
-        let value = out.get_mut(index)?;
+        let index = reader.byte().ok()?;
+        let high = if index & ONE == 0 { reader.varint32().ok()? } else { 1 };
+        let value = out.get_mut((index & !ONE) as usize)?;
         *value = value.wrapping_add(high.checked_shl(u32::from(width)).unwrap_or(0));
     }
     Some(())

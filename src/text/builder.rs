@@ -26,7 +26,11 @@ use crate::output::Sink;
 /// Where runs are kept while an index is built.
 pub trait RunStore {
     /// Takes the bytes of a run.
-    fn write(&mut self, run: usize, write: &mut dyn FnMut(&mut dyn Sink) -> Result<()>) -> Result<()>;
+    fn write(
+        &mut self,
+        run: usize,
+        write: &mut dyn FnMut(&mut dyn Sink) -> Result<()>,
+    ) -> Result<()>;
 
     /// The bytes of a run that was written, mapped where that is possible.
     fn read(&mut self, run: usize) -> Result<Bytes>;
@@ -37,7 +41,11 @@ pub trait RunStore {
 pub struct MemoryRuns(Vec<Bytes>);
 
 impl RunStore for MemoryRuns {
-    fn write(&mut self, _: usize, write: &mut dyn FnMut(&mut dyn Sink) -> Result<()>) -> Result<()> {
+    fn write(
+        &mut self,
+        _: usize,
+        write: &mut dyn FnMut(&mut dyn Sink) -> Result<()>,
+    ) -> Result<()> {
         let mut bytes = Vec::new();
         write(&mut bytes)?;
         self.0.push(bytes.into());
@@ -49,7 +57,11 @@ impl RunStore for MemoryRuns {
     }
 }
 
+/// One line of the processor's cache: most tokens look at nothing else of their term.
+#[repr(align(64))]
 struct TermState {
+    /// The text's first bytes.
+    head: [u8; HEAD],
     text_at: u32,
     text_length: u32,
     /// The last row that has it, plus one.
@@ -57,6 +69,18 @@ struct TermState {
     /// Its last position in that row, plus one.
     last_position: u32,
     stream: Stream,
+}
+
+/// Bytes of a term that lie beside its state.
+const HEAD: usize = 24;
+
+/// The first bytes of a term, then zeros.
+#[inline]
+fn head(text: &[u8]) -> [u8; HEAD] {
+    let mut head = [0; HEAD];
+    let kept = text.len().min(HEAD);
+    head[..kept].copy_from_slice(&text[..kept]);
+    head
 }
 
 /// What has been collected since the last run.
@@ -85,15 +109,19 @@ impl Collected {
             let start = state.text_at as usize;
             start..(start + state.text_length as usize).min(texts.len())
         };
+        let beginning = head(text);
         let found = table.find(hash, |id| {
             let state = &terms[*id as usize];
-            state.text_length as usize == text.len() && texts[text_of(texts, state)] == *text
+            state.head == beginning
+                && state.text_length as usize == text.len()
+                && (text.len() <= HEAD || texts[text_of(texts, state)] == *text)
         });
         let id = match found {
             Some(id) => *id,
             None => {
                 let id = terms.len() as u32;
                 terms.push(TermState {
+                    head: beginning,
                     text_at: texts.len() as u32,
                     text_length: text.len() as u32,
                     last_row: 0,

@@ -108,10 +108,8 @@ impl Footer {
         }
         let analyzer = reader.length_and_bytes()?.to_vec();
         let positions = reader.varint()? == 1;
-        let bm25 = Bm25 {
-            k1: f32::from_bits(reader.varint32()?),
-            b: f32::from_bits(reader.varint32()?),
-        };
+        let bm25 =
+            Bm25 { k1: f32::from_bits(reader.varint32()?), b: f32::from_bits(reader.varint32()?) };
         let footer = Footer {
             analyzer,
             positions,
@@ -167,7 +165,11 @@ pub(crate) struct FileWriter<'a> {
 
 impl<'a> FileWriter<'a> {
     /// `lengths` holds the tokens of each row plus one, zero for a row without text.
-    pub(crate) fn new(sink: &'a mut dyn Sink, options: &'a IndexOptions, lengths: &'a [u32]) -> Self {
+    pub(crate) fn new(
+        sink: &'a mut dyn Sink,
+        options: &'a IndexOptions,
+        lengths: &'a [u32],
+    ) -> Self {
         let tokens = lengths.iter().map(|kept| u64::from(kept.saturating_sub(1))).sum();
         let rows_with_text = lengths.iter().filter(|kept| **kept > 0).count() as u64;
         let norm = Norm::new(options.bm25, score::average(tokens, rows_with_text));

@@ -131,7 +131,12 @@ impl Index {
     ///
     /// # Errors
     /// A corrupted index.
-    pub fn terms(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<TermRows>> {
+    pub fn terms(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<TermRows>> {
         let mut found = Vec::new();
         let from = after.map_or(prefix, |after| after.max(prefix));
         let mut terms = self.iterate(from)?;

@@ -174,8 +174,7 @@ struct ListCursor<'a> {
 impl<'a> ListCursor<'a> {
     /// Opened, and at its first row.
     fn open(source: &Source<'a>, entry: &TermEntry, options: &IndexOptions) -> Result<Self> {
-        let positions =
-            if options.positions { Some(source.index.positions(entry)?) } else { None };
+        let positions = if options.positions { Some(source.index.positions(entry)?) } else { None };
         let mut cursor = ListCursor {
             postings: source.index.postings(entry)?,
             positions,
@@ -205,10 +204,9 @@ impl<'a> ListCursor<'a> {
         }
         self.values.clear();
         if let Some(positions) = self.positions {
-            let decoded = self
-                .postings
-                .positions(positions, self.block)
-                .and_then(|p| positions::decode_all(p, &frequencies[..self.filled], &mut self.values));
+            let decoded = self.postings.positions(positions, self.block).and_then(|p| {
+                positions::decode_all(p, &frequencies[..self.filled], &mut self.values)
+            });
             self.failed.set(self.failed.get() || decoded.is_none());
         }
         if self.failed.get() {
@@ -259,11 +257,7 @@ impl<'a> ListCursor<'a> {
 }
 
 /// Writes the rows of one term, ascending.
-fn merge_lists(
-    cursors: &mut [ListCursor<'_>],
-    rows: u32,
-    file: &mut FileWriter<'_>,
-) -> Result<()> {
+fn merge_lists(cursors: &mut [ListCursor<'_>], rows: u32, file: &mut FileWriter<'_>) -> Result<()> {
     let mut heap = BinaryHeap::with_capacity(cursors.len());
     for (number, cursor) in cursors.iter_mut().enumerate() {
         if let Some(row) = cursor.current()? {

@@ -322,7 +322,10 @@ impl FuzzyWalk {
             let mut least = (above[index] + u8::from(*want != unit))
                 .min(above[index + 1] + 1)
                 .min(row[index] + 1);
-            if depth > 0 && index > 0 && *want == self.units[depth - 1].0 && wanted[index - 1] == unit
+            if depth > 0
+                && index > 0
+                && *want == self.units[depth - 1].0
+                && wanted[index - 1] == unit
             {
                 least = least.min(self.rows[depth - 1][index - 1] + 1);
             }

@@ -1,7 +1,7 @@
 //! Positions of a term in the rows of one block of postings.
 //!
 //! ```text
-//! one byte per group of 16 rows: the width of the group's values
+//! four bits per group of 8 rows: which of 16 widths the group's values have
 //! the values of all groups, packed without gaps, the lowest bit first
 //! ```
 //!
@@ -12,19 +12,35 @@
 use crate::coding::u64_from;
 
 /// Rows that share a width.
-const GROUP: usize = 16;
+const GROUP: usize = 8;
+/// The widths that there are.
+const WIDTHS: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 18, 32];
+
+/// The width of a group, from the bytes before the values.
+#[inline]
+fn width_of(widths: &[u8], group: usize) -> usize {
+    let byte = widths.get(group / 2).copied().unwrap_or(0);
+    WIDTHS[(byte >> (group % 2 * 4) & 15) as usize] as usize
+}
+
+/// Bytes that the widths of so many rows take.
+fn width_bytes(rows: usize) -> usize {
+    rows.div_ceil(GROUP * 2)
+}
 
 /// Appends the positions of a block's rows; `values` holds the values of all rows in turn.
 pub(crate) fn encode(out: &mut Vec<u8>, frequencies: &[u32], values: &[u32]) {
     let widths = out.len();
-    out.resize(widths + frequencies.len().div_ceil(GROUP), 0);
+    out.resize(widths + width_bytes(frequencies.len()), 0);
     let (mut at, mut word, mut filled) = (0, 0u64, 0u32);
     for (group, of_rows) in frequencies.chunks(GROUP).enumerate() {
         let count: usize = of_rows.iter().map(|f| *f as usize).sum();
         let values = &values[at..at + count];
         at += count;
-        let width = 32 - values.iter().fold(0, |all, value| all | value).leading_zeros();
-        out[widths + group] = width as u8;
+        let needed = 32 - values.iter().fold(0, |all, value| all | value).leading_zeros();
+        let chosen = WIDTHS.partition_point(|width| u32::from(*width) < needed);
+        out[widths + group / 2] |= (chosen as u8) << (group % 2 * 4);
+        let width = u32::from(WIDTHS[chosen]);
         for value in values {
             word |= u64::from(*value) << filled;
             filled += width;
@@ -46,25 +62,25 @@ pub(crate) fn decode_row(
     index: usize,
     out: &mut Vec<u32>,
 ) -> Option<()> {
-    let widths = bytes.get(..frequencies.len().div_ceil(GROUP))?;
+    let widths = bytes.get(..width_bytes(frequencies.len()))?;
     let packed = &bytes[widths.len()..];
     let group = index / GROUP;
     let mut bit = 0usize;
-    for (width, rows) in widths.iter().zip(frequencies.chunks(GROUP)).take(group) {
-        bit += (*width).min(32) as usize * total(rows);
+    for (number, rows) in frequencies.chunks(GROUP).enumerate().take(group) {
+        bit += width_of(widths, number) * total(rows);
     }
-    let width = (*widths.get(group)?).min(32) as usize;
+    let width = width_of(widths, group);
     bit += width * total(&frequencies[group * GROUP..index]);
     unpack(packed, bit, width, *frequencies.get(index)? as usize, out)
 }
 
 /// Appends to `out` the values of all rows of the block.
 pub(crate) fn decode_all(bytes: &[u8], frequencies: &[u32], out: &mut Vec<u32>) -> Option<()> {
-    let widths = bytes.get(..frequencies.len().div_ceil(GROUP))?;
+    let widths = bytes.get(..width_bytes(frequencies.len()))?;
     let packed = &bytes[widths.len()..];
     let mut bit = 0;
-    for (width, rows) in widths.iter().zip(frequencies.chunks(GROUP)) {
-        let (width, count) = ((*width).min(32) as usize, total(rows));
+    for (number, rows) in frequencies.chunks(GROUP).enumerate() {
+        let (width, count) = (width_of(widths, number), total(rows));
         values(packed, bit, width, count, out)?;
         bit += width * count;
     }
@@ -98,13 +114,7 @@ fn values(
 /// Values of no width that one call may ask for: they have no bytes that would bound them.
 const MOST_ZEROS: usize = 1 << 27;
 
-fn unpack(
-    packed: &[u8],
-    bit: usize,
-    width: usize,
-    count: usize,
-    out: &mut Vec<u32>,
-) -> Option<()> {
+fn unpack(packed: &[u8], bit: usize, width: usize, count: usize, out: &mut Vec<u32>) -> Option<()> {
     let start = out.len();
     values(packed, bit, width, count, out)?;
     let mut next = 0u32;

@@ -35,7 +35,8 @@ pub(crate) struct Norm {
 impl Norm {
     pub(crate) fn new(bm25: Bm25, average: f64) -> Norm {
         let Bm25 { k1, b } = bm25;
-        let slope = if average > 0.0 { (f64::from(k1) * f64::from(b) / average) as f32 } else { 0.0 };
+        let slope =
+            if average > 0.0 { (f64::from(k1) * f64::from(b) / average) as f32 } else { 0.0 };
         Norm { constant: k1 * (1.0 - b), slope }
     }
 

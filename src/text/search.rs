@@ -21,7 +21,6 @@ use crate::rows::{self, RowSet};
 use crate::score::Bm25;
 use crate::statistics::Statistics;
 use node::Node;
-use node::WINDOW_WORDS;
 use plan::{Plan, Planner};
 use top::Best;
 
@@ -68,11 +67,11 @@ impl Accept<'_> {
     }
 
     /// The bits of a window; `None` where all rows are accepted.
-    fn window(&self, base: u32) -> Option<[u64; WINDOW_WORDS]> {
+    fn window(&self, base: u32, words: usize) -> Option<Vec<u64>> {
         if self.is_everything() {
             return None;
         }
-        let mut words = [u64::MAX; WINDOW_WORDS];
+        let mut words = vec![u64::MAX; words];
         self.restrict(base, &mut words);
         Some(words)
     }

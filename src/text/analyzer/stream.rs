@@ -118,21 +118,14 @@ impl TokenStream {
 
     /// Cuts bytes; how many of them need not be seen again.
     #[inline]
-    fn cut_bytes(
-        &mut self,
-        bytes: &[u8],
-        last: bool,
-        each: &mut impl FnMut(Token<'_>),
-    ) -> usize {
+    fn cut_bytes(&mut self, bytes: &[u8], last: bool, each: &mut impl FnMut(Token<'_>)) -> usize {
         let analyzer = self.analyzer.clone();
         match &analyzer.inner.tokenizer {
             Tokenizer::Default | Tokenizer::Snowball(_) => self.cut_words(bytes, last, each),
             Tokenizer::SplitByNonAlpha => self.cut_ascii(bytes, each),
             Tokenizer::Array | Tokenizer::Keyword => self.cut_nothing(bytes, last),
             Tokenizer::Ngrams(n) => self.cut_ngrams(*n, bytes, last, each),
-            Tokenizer::SplitByString(separators) => {
-                self.cut_between(separators, bytes, last, each)
-            }
+            Tokenizer::SplitByString(separators) => self.cut_between(separators, bytes, last, each),
             Tokenizer::Unicode => self.cut_unicode(bytes, last, each),
         }
     }
@@ -164,12 +157,7 @@ impl TokenStream {
         self.token.clear();
     }
 
-    fn cut_words(
-        &mut self,
-        bytes: &[u8],
-        last: bool,
-        each: &mut impl FnMut(Token<'_>),
-    ) -> usize {
+    fn cut_words(&mut self, bytes: &[u8], last: bool, each: &mut impl FnMut(Token<'_>)) -> usize {
         let lowercase = self.analyzer.inner.lowercase;
         let mut at = 0;
         while at < bytes.len() {
@@ -322,12 +310,7 @@ impl TokenStream {
         at
     }
 
-    fn cut_unicode(
-        &mut self,
-        bytes: &[u8],
-        last: bool,
-        each: &mut impl FnMut(Token<'_>),
-    ) -> usize {
+    fn cut_unicode(&mut self, bytes: &[u8], last: bool, each: &mut impl FnMut(Token<'_>)) -> usize {
         let mut at = 0;
         while at < bytes.len() {
             let rest = &bytes[at..];

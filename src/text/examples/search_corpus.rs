@@ -20,11 +20,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use serde::Deserialize;
 use granary_text::{
     Analyzer, Index, IndexBuilder, IndexOptions, MemoryRuns, Query, Restriction, RowMap, RowSet,
     Searcher, Source, Statistics,
 };
+use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct Row {
@@ -274,8 +274,11 @@ fn ask(
         let found: Vec<u32> = top().iter().map(|hit| hit.row).collect();
         let right = count() == exact && both().1 == exact && found == expected;
         if !right {
-            eprintln!("{filter:?} {:?}: {} of {exact}, {found:?}, expected {expected:?}",
-                question.terms, count());
+            eprintln!(
+                "{filter:?} {:?}: {} of {exact}, {found:?}, expected {expected:?}",
+                question.terms,
+                count()
+            );
         }
         wrong += usize::from(!right);
         times.entry("top10").or_default().push(fastest(|| top().len() as u64));

@@ -120,7 +120,8 @@ impl Node for BoolNode<'_> {
                 from = next;
             }
         }
-        let first = self.should.iter_mut().filter_map(|node| node.range(from)).map(|r| r.0).min()?;
+        let first =
+            self.should.iter_mut().filter_map(|node| node.range(from)).map(|r| r.0).min()?;
         window_from(first, self.rows)
     }
 

@@ -7,7 +7,9 @@ use std::cell::Cell;
 
 use base::Result;
 
-use super::node::{Node, WINDOW, Window};
+use super::Accept;
+use super::node::{Node, Window};
+use super::top::{self, Best};
 use crate::block::BLOCK;
 use crate::dictionary::TermEntry;
 use crate::index::{Index, Lengths};
@@ -45,6 +47,9 @@ pub(crate) struct TermCursor<'a> {
     frequencies_of: usize,
     /// The block looked at last, where the search for the next one begins.
     near: usize,
+    /// What each row of a block adds, for a block that was asked for.
+    added: Option<Box<[f32; BLOCK]>>,
+    added_of: usize,
 }
 
 impl<'a> TermCursor<'a> {
@@ -69,6 +74,8 @@ impl<'a> TermCursor<'a> {
             filled: 0,
             frequencies_of: NOTHING,
             near: 0,
+            added: None,
+            added_of: NOTHING,
         })
     }
 
@@ -256,7 +263,11 @@ impl Node for TermCursor<'_> {
         for block in start..end {
             let rows = self.load(block);
             let from = if block == start { rows.partition_point(|row| *row < first) } else { 0 };
-            let to = if block + 1 == end { rows.partition_point(|row| *row <= last) } else { rows.len() };
+            let to = if block + 1 == end {
+                rows.partition_point(|row| *row <= last)
+            } else {
+                rows.len()
+            };
             out.extend_from_slice(rows.get(from..to).unwrap_or_default());
         }
     }
@@ -279,7 +290,8 @@ impl Node for TermCursor<'_> {
                     let row = rows[index];
                     let bit = row.wrapping_sub(first) as usize;
                     rows[kept] = row;
-                    kept += usize::from(bitmap.get(bit / 8).is_some_and(|b| b >> (bit % 8) & 1 == 1));
+                    kept +=
+                        usize::from(bitmap.get(bit / 8).is_some_and(|b| b >> (bit % 8) & 1 == 1));
                 }
             } else {
                 let block_rows = self.load(block);
@@ -327,18 +339,30 @@ impl Node for TermCursor<'_> {
         if self.weight == 0.0 {
             return self.fill(base, &mut window.words);
         }
-        let (start, end) = self.blocks_of(base, base.saturating_add(WINDOW as u32 - 1));
-        let mut added = [0f32; BLOCK];
+        let size = window.scores.len() as u32;
+        let (start, end) = self.blocks_of(base, base.saturating_add(size - 1));
         for block in start..end {
             self.load(block);
-            self.contributions(&mut added);
-            for (row, score) in self.decoded.rows[..self.filled].iter().zip(&added) {
+            // A block may lie in several windows.
+            if self.added_of != block {
+                let mut added = self.added.take().unwrap_or_else(|| Box::new([0.0; BLOCK]));
+                self.contributions(&mut added);
+                self.added = Some(added);
+                self.added_of = block;
+            }
+            let rows = &self.decoded.rows[..self.filled];
+            let Some(added) = &self.added else { continue };
+            let from = if block == start { rows.partition_point(|row| *row < base) } else { 0 };
+            for (row, score) in rows[from..].iter().zip(&added[from..]) {
                 let place = row.wrapping_sub(base) as usize;
-                if let Some(sum) = window.scores.get_mut(place) {
-                    *sum += f64::from(*score);
-                    window.words[place / 64] |= 1 << (place % 64);
-                }
+                let Some(sum) = window.scores.get_mut(place) else { break };
+                *sum += f64::from(*score);
+                window.words[place / 64] |= 1 << (place % 64);
             }
         }
+    }
+
+    fn floor(&mut self, accept: &Accept<'_>, wanted: usize) -> f64 {
+        top::floor(self, accept, Best::new(wanted, None))
     }
 }

@@ -5,6 +5,7 @@
 //! part for rows and the others which of them to keep (`retain`). Ranges hold 4,096 rows or one
 //! block of postings at most; so memory is bounded whatever a query is.
 
+use super::Accept;
 use crate::rows::extract;
 
 /// Rows of a window.
@@ -14,13 +15,14 @@ pub(crate) const WINDOW_WORDS: usize = WINDOW / 64;
 
 /// Rows that match and what they score, for so many rows.
 pub(crate) struct Window {
-    pub(crate) words: [u64; WINDOW_WORDS],
-    pub(crate) scores: [f64; WINDOW],
+    pub(crate) words: Vec<u64>,
+    pub(crate) scores: Vec<f64>,
 }
 
 impl Window {
-    pub(crate) fn new() -> Box<Window> {
-        Box::new(Window { words: [0; WINDOW_WORDS], scores: [0.0; WINDOW] })
+    /// A window of a multiple of 64 rows.
+    pub(crate) fn new(size: usize) -> Window {
+        Window { words: vec![0; size / 64], scores: vec![0.0; size] }
     }
 }
 
@@ -67,9 +69,14 @@ pub(crate) trait Node {
         }
     }
 
+    /// A score that so many accepted rows reach at least, as far as that is quickly known.
+    fn floor(&mut self, _accept: &Accept<'_>, _wanted: usize) -> f64 {
+        0.0
+    }
+
     /// Sets the bits of matching rows in a window and adds their scores.
     fn accumulate(&mut self, base: u32, window: &mut Window) {
-        let mut words = [0; WINDOW_WORDS];
+        let mut words = vec![0; window.words.len()];
         self.fill(base, &mut words);
         let mut rows = Vec::new();
         extract(&words, base, &mut rows);

@@ -270,7 +270,8 @@ impl<'a> Planner<'a> {
             if cursors.is_empty() {
                 return Ok(none());
             }
-            let any = if cursors.len() > 1 { Some(self.rows_of(field, &entries, 0.0)?) } else { None };
+            let any =
+                if cursors.len() > 1 { Some(self.rows_of(field, &entries, 0.0)?) } else { None };
             let next = numbers.len();
             let number = *numbers.entry((term, *prefix)).or_insert(next);
             slots.push(Slot { cursors, any, offset: *offset, number });
@@ -286,4 +287,3 @@ impl<'a> Planner<'a> {
 fn none<'a>() -> Box<dyn Node + 'a> {
     Box::new(ListNode { rows: Vec::new(), score: 0.0 })
 }
-

@@ -14,7 +14,7 @@ use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicU64, Ordering as Memory};
 
 use super::cursor::TermCursor;
-use super::node::{Node, WINDOW, WINDOW_WORDS, Window};
+use super::node::{Node, WINDOW, Window};
 use super::plan::Plan;
 use super::{Accept, Hit};
 use crate::block::BLOCK;
@@ -65,15 +65,17 @@ pub(crate) struct Best<'a> {
     shared: Option<&'a SharedThreshold>,
     /// The worst of the kept, if they are as many as wanted.
     worst: Option<Hit>,
-    /// What other parts ask for.
+    /// What other parts ask for, or `floor` if that is more.
     other: f64,
+    /// What is known to be reached by as many rows as are wanted.
+    floor: f64,
 }
 
 impl<'a> Best<'a> {
     pub(crate) fn new(wanted: usize, shared: Option<&'a SharedThreshold>) -> Best<'a> {
         let kept = BinaryHeap::with_capacity(wanted.min(1024) + 1);
         let other = shared.map_or(0.0, SharedThreshold::get);
-        Best { wanted, kept, shared, worst: None, other }
+        Best { wanted, kept, shared, worst: None, other, floor: 0.0 }
     }
 
     /// Whether no row from `first` on can be wanted whose score is at most `bound`.
@@ -108,7 +110,7 @@ impl<'a> Best<'a> {
             self.worst = self.kept.peek().map(|kept| kept.0);
             if let (Some(shared), Some(worst)) = (self.shared, self.worst) {
                 shared.raise(worst.score);
-                self.other = shared.get();
+                self.other = shared.get().max(self.floor);
             }
         }
     }
@@ -116,8 +118,13 @@ impl<'a> Best<'a> {
     /// Looks at what other parts found meanwhile.
     fn refresh(&mut self) {
         if let Some(shared) = self.shared {
-            self.other = shared.get();
+            self.other = shared.get().max(self.floor);
         }
+    }
+
+    fn raise_floor(&mut self, floor: f64) {
+        self.floor = self.floor.max(floor);
+        self.other = self.other.max(floor);
     }
 
     pub(crate) fn finish(self) -> Vec<Hit> {
@@ -182,6 +189,33 @@ fn search_term(cursor: &mut TermCursor<'_>, accept: &Accept<'_>, best: &mut Best
     }
 }
 
+/// Blocks of a term that are looked at to know a floor.
+const FLOOR_BLOCKS: usize = 12;
+
+/// A score that as many rows of a term reach as are wanted: from its most promising blocks.
+pub(crate) fn floor(cursor: &mut TermCursor<'_>, accept: &Accept<'_>, mut best: Best<'_>) -> f64 {
+    let impacts = cursor.postings().impacts();
+    if impacts.len() < FLOOR_BLOCKS * 2 || cursor.weight() == 0.0 || best.wanted > BLOCK {
+        return 0.0;
+    }
+    let mut least = 0;
+    let mut of_impact = [0u32; 256];
+    impacts.iter().for_each(|impact| of_impact[*impact as usize] += 1);
+    let mut count = 0;
+    for impact in (0..256).rev() {
+        count += of_impact[impact];
+        least = impact as u8;
+        if count as usize >= FLOOR_BLOCKS / 2 {
+            break;
+        }
+    }
+    let promising = impacts.iter().enumerate().filter(|(_, impact)| **impact >= least);
+    for (block, _) in promising.take(FLOOR_BLOCKS) {
+        search_block(cursor, block, accept, &mut best);
+    }
+    best.worst.map_or(0.0, |worst| worst.score)
+}
+
 fn search_block(
     cursor: &mut TermCursor<'_>,
     block: usize,
@@ -213,27 +247,46 @@ fn search_block(
 
 // --------------------------------------------------------------- a disjunction
 
+/// Rows for one matching row from which windows are wider.
+const SPARSE: u64 = 100;
+
 fn search_any(nodes: &mut [Box<dyn Node + '_>], accept: &Accept<'_>, best: &mut Best<'_>) {
-    let mut window = Window::new();
+    for node in nodes.iter_mut() {
+        let floor = node.floor(accept, best.wanted);
+        best.raise_floor(floor);
+    }
+    // Where matching rows are few, wider windows take fewer steps.
+    let cost: u64 = nodes.iter().map(|node| node.cost()).sum();
+    let size = if cost < u64::from(accept.rows) / SPARSE { WINDOW * 8 } else { WINDOW };
+    let mut window = Window::new(size);
     let mut order: Vec<usize> = (0..nodes.len()).collect();
     let mut bounds = vec![0.0; nodes.len()];
     let mut candidates = Candidates::default();
-    let Some(mut base) = first_window(nodes, accept, 0) else { return };
+    let Some(mut base) = first_window(nodes, accept, 0, size) else { return };
     loop {
         best.refresh();
-        let last = base.saturating_add(WINDOW as u32 - 1).min(accept.rows.saturating_sub(1));
+        let last = base.saturating_add(size as u32 - 1).min(accept.rows.saturating_sub(1));
         let mut sum = 0.0;
         for (node, bound) in nodes.iter_mut().zip(&mut bounds) {
             *bound = node.bound(base, last);
             sum += *bound;
         }
         if !best.prunes(sum, base) {
-            search_window(nodes, &bounds, &mut order, base, &mut window, accept, best, &mut candidates);
+            search_window(
+                nodes,
+                &bounds,
+                &mut order,
+                base,
+                &mut window,
+                accept,
+                best,
+                &mut candidates,
+            );
         }
         if last >= accept.rows - 1 {
             return;
         }
-        match first_window(nodes, accept, last + 1) {
+        match first_window(nodes, accept, last + 1, size) {
             Some(next) => base = next,
             None => return,
         }
@@ -241,10 +294,15 @@ fn search_any(nodes: &mut [Box<dyn Node + '_>], accept: &Accept<'_>, best: &mut 
 }
 
 /// Where the next window begins that can have a row.
-fn first_window(nodes: &mut [Box<dyn Node + '_>], accept: &Accept<'_>, from: u32) -> Option<u32> {
+fn first_window(
+    nodes: &mut [Box<dyn Node + '_>],
+    accept: &Accept<'_>,
+    from: u32,
+    size: usize,
+) -> Option<u32> {
     let from = accept.next(from)?;
     if nodes.len() > 64 {
-        return Some(from & !(WINDOW as u32 - 1));
+        return Some(from & !(size as u32 - 1));
     }
     let mut first: Option<u32> = None;
     for node in nodes {
@@ -255,7 +313,7 @@ fn first_window(nodes: &mut [Box<dyn Node + '_>], accept: &Accept<'_>, from: u32
             }
         }
     }
-    first.map(|row| row & !(WINDOW as u32 - 1))
+    first.map(|row| row & !(size as u32 - 1))
 }
 
 /// Rows of a window that may be among the best, and what they score so far.
@@ -298,7 +356,7 @@ fn search_window(
         reach += bounds[order[optional]];
         optional += 1;
     }
-    let accepted = accept.window(base);
+    let accepted = accept.window(base, window.words.len());
     let few = accepted.as_ref().map(|words| crate::rows::count_ones(words));
     if few == Some(0) {
         return;
@@ -367,7 +425,7 @@ fn keep_matching(nodes: &mut [Box<dyn Node + '_>], rows: &mut Vec<u32>) {
 }
 
 #[inline]
-fn clear_scores(scores: &mut [f64; WINDOW], index: usize, mut word: u64) {
+fn clear_scores(scores: &mut [f64], index: usize, mut word: u64) {
     while word != 0 {
         scores[index * 64 + word.trailing_zeros() as usize] = 0.0;
         word &= word - 1;
@@ -382,7 +440,7 @@ fn collect(
     best: &mut Best<'_>,
     candidates: &mut Candidates,
 ) {
-    for index in 0..WINDOW_WORDS {
+    for index in 0..window.words.len() {
         let mut word = std::mem::take(&mut window.words[index]);
         while word != 0 {
             let place = index * 64 + word.trailing_zeros() as usize;
@@ -424,6 +482,9 @@ pub(crate) fn search_node(
             }
         }
         if !pruned && !rows.is_empty() {
+            if best.worst.is_some() {
+                rows.retain(|row| !best.prunes(node.bound(*row, *row), *row));
+            }
             scores.clear();
             scores.resize(rows.len(), 0.0);
             node.score(&rows, &mut scores);
