@@ -145,7 +145,7 @@ pub(crate) fn decode_rows(
         BitPacker4x::new().decompress_strictly_sorted(before, packed, out, kind);
         return Some(());
     }
-    let first = before.map_or(0, |row| row + 1);
+    let first = before.map_or(0, |row| row.wrapping_add(1));
     let mut found = 0;
     for (index, byte) in packed.iter().enumerate() {
         let base = first.wrapping_add(index as u32 * 8);
@@ -174,7 +174,7 @@ pub(crate) fn bitmap(bytes: &[u8], before: Option<u32>, last: u32) -> Option<(u3
         return None;
     }
     let (_, packed) = rows_part(bytes, before, last)?;
-    Some((before.map_or(0, |row| row + 1), packed))
+    Some((before.map_or(0, |row| row.wrapping_add(1)), packed))
 }
 
 /// Decodes the frequencies of a full block.

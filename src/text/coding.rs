@@ -37,11 +37,6 @@ impl<'a> Reader<'a> {
         Reader { bytes, at: 0 }
     }
 
-    /// Bytes read so far.
-    pub(crate) fn position(&self) -> usize {
-        self.at
-    }
-
     /// Whether everything was read.
     pub(crate) fn is_empty(&self) -> bool {
         self.at >= self.bytes.len()

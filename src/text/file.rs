@@ -199,11 +199,6 @@ impl<'a> FileWriter<'a> {
         }
     }
 
-    /// Bytes that are held now.
-    pub(crate) fn held(&self) -> usize {
-        self.list.held() + self.dictionary.blocks.capacity()
-    }
-
     pub(crate) fn finish(mut self, analyzer: &[u8]) -> Result<()> {
         let data_end = self.output.position();
         let longest = self.lengths.iter().copied().max().unwrap_or(0);

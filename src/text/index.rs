@@ -210,10 +210,4 @@ impl Lengths<'_> {
     pub(crate) fn length(&self, row: u32) -> u32 {
         self.kept(row).saturating_sub(1)
     }
-
-    /// Whether a row has text.
-    #[inline]
-    pub(crate) fn has_text(&self, row: u32) -> bool {
-        self.kept(row) > 0
-    }
 }

@@ -85,11 +85,6 @@ impl ListWriter {
         Ok(())
     }
 
-    /// Bytes of postings that are held now.
-    pub(crate) fn held(&self) -> usize {
-        self.blocks.capacity() + self.waiting.capacity() + self.values.capacity() * 4
-    }
-
     fn flush(&mut self, lengths: &[u32], output: &mut Output<'_>) -> Result<()> {
         if !self.begun {
             self.begun = true;

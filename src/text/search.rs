@@ -25,6 +25,8 @@ use plan::{Plan, Planner};
 use top::Best;
 
 pub use explain::Explanation;
+pub(crate) use phrase::{frequency as phrase_frequency, matches as phrase_matches};
+pub(crate) use plan::{DEEPEST, check_boost};
 pub use top::SharedThreshold;
 
 /// Words of the bits that are counted at once.

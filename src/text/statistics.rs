@@ -1,6 +1,6 @@
 //! What scores depend on beyond a row: figures of the whole snapshot.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use base::{Error, ErrorCode, Result};
 
@@ -19,7 +19,7 @@ pub struct FieldStatistics {
     /// Rows that have each of the query's terms, and each term that is a few edits away.
     pub terms: HashMap<Vec<u8>, u64>,
     /// Terms that each fuzzy pattern found.
-    fuzzy: HashMap<Pattern, Vec<Vec<u8>>>,
+    fuzzy: HashMap<Pattern, BTreeSet<Vec<u8>>>,
 }
 
 impl FieldStatistics {
@@ -110,7 +110,7 @@ impl Statistics {
 
     pub(crate) fn add_fuzzy(&mut self, field: usize, pattern: &Pattern, term: &[u8]) {
         if let Some(field) = self.fields.get_mut(field) {
-            field.fuzzy.entry(pattern.clone()).or_default().push(term.to_vec());
+            field.fuzzy.entry(pattern.clone()).or_default().insert(term.to_vec());
         }
     }
 

@@ -1,6 +1,6 @@
 //! Conjunctions, disjunctions, exclusions, and the best of several.
 
-use super::node::{Node, WINDOW, WINDOW_WORDS, window_from};
+use super::node::{Node, WINDOW, WINDOW_WORDS, set_bit, window_from};
 use crate::rows::extract;
 
 /// All of `must`, at least so many of `should`, none of `must_not`.
@@ -204,8 +204,7 @@ impl Node for BoolNode<'_> {
             let end = end.min(last);
             self.rows(first, end, &mut found);
             for row in &found {
-                let place = (row - base) as usize;
-                words[place / 64] |= 1 << (place % 64);
+                set_bit(words, row.wrapping_sub(base));
             }
             if end == last {
                 break;

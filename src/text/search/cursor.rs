@@ -250,7 +250,12 @@ impl Node for TermCursor<'_> {
         }
         if self.postings.has_directory() {
             let first = self.postings.before(block).map_or(0, |row| row.saturating_add(1));
-            return Some((first.max(from), self.postings.last_row(block)));
+            let last = self.postings.last_row(block);
+            if last < from.max(first) {
+                self.field.failed.set(true);
+                return None;
+            }
+            return Some((first.max(from), last));
         }
         let rows = self.load(block);
         let last = *rows.last()?;

@@ -59,8 +59,7 @@ pub(crate) trait Node {
             let end = end.min(last);
             self.rows(first, end, &mut found);
             for row in &found {
-                let place = (row - base) as usize;
-                words[place / 64] |= 1 << (place % 64);
+                set_bit(words, row.wrapping_sub(base));
             }
             if end == last {
                 break;
@@ -86,6 +85,14 @@ pub(crate) trait Node {
             window.scores[(row - base) as usize] += score;
         }
         window.words.iter_mut().zip(&words).for_each(|(all, word)| *all |= word);
+    }
+}
+
+/// Sets a bit of words that have it.
+#[inline]
+pub(crate) fn set_bit(words: &mut [u64], place: u32) {
+    if let Some(word) = words.get_mut(place as usize / 64) {
+        *word |= 1 << (place % 64);
     }
 }
 

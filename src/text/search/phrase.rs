@@ -12,14 +12,25 @@ use super::node::Node;
 /// distance from the first and a number that equal terms share. Terms are moved by the width of
 /// their distances (position less wanted distance); a match is a narrowest such place.
 pub(crate) fn frequency(places: &[Vec<u32>], terms: &[(u32, usize)], slop: u32) -> f32 {
+    let mut frequency = 0.0;
+    matches(places, terms, slop, |_, width| frequency += 1.0 / (1.0 + width as f32));
+    frequency
+}
+
+/// Calls `each` with the indexes of the positions of every match, and its width.
+pub(crate) fn matches(
+    places: &[Vec<u32>],
+    terms: &[(u32, usize)],
+    slop: u32,
+    mut each: impl FnMut(&[usize], i64),
+) {
     if places.is_empty() || places.iter().any(Vec::is_empty) {
-        return 0.0;
+        return;
     }
     let moved = |term: usize, at: usize| {
         places[term].get(at).map(|place| i64::from(*place) - i64::from(terms[term].0))
     };
     let mut at = vec![0; places.len()];
-    let mut frequency = 0.0;
     loop {
         let (mut least, mut most, mut second, mut which) = (i64::MAX, i64::MIN, i64::MAX, 0);
         for term in 0..places.len() {
@@ -36,10 +47,10 @@ pub(crate) fn frequency(places: &[Vec<u32>], terms: &[(u32, usize)], slop: u32) 
         // The term that lies furthest back may come nearer.
         let nearer = places.len() > 1 && next.is_some_and(|next| next <= second);
         if width <= i64::from(slop) && !nearer && apart(places, terms, &at) {
-            frequency += 1.0 / (1.0 + width as f32);
+            each(&at, width);
         }
         if next.is_none() {
-            return frequency;
+            return;
         }
         at[which] += 1;
     }

@@ -20,7 +20,7 @@ use crate::score::{Bm25, Norm};
 use crate::statistics::{self, Statistics};
 
 /// How deep queries may be nested.
-const DEEPEST: usize = 200;
+pub(crate) const DEEPEST: usize = 200;
 
 /// How a query is evaluated.
 pub(crate) enum Plan<'a> {
