@@ -20,6 +20,14 @@ pub(crate) struct Stream {
     size: u32,
 }
 
+impl Stream {
+    /// Where its next byte goes.
+    #[inline]
+    pub(crate) fn end(&self) -> u32 {
+        self.at
+    }
+}
+
 /// Pages of chunks.
 #[derive(Default)]
 pub(crate) struct Arena {
@@ -57,6 +65,13 @@ impl Arena {
     pub(crate) fn stream(&mut self) -> Stream {
         let start = self.chunk(FIRST);
         Stream { head: start, at: start, end: start + FIRST - LINK, size: FIRST }
+    }
+
+    /// The byte at an address, so that the processor has what lies around it.
+    #[inline]
+    pub(crate) fn touch(&self, at: u32) -> u8 {
+        let page = self.pages.get((at >> PAGE_BITS) as usize);
+        page.map_or(0, |page| page[at as usize & (PAGE - 1)])
     }
 
     #[inline]

@@ -22,7 +22,7 @@
 
 use bitpacking::{BitPacker, BitPacker4x};
 
-use crate::coding::{Reader, put_varint, u64_from};
+use crate::coding::{Reader, put_varint, u32_at, u64_from};
 
 /// Rows of a full block.
 pub(crate) const BLOCK: usize = 128;
@@ -208,6 +208,36 @@ pub(crate) fn decode_frequencies(
     Some(())
 }
 
+/// The frequency at one place of a full block, without decoding the others.
+#[inline]
+pub(crate) fn frequency_at(
+    bytes: &[u8],
+    before: Option<u32>,
+    last: u32,
+    index: usize,
+) -> Option<u32> {
+    let (_, packed) = rows_part(bytes, before, last)?;
+    let (width, exceptions) = (usize::from(*bytes.get(1)?), *bytes.get(2)?);
+    let rest = bytes.get(HEADER + packed.len()..)?;
+    let low = rest.get(..width * 16)?;
+    // Four lanes side by side: value i is the (i / 4)th of lane i % 4, whose words lie 16 bytes
+    // apart.
+    let bit = index / 4 * width;
+    let word = |number: usize| u64::from(u32_at(low, number * 4 + index % 4));
+    let mask = (1u64 << width.min(32)) - 1;
+    let both = word(bit / 32) | word(bit / 32 + 1) << 32;
+    let mut value = (both >> (bit % 32) & mask) as u32;
+    let mut reader = Reader::new(&rest[low.len()..]);
+    for _ in 0..exceptions {
+        let place = reader.byte().ok()?;
+        let high = if place & ONE == 0 { reader.varint32().ok()? } else { 1 };
+        if usize::from(place & !ONE) == index {
+            value = value.wrapping_add(high.checked_shl(width as u32).unwrap_or(0));
+        }
+    }
+    Some(value.wrapping_add(1))
+}
+
 /// Appends a block of fewer rows.
 pub(crate) fn encode_short(
     out: &mut Vec<u8>,
@@ -277,6 +307,9 @@ mod tests {
         decode_rows(&bytes, before, last, &mut got).unwrap();
         decode_frequencies(&bytes, before, last, &mut often).unwrap();
         assert_eq!((got, often), (rows, frequencies));
+        for (index, frequency) in frequencies.iter().enumerate() {
+            assert_eq!(frequency_at(&bytes, before, last, index), Some(*frequency));
+        }
         for cut in 0..bytes.len() {
             let whole = decode_rows(&bytes[..cut], before, last, &mut got).is_some()
                 && decode_frequencies(&bytes[..cut], before, last, &mut often).is_some();

@@ -1,23 +1,15 @@
 //! Builds an index from rows that come in order, in bounded memory.
 //!
-//! 1. Each token is found in a hash table of terms; its row and position go to the term's stream
-//!    of bytes (`arena.rs`): varint (row distance * 2 + 1), then varint (position distance * 2)
-//!    for each occurrence. Distances are at least one; before a stream's first row is row -1,
-//!    before a row's first position is position -1.
+//! 1. Each token goes to the streams of its term (`collect.rs`).
 //! 2. When the memory held exceeds the budget, what was collected becomes a *run*: an index of the
 //!    rows so far, written to where the caller keeps runs.
 //! 3. The end merges the runs (`merge.rs`); without runs the index is written at once.
 
-use std::hash::BuildHasher;
-
 use base::{Error, ErrorCode, Result};
 use bytes::Bytes;
-use foldhash::fast::FixedState;
-use hashbrown::HashTable;
 
 use crate::analyzer::{Analyzer, Token, TokenStream};
-use crate::arena::{Arena, Stream};
-use crate::coding::Reader;
+use crate::collect::Collected;
 use crate::file::{FileWriter, IndexOptions};
 use crate::index::Index;
 use crate::merge::{RowMap, Source, merge};
@@ -55,134 +47,6 @@ impl RunStore for MemoryRuns {
     fn read(&mut self, run: usize) -> Result<Bytes> {
         self.0.get(run).cloned().ok_or_else(|| Error::logical("a run of a text index is missing"))
     }
-}
-
-/// One line of the processor's cache: most tokens look at nothing else of their term.
-#[repr(align(64))]
-struct TermState {
-    /// The text's first bytes.
-    head: [u8; HEAD],
-    text_at: u32,
-    text_length: u32,
-    /// The last row that has it, plus one.
-    last_row: u32,
-    /// Its last position in that row, plus one.
-    last_position: u32,
-    stream: Stream,
-}
-
-/// Bytes of a term that lie beside its state.
-const HEAD: usize = 24;
-
-/// The first bytes of a term, then zeros.
-#[inline]
-fn head(text: &[u8]) -> [u8; HEAD] {
-    let mut head = [0; HEAD];
-    let kept = text.len().min(HEAD);
-    head[..kept].copy_from_slice(&text[..kept]);
-    head
-}
-
-/// What has been collected since the last run.
-#[derive(Default)]
-struct Collected {
-    table: HashTable<u32>,
-    terms: Vec<TermState>,
-    texts: Vec<u8>,
-    arena: Arena,
-    hasher: FixedState,
-}
-
-impl Collected {
-    fn held(&self) -> usize {
-        self.arena.held()
-            + self.texts.capacity()
-            + self.terms.capacity() * size_of::<TermState>()
-            + self.table.capacity() * 5
-    }
-
-    #[inline]
-    fn add(&mut self, row: u32, text: &[u8], position: u32) {
-        let Collected { table, terms, texts, arena, hasher } = self;
-        let hash = hasher.hash_one(text);
-        let text_of = |texts: &[u8], state: &TermState| {
-            let start = state.text_at as usize;
-            start..(start + state.text_length as usize).min(texts.len())
-        };
-        let beginning = head(text);
-        let found = table.find(hash, |id| {
-            let state = &terms[*id as usize];
-            state.head == beginning
-                && state.text_length as usize == text.len()
-                && (text.len() <= HEAD || texts[text_of(texts, state)] == *text)
-        });
-        let id = match found {
-            Some(id) => *id,
-            None => {
-                let id = terms.len() as u32;
-                terms.push(TermState {
-                    head: beginning,
-                    text_at: texts.len() as u32,
-                    text_length: text.len() as u32,
-                    last_row: 0,
-                    last_position: 0,
-                    stream: arena.stream(),
-                });
-                texts.extend_from_slice(text);
-                table.insert_unique(hash, id, |id| {
-                    hasher.hash_one(&texts[text_of(texts, &terms[*id as usize])])
-                });
-                id
-            }
-        };
-        let state = &mut terms[id as usize];
-        if state.last_row != row + 1 {
-            arena.put(&mut state.stream, u64::from(row + 1 - state.last_row) << 1 | 1);
-            state.last_row = row + 1;
-            state.last_position = 0;
-        }
-        arena.put(&mut state.stream, u64::from(position + 1 - state.last_position) << 1);
-        state.last_position = position + 1;
-    }
-
-    /// Writes all terms in order.
-    fn write(&self, file: &mut FileWriter<'_>) -> Result<()> {
-        let text = |id: &u32| {
-            let state = &self.terms[*id as usize];
-            &self.texts[state.text_at as usize..(state.text_at + state.text_length) as usize]
-        };
-        let mut order: Vec<u32> = (0..self.terms.len() as u32).collect();
-        order.sort_unstable_by(|a, b| text(a).cmp(text(b)));
-        let (mut stream, mut values) = (Vec::new(), Vec::new());
-        for id in order {
-            stream.clear();
-            self.arena.read(&self.terms[id as usize].stream, &mut stream);
-            write_term(&stream, &mut values, file)?;
-            file.end_term(text(&id))?;
-        }
-        Ok(())
-    }
-}
-
-/// Decodes a term's stream into rows.
-fn write_term(stream: &[u8], values: &mut Vec<u32>, file: &mut FileWriter<'_>) -> Result<()> {
-    let mut reader = Reader::new(stream);
-    // Before the first row there is row -1; counted from one here.
-    let mut row = 0u32;
-    values.clear();
-    while !reader.is_empty() {
-        let value = reader.varint()?;
-        if value & 1 == 0 {
-            values.push((value >> 1) as u32 - 1);
-            continue;
-        }
-        if !values.is_empty() {
-            file.push(row - 1, values.len() as u32, values)?;
-            values.clear();
-        }
-        row += (value >> 1) as u32;
-    }
-    file.push(row - 1, values.len() as u32, values)
 }
 
 /// Builds an index.
@@ -288,10 +152,11 @@ impl IndexBuilder {
             collected.add(row, token.text, token.position);
             *tokens += 1;
         });
+        self.collected.settle();
         self.lengths.push(self.tokens_of_row.saturating_add(1));
         self.tokens_of_row = 0;
         self.check_rows()?;
-        let full = self.collected.arena.is_nearly_full() || self.collected.texts.len() > 1 << 31;
+        let full = self.collected.is_nearly_full();
         if full || self.held() > self.budget {
             self.end_run()?;
         }

@@ -8,6 +8,7 @@ mod arena;
 mod block;
 mod builder;
 mod coding;
+mod collect;
 mod dictionary;
 mod file;
 mod highlight;

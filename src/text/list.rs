@@ -4,7 +4,8 @@
 //! positions    of block 0 ... of the last block, as in positions.rs
 //! postings     of 128 rows or more, n blocks:
 //!                u32 * n    last row of each block
-//!                u32 * n    offset of each block, from the first one
+//!                u32 * n/16 offset of every 16th block, from the first one
+//!                u16 * n    offset of each block, from the last such one
 //!                u32 * n    offset of each block's positions (if the index keeps them)
 //!                u8  * n    largest saturation of each block, see score.rs
 //!              block 0 ... last block, as in block.rs
@@ -23,6 +24,9 @@ use crate::score::{self, Norm};
 /// Bytes of positions that wait before they are written.
 const WAITING: usize = 64 * 1024;
 
+/// Blocks whose offsets are counted from one base; a block has less than 4 KiB.
+pub(crate) const BASED: usize = 16;
+
 /// Collects the postings of one term after the other.
 pub(crate) struct ListWriter {
     with_positions: bool,
@@ -35,6 +39,8 @@ pub(crate) struct ListWriter {
     before: Option<u32>,
     blocks: Vec<u8>,
     last_rows: Vec<u8>,
+    bases: Vec<u8>,
+    base: u32,
     offsets: Vec<u8>,
     position_offsets: Vec<u8>,
     impacts: Vec<u8>,
@@ -56,6 +62,8 @@ impl ListWriter {
             before: None,
             blocks: Vec::new(),
             last_rows: Vec::new(),
+            bases: Vec::new(),
+            base: 0,
             offsets: Vec::new(),
             position_offsets: Vec::new(),
             impacts: Vec::new(),
@@ -106,7 +114,12 @@ impl ListWriter {
             }
         }
         self.values.clear();
-        self.offsets.extend_from_slice(&offset.to_le_bytes());
+        if (self.last_rows.len() / 4).is_multiple_of(BASED) {
+            self.bases.extend_from_slice(&offset.to_le_bytes());
+            self.base = offset;
+        }
+        let rest = u16::try_from(offset - self.base).map_err(|_| too_large())?;
+        self.offsets.extend_from_slice(&rest.to_le_bytes());
         self.last_rows.extend_from_slice(&rows[filled - 1].to_le_bytes());
         let largest = rows.iter().zip(often).fold(0.0f32, |most, (row, frequency)| {
             let length = lengths.get(*row as usize).map_or(0, |kept| kept.saturating_sub(1));
@@ -140,6 +153,7 @@ impl ListWriter {
         let positions = output.position() - self.start;
         if self.count as usize >= BLOCK {
             output.write(&self.last_rows)?;
+            output.write(&self.bases)?;
             output.write(&self.offsets)?;
             output.write(&self.position_offsets)?;
             output.write(&self.impacts)?;
@@ -150,6 +164,7 @@ impl ListWriter {
         for held in [
             &mut self.waiting,
             &mut self.last_rows,
+            &mut self.bases,
             &mut self.offsets,
             &mut self.position_offsets,
             &mut self.impacts,

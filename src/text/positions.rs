@@ -5,11 +5,13 @@
 //! the values of all groups, packed without gaps, the lowest bit first
 //! ```
 //!
+//! Less than 8 rows have their values as varints, without widths.
+//!
 //! A row's values are its first position and then the distances to the next one, less one. How
 //! many values a row has is its frequency; so the values of one row are found without decoding
 //! those of the others.
 
-use crate::coding::u64_from;
+use crate::coding::{Reader, put_varint, u64_from};
 
 /// Rows that share a width.
 const GROUP: usize = 8;
@@ -30,6 +32,10 @@ fn width_bytes(rows: usize) -> usize {
 
 /// Appends the positions of a block's rows; `values` holds the values of all rows in turn.
 pub(crate) fn encode(out: &mut Vec<u8>, frequencies: &[u32], values: &[u32]) {
+    if frequencies.len() < GROUP {
+        values.iter().for_each(|value| put_varint(out, u64::from(*value)));
+        return;
+    }
     let widths = out.len();
     out.resize(widths + width_bytes(frequencies.len()), 0);
     let (mut at, mut word, mut filled) = (0, 0u64, 0u32);
@@ -62,6 +68,15 @@ pub(crate) fn decode_row(
     index: usize,
     out: &mut Vec<u32>,
 ) -> Option<()> {
+    if frequencies.len() < GROUP {
+        let mut all = Vec::new();
+        decode_all(bytes, frequencies, &mut all)?;
+        let start = total(&frequencies[..index]);
+        let start_of_out = out.len();
+        out.extend_from_slice(all.get(start..start + *frequencies.get(index)? as usize)?);
+        add_up(&mut out[start_of_out..]);
+        return Some(());
+    }
     let widths = bytes.get(..width_bytes(frequencies.len()))?;
     let packed = &bytes[widths.len()..];
     let group = index / GROUP;
@@ -76,6 +91,13 @@ pub(crate) fn decode_row(
 
 /// Appends to `out` the values of all rows of the block.
 pub(crate) fn decode_all(bytes: &[u8], frequencies: &[u32], out: &mut Vec<u32>) -> Option<()> {
+    if frequencies.len() < GROUP {
+        let mut reader = Reader::new(bytes);
+        for _ in 0..total(frequencies) {
+            out.push(reader.varint32().ok()?);
+        }
+        return Some(());
+    }
     let widths = bytes.get(..width_bytes(frequencies.len()))?;
     let packed = &bytes[widths.len()..];
     let mut bit = 0;
@@ -117,12 +139,17 @@ const MOST_ZEROS: usize = 1 << 27;
 fn unpack(packed: &[u8], bit: usize, width: usize, count: usize, out: &mut Vec<u32>) -> Option<()> {
     let start = out.len();
     values(packed, bit, width, count, out)?;
+    add_up(&mut out[start..]);
+    Some(())
+}
+
+/// Makes positions of distances.
+fn add_up(values: &mut [u32]) {
     let mut next = 0u32;
-    for value in &mut out[start..] {
+    for value in values {
         *value = next.wrapping_add(*value);
         next = value.wrapping_add(1);
     }
-    Some(())
 }
 
 #[cfg(test)]
@@ -131,7 +158,13 @@ mod tests {
 
     #[test]
     fn positions_come_back() {
-        let frequencies: Vec<u32> = (0..100).map(|i| 1 + i % 5 * (i % 3)).collect();
+        for rows in [1, 7, 8, 100, 128] {
+            check(rows);
+        }
+    }
+
+    fn check(rows: u32) {
+        let frequencies: Vec<u32> = (0..rows).map(|i| 1 + i % 5 * (i % 3)).collect();
         let mut values = Vec::new();
         for (row, frequency) in frequencies.iter().enumerate() {
             values.extend((0..*frequency).map(|i| (row as u32 * 977 + i * 31) % (1 << (row / 4))));

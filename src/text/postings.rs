@@ -6,6 +6,7 @@ use base::Result;
 
 use crate::block::{self, BLOCK};
 use crate::coding::{corrupted, u32_at};
+use crate::list::BASED;
 
 /// Rows and frequencies of a term within the bytes of an index.
 #[derive(Clone, Copy)]
@@ -13,6 +14,7 @@ pub(crate) struct Postings<'a> {
     count: u32,
     blocks: usize,
     last_rows: &'a [u8],
+    bases: &'a [u8],
     offsets: &'a [u8],
     position_offsets: &'a [u8],
     impacts: &'a [u8],
@@ -28,6 +30,7 @@ impl<'a> Postings<'a> {
                 count,
                 blocks,
                 last_rows: none,
+                bases: none,
                 offsets: none,
                 position_offsets: none,
                 impacts: none,
@@ -36,14 +39,16 @@ impl<'a> Postings<'a> {
         }
         let words = blocks * 4;
         let kept = if positions { words } else { 0 };
-        if bytes.len() < words * 2 + kept + blocks {
+        let bases = blocks.div_ceil(BASED) * 4;
+        if bytes.len() < words + bases + blocks * 2 + kept + blocks {
             return Err(corrupted("the postings of a term end early"));
         }
         let (last_rows, rest) = bytes.split_at(words);
-        let (offsets, rest) = rest.split_at(words);
+        let (bases, rest) = rest.split_at(bases);
+        let (offsets, rest) = rest.split_at(blocks * 2);
         let (position_offsets, rest) = rest.split_at(kept);
         let (impacts, data) = rest.split_at(blocks);
-        Ok(Postings { count, blocks, last_rows, offsets, position_offsets, impacts, data })
+        Ok(Postings { count, blocks, last_rows, bases, offsets, position_offsets, impacts, data })
     }
 
     /// Rows that hold the term.
@@ -114,7 +119,11 @@ impl<'a> Postings<'a> {
         if !self.has_directory() {
             return Some(self.data);
         }
-        self.data.get(u32_at(self.offsets, block) as usize..)
+        let rest = match self.offsets.get(block * 2..block * 2 + 2) {
+            Some(&[a, b]) => usize::from(u16::from_le_bytes([a, b])),
+            _ => return None,
+        };
+        self.data.get(u32_at(self.bases, block / BASED) as usize + rest..)
     }
 
     /// Decodes the rows of a block, and its frequencies too where that is no more work; how many
@@ -166,6 +175,13 @@ impl<'a> Postings<'a> {
             failed.set(true);
             frequencies.fill(1);
         }
+    }
+
+    /// The frequency at one place of a full block.
+    #[inline]
+    pub(crate) fn frequency_at(&self, block: usize, place: usize) -> Option<u32> {
+        let (before, last) = (self.before(block), self.last_row(block));
+        block::frequency_at(self.block(block)?, before, last, place)
     }
 
     /// The bitmap of a block that has one.

@@ -134,9 +134,16 @@ impl<'a> TermCursor<'a> {
             return 0;
         }
         self.load(block);
-        match self.place(row) {
-            Some(place) => self.load_frequencies(block)[place],
-            None => 0,
+        let Some(place) = self.place(row) else { return 0 };
+        if self.frequencies_of == block {
+            return self.decoded.frequencies[place];
+        }
+        match self.postings.frequency_at(block, place) {
+            Some(frequency) => frequency,
+            None => {
+                self.field.failed.set(true);
+                0
+            }
         }
     }
 

@@ -462,6 +462,9 @@ fn collect(
 
 // --------------------------------------------------------------- anything else
 
+/// Rows from which on each is looked at before it is scored.
+const MANY: usize = 16;
+
 /// Ranges; with `count` every matching row is counted, so that only scoring is left out.
 pub(crate) fn search_node(
     node: &mut dyn Node,
@@ -482,7 +485,7 @@ pub(crate) fn search_node(
             }
         }
         if !pruned && !rows.is_empty() {
-            if best.worst.is_some() {
+            if best.worst.is_some() && rows.len() > MANY {
                 rows.retain(|row| !best.prunes(node.bound(*row, *row), *row));
             }
             scores.clear();
