@@ -49,6 +49,9 @@ impl RunStore for MemoryRuns {
     }
 }
 
+/// Bytes that are collected for a run at least, however small the budget is.
+const LEAST_RUN: usize = 2 << 20;
+
 /// Builds an index.
 pub struct IndexBuilder {
     analyzer: Analyzer,
@@ -157,7 +160,9 @@ impl IndexBuilder {
         self.tokens_of_row = 0;
         self.check_rows()?;
         let full = self.collected.is_nearly_full();
-        if full || self.held() > self.budget {
+        let lengths = self.lengths.capacity() * 4;
+        let budget = self.budget.saturating_sub(lengths).max(LEAST_RUN);
+        if full || self.collected.held() > budget {
             self.end_run()?;
         }
         Ok(())

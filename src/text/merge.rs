@@ -10,6 +10,7 @@
 use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 
 use base::{Error, ErrorCode, Result};
 
@@ -265,20 +266,17 @@ fn merge_lists(cursors: &mut [ListCursor<'_>], rows: u32, file: &mut FileWriter<
         }
     }
     let mut next = 0;
-    while let Some(Reverse((_, number))) = heap.pop() {
-        // As long as the others come later, the rows of this one follow one another.
-        let limit = heap.peek().map_or(u32::MAX, |Reverse((row, _))| *row);
+    while let Some(mut least) = heap.peek_mut() {
+        let Reverse((row, number)) = *least;
+        if row < next || row >= rows {
+            return Err(corrupted("rows of merged postings do not ascend"));
+        }
+        next = row + 1;
         let cursor = &mut cursors[number];
-        while let Some(row) = cursor.current()? {
-            if row > limit {
-                heap.push(Reverse((row, number)));
-                break;
-            }
-            if row < next || row >= rows {
-                return Err(corrupted("rows of merged postings do not ascend"));
-            }
-            next = row + 1;
-            cursor.emit(file)?;
+        cursor.emit(file)?;
+        match cursor.current()? {
+            Some(row) => least.0.0 = row,
+            None => drop(PeekMut::pop(least)),
         }
     }
     Ok(())

@@ -166,9 +166,13 @@ fn compile(regex: &str, kind: &str, shown: &str) -> Result<dense::DFA<Vec<u32>>>
             refused(format!("it needs more than {} MiB of states", MOST_STATE_BYTES >> 20))
         }
         Err(error) => {
-            use std::error::Error as _;
-            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-            refused(format!("{error}{cause}"))
+            // The innermost cause tells what is wrong with the expression.
+            let mut cause: &dyn std::error::Error = &error;
+            while let Some(inner) = cause.source() {
+                cause = inner;
+            }
+            let told = cause.to_string();
+            refused(told.lines().last().unwrap_or(&told).trim_start_matches("error: ").into())
         }
     }
 }

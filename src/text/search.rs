@@ -1,5 +1,6 @@
 //! Searches over one part: counts, rows, the best rows, scores of given rows.
 
+mod any;
 mod r#bool;
 mod cursor;
 mod explain;
@@ -14,6 +15,7 @@ use std::cell::Cell;
 
 use base::Result;
 
+use crate::block::BLOCK;
 use crate::coding::corrupted;
 use crate::index::Index;
 use crate::query::Query;
@@ -68,14 +70,29 @@ impl Accept<'_> {
             && !self.restriction.deleted.is_some_and(|set| set.contains(row))
     }
 
-    /// The bits of a window; `None` where all rows are accepted.
-    fn window(&self, base: u32, words: usize) -> Option<Vec<u64>> {
-        if self.is_everything() {
-            return None;
+    /// How many rows the filter has, if there is one.
+    fn count_filter(&self) -> Option<u64> {
+        self.restriction.filter.map(RowSet::count)
+    }
+
+    /// The places of accepted rows among some; how many they are.
+    #[inline]
+    fn places(&self, rows: &[u32], places: &mut [u8; BLOCK]) -> usize {
+        let mut count = 0;
+        if let Restriction { filter: Some(filter), deleted: None } = self.restriction {
+            let words = filter.words();
+            for (place, row) in rows.iter().enumerate() {
+                places[count % BLOCK] = place as u8;
+                let word = words.get(*row as usize / 64).copied().unwrap_or(0);
+                count += (word >> (row % 64) & 1) as usize;
+            }
+            return count;
         }
-        let mut words = vec![u64::MAX; words];
-        self.restrict(base, &mut words);
-        Some(words)
+        for (place, row) in rows.iter().enumerate() {
+            places[count % BLOCK] = place as u8;
+            count += usize::from(self.contains(*row));
+        }
+        count
     }
 
     /// Clears the bits of rows that are not accepted.
@@ -292,6 +309,11 @@ fn fill(plan: &mut Plan<'_>, base: u32, words: &mut [u64]) {
 fn count(plan: &mut Plan<'_>, accept: &Accept<'_>) -> u64 {
     match plan {
         Plan::Term(cursor) if accept.is_everything() => u64::from(cursor.postings().count()),
+        Plan::Term(cursor) if cursor.cost() < u64::from(accept.rows / 8) => {
+            let blocks = cursor.postings().blocks();
+            let mut places = [0; BLOCK];
+            (0..blocks).map(|block| accept.places(cursor.load(block), &mut places) as u64).sum()
+        }
         Plan::Node(node) if node.cost() < u64::from(accept.rows / 4) => {
             let mut count = 0;
             top::search_node(&mut **node, accept, &mut Best::new(0, None), Some(&mut count));

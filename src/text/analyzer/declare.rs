@@ -190,7 +190,7 @@ mod tests {
             ("default(1)", "has no parameters"),
             ("splitByString([])", "no separators"),
             ("splitByString([''])", "is empty"),
-            ("splitByString(['a)", "not closed"),
+            ("splitByString('a)", "not closed"),
         ] {
             let error = Tokenizer::parse(name).unwrap_err().to_string();
             assert!(error.contains(why), "{name}: {error}");

@@ -5,11 +5,13 @@
 //! search_corpus merge OUT_DIR
 //! search_corpus queries OUT_DIR text_queries.json [CLASS ...]
 //! search_corpus filters OUT_DIR text_queries.json [CLASS ...]
+//! search_corpus rank DOCS.jsonl QUERIES.jsonl ANALYZER
 //! ```
 //!
 //! A query's time is the fastest of its runs, a class's the median over its queries, in
 //! microseconds; every answer is one JSON object a line. `wrong` counts queries whose number of
-//! matches is not the exact one.
+//! matches is not the exact one. `rank` prints query, document and score of the best thousand
+//! documents (`id`, `title`, `text`) for any of the words of each query (`id`, `text`).
 #![allow(clippy::unwrap_used, reason = "a program for measurements may fail by a panic")]
 
 use std::collections::BTreeMap;
@@ -56,6 +58,7 @@ fn build(docs: &str, out: &Path, budget: usize) {
         writeln!(columns, "{}\t{}\t{}", row.ts, row.price, row.category).unwrap();
         texts.push(row.text);
     }
+    columns.flush().unwrap();
     let (began, cpu) = (Instant::now(), cpu_seconds());
     let analyzer = Analyzer::new("default").unwrap();
     let runs = Box::new(MemoryRuns::default());
@@ -288,6 +291,39 @@ fn ask(
     print(filter, class, wrong, &times);
 }
 
+#[derive(Deserialize)]
+struct Judged {
+    id: serde_json::Value,
+    #[serde(default)]
+    title: String,
+    text: String,
+}
+
+fn rank(docs: &str, queries: &str, analyzer: &str) {
+    let read = |path: &str| -> Vec<Judged> {
+        let text = fs::read_to_string(path).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let docs = read(docs);
+    let analyzer = Analyzer::new(analyzer).unwrap();
+    let runs = Box::new(MemoryRuns::default());
+    let mut builder = IndexBuilder::new(analyzer.clone(), IndexOptions::default(), 1 << 30, runs);
+    for doc in &docs {
+        builder.add(format!("{} {}", doc.title, doc.text).trim().as_bytes()).unwrap();
+    }
+    let mut bytes = Vec::new();
+    builder.finish(&mut bytes).unwrap();
+    let index = Index::open(bytes.into()).unwrap();
+    for asked in read(queries) {
+        let words = analyzer.tokens(asked.text.as_bytes());
+        let query = Query::or(words.into_iter().map(Query::term).collect());
+        let statistics = Statistics::of_part(&[&index], &query).unwrap();
+        for hit in Searcher::new(&[&index]).top(&query, &statistics, 1000, None).unwrap() {
+            println!("{}\t{}\t{}", asked.id, docs[hit.row as usize].id, hit.score);
+        }
+    }
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -295,6 +331,7 @@ fn main() {
         ["build", docs, out] => build(docs, Path::new(out), 1 << 12),
         ["build", docs, out, budget] => build(docs, Path::new(out), budget.parse().unwrap()),
         ["merge", out] => merge(Path::new(out)),
+        ["rank", docs, queries, analyzer] => rank(docs, queries, analyzer),
         ["queries", out, suite, ref classes @ ..] => queries(Path::new(out), suite, classes, false),
         ["filters", out, suite, ref classes @ ..] => queries(Path::new(out), suite, classes, true),
         _ => eprintln!("see the head of the source"),

@@ -105,7 +105,7 @@ fn the_lenient_mode_makes_the_best_of_it() {
     let lenient = |text: &str| show(&parser().lenient(text));
     assert_eq!(lenient("a \"b"), "(a b)");
     assert_eq!(lenient("a (b"), "(a b)");
-    assert_eq!(lenient("other:x y"), "y");
+    assert_eq!(lenient("other:x y"), "(x y)");
     assert_eq!(lenient(")))"), "none");
 }
 

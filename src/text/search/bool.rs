@@ -166,7 +166,7 @@ impl Node for BoolNode<'_> {
     fn score(&mut self, rows: &[u32], scores: &mut [f64]) {
         // Scores of rows that do not match as a whole must stay: only then the parts are asked.
         let mut kept = rows.to_vec();
-        if self.must.len() + self.must_not.len() > 1 || self.at_least > 1 || !self.must.is_empty() {
+        if !self.must.is_empty() || !self.must_not.is_empty() || self.at_least > 1 {
             self.retain(&mut kept);
         }
         let parts = self.must.iter_mut().chain(&mut self.should);

@@ -17,6 +17,8 @@ use crate::postings::Postings;
 use crate::score::{Bounds, Norm};
 
 const NOTHING: usize = usize::MAX;
+/// Frequencies of a block up to which each is looked up on its own.
+const ONE_BY_ONE: usize = 8;
 
 /// What all cursors of one field of one search share.
 #[derive(Clone, Copy)]
@@ -135,6 +137,12 @@ impl<'a> TermCursor<'a> {
         }
         self.load(block);
         let Some(place) = self.place(row) else { return 0 };
+        self.frequency_in(block, place)
+    }
+
+    /// The frequency at a place of the loaded block.
+    #[inline]
+    fn frequency_in(&self, block: usize, place: usize) -> u32 {
         if self.frequencies_of == block {
             return self.decoded.frequencies[place];
         }
@@ -142,7 +150,7 @@ impl<'a> TermCursor<'a> {
             Some(frequency) => frequency,
             None => {
                 self.field.failed.set(true);
-                0
+                1
             }
         }
     }
@@ -200,11 +208,14 @@ impl<'a> TermCursor<'a> {
 
     /// What the rows at some places of the loaded block score.
     pub(crate) fn score_places(&mut self, block: usize, places: &[u8], added: &mut [f32; BLOCK]) {
-        self.load_frequencies(block);
+        if places.len() > ONE_BY_ONE {
+            self.load_frequencies(block);
+        }
         for (place, added) in places.iter().zip(added) {
             let place = *place as usize % BLOCK;
             let row = self.decoded.rows[place];
-            *added = self.contribution(row, self.decoded.frequencies[place]);
+            let frequency = self.frequency_in(block, place);
+            *added = self.contribution(row, frequency);
         }
     }
 

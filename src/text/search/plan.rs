@@ -81,21 +81,30 @@ impl<'a> Planner<'a> {
     pub(crate) fn plan(&self, query: &Query) -> Result<Plan<'a>> {
         let scored = self.statistics.is_some();
         let (mut query, mut boost) = (query, 1.0);
-        while let Query::Boost(inner, factor) = query {
-            boost *= check_boost(*factor)?;
-            query = inner;
+        loop {
+            query = match query {
+                Query::Boost(inner, factor) => {
+                    boost *= check_boost(*factor)?;
+                    inner
+                }
+                Query::Bool { must, should, must_not, at_least }
+                    if must_not.is_empty()
+                        && must.len() + should.len() == 1
+                        && *at_least <= should.len() =>
+                {
+                    match must.first().or(should.first()) {
+                        Some(inner) => inner,
+                        None => break,
+                    }
+                }
+                _ => break,
+            }
         }
         match query {
             Query::Bool { must, should, must_not, at_least }
                 if must.is_empty() && must_not.is_empty() && *at_least <= 1 && should.len() > 1 =>
             {
                 Ok(Plan::Any(self.nodes(should, boost, scored, 1)?))
-            }
-            Query::Bool { must, should, must_not, .. }
-                if must_not.is_empty() && must.len() + should.len() == 1 =>
-            {
-                let inner = must.iter().chain(should).next().unwrap_or(&Query::None);
-                self.plan(&inner.clone().boost(boost as f32))
             }
             Query::Term { field, term } => match self.term(*field, term, boost, scored)? {
                 Some(cursor) => Ok(Plan::Term(cursor)),

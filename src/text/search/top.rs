@@ -13,12 +13,12 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicU64, Ordering as Memory};
 
+use super::any;
 use super::cursor::TermCursor;
-use super::node::{Node, WINDOW, Window};
+use super::node::Node;
 use super::plan::Plan;
 use super::{Accept, Hit};
 use crate::block::BLOCK;
-use crate::rows::extract;
 
 /// The score that a row must reach to be among the best of all parts; shared by searches that run
 /// at the same time.
@@ -60,7 +60,7 @@ impl PartialOrd for Kept {
 
 /// The best rows so far.
 pub(crate) struct Best<'a> {
-    wanted: usize,
+    pub(super) wanted: usize,
     kept: BinaryHeap<Kept>,
     shared: Option<&'a SharedThreshold>,
     /// The worst of the kept, if they are as many as wanted.
@@ -101,7 +101,7 @@ impl<'a> Best<'a> {
         }
     }
 
-    fn keep(&mut self, hit: Hit) {
+    pub(super) fn keep(&mut self, hit: Hit) {
         self.kept.push(Kept(hit));
         if self.kept.len() > self.wanted {
             self.kept.pop();
@@ -116,13 +116,13 @@ impl<'a> Best<'a> {
     }
 
     /// Looks at what other parts found meanwhile.
-    fn refresh(&mut self) {
+    pub(super) fn refresh(&mut self) {
         if let Some(shared) = self.shared {
             self.other = shared.get().max(self.floor);
         }
     }
 
-    fn raise_floor(&mut self, floor: f64) {
+    pub(super) fn raise_floor(&mut self, floor: f64) {
         self.floor = self.floor.max(floor);
         self.other = self.other.max(floor);
     }
@@ -139,7 +139,7 @@ pub(crate) fn search(plan: &mut Plan<'_>, accept: &Accept<'_>, best: &mut Best<'
     }
     match plan {
         Plan::Term(cursor) => search_term(cursor, accept, best),
-        Plan::Any(nodes) => search_any(nodes, accept, best),
+        Plan::Any(nodes) => any::search(nodes, accept, best),
         Plan::Node(node) => search_node(&mut **node, accept, best, None),
     }
 }
@@ -230,11 +230,8 @@ fn search_block(
         }
         return;
     }
-    let (mut places, mut count) = ([0u8; BLOCK], 0);
-    for (place, row) in cursor.load(block).iter().enumerate() {
-        places[count % BLOCK] = place as u8;
-        count += usize::from(accept.contains(*row));
-    }
+    let mut places = [0u8; BLOCK];
+    let count = accept.places(cursor.load(block), &mut places);
     if count == 0 {
         return;
     }
@@ -242,221 +239,6 @@ fn search_block(
     let rows = cursor.load(block);
     for (place, score) in places[..count].iter().zip(&scores) {
         best.offer(rows[*place as usize], f64::from(*score));
-    }
-}
-
-// --------------------------------------------------------------- a disjunction
-
-/// Rows for one matching row from which windows are wider.
-const SPARSE: u64 = 100;
-
-fn search_any(nodes: &mut [Box<dyn Node + '_>], accept: &Accept<'_>, best: &mut Best<'_>) {
-    for node in nodes.iter_mut() {
-        let floor = node.floor(accept, best.wanted);
-        best.raise_floor(floor);
-    }
-    // Where matching rows are few, wider windows take fewer steps.
-    let cost: u64 = nodes.iter().map(|node| node.cost()).sum();
-    let size = if cost < u64::from(accept.rows) / SPARSE { WINDOW * 8 } else { WINDOW };
-    let mut window = Window::new(size);
-    let mut order: Vec<usize> = (0..nodes.len()).collect();
-    let mut bounds = vec![0.0; nodes.len()];
-    let mut candidates = Candidates::default();
-    let Some(mut base) = first_window(nodes, accept, 0, size) else { return };
-    loop {
-        best.refresh();
-        let last = base.saturating_add(size as u32 - 1).min(accept.rows.saturating_sub(1));
-        let mut sum = 0.0;
-        for (node, bound) in nodes.iter_mut().zip(&mut bounds) {
-            *bound = node.bound(base, last);
-            sum += *bound;
-        }
-        if !best.prunes(sum, base) {
-            search_window(
-                nodes,
-                &bounds,
-                &mut order,
-                base,
-                &mut window,
-                accept,
-                best,
-                &mut candidates,
-            );
-        }
-        if last >= accept.rows - 1 {
-            return;
-        }
-        match first_window(nodes, accept, last + 1, size) {
-            Some(next) => base = next,
-            None => return,
-        }
-    }
-}
-
-/// Where the next window begins that can have a row.
-fn first_window(
-    nodes: &mut [Box<dyn Node + '_>],
-    accept: &Accept<'_>,
-    from: u32,
-    size: usize,
-) -> Option<u32> {
-    let from = accept.next(from)?;
-    if nodes.len() > 64 {
-        return Some(from & !(size as u32 - 1));
-    }
-    let mut first: Option<u32> = None;
-    for node in nodes {
-        if let Some((row, _)) = node.range(from) {
-            first = Some(first.map_or(row, |first| first.min(row)));
-            if row == from {
-                break;
-            }
-        }
-    }
-    first.map(|row| row & !(size as u32 - 1))
-}
-
-/// Rows of a window that may be among the best, and what they score so far.
-#[derive(Default)]
-struct Candidates {
-    rows: Vec<u32>,
-    scores: Vec<f64>,
-}
-
-impl Candidates {
-    /// Keeps those that can reach the threshold if they score so much more.
-    fn prune(&mut self, more: f64, best: &Best<'_>) {
-        let mut kept = 0;
-        for index in 0..self.rows.len() {
-            let (row, score) = (self.rows[index], self.scores[index]);
-            self.rows[kept] = row;
-            self.scores[kept] = score;
-            kept += usize::from(!best.prunes(score + more, row));
-        }
-        self.rows.truncate(kept);
-        self.scores.truncate(kept);
-    }
-}
-
-#[allow(clippy::too_many_arguments, reason = "what a window needs is kept from one to the next")]
-fn search_window(
-    nodes: &mut [Box<dyn Node + '_>],
-    bounds: &[f64],
-    order: &mut [usize],
-    base: u32,
-    window: &mut Window,
-    accept: &Accept<'_>,
-    best: &mut Best<'_>,
-    candidates: &mut Candidates,
-) {
-    order.sort_unstable_by(|a, b| bounds[*a].total_cmp(&bounds[*b]));
-    // Parts that cannot reach the threshold together.
-    let (mut optional, mut reach) = (0, 0.0);
-    while optional < order.len() && best.prunes(reach + bounds[order[optional]], base) {
-        reach += bounds[order[optional]];
-        optional += 1;
-    }
-    let accepted = accept.window(base, window.words.len());
-    let few = accepted.as_ref().map(|words| crate::rows::count_ones(words));
-    if few == Some(0) {
-        return;
-    }
-    candidates.rows.clear();
-    candidates.scores.clear();
-    if let (Some(words), Some(few)) = (&accepted, few)
-        && few < FEW_ACCEPTED
-    {
-        // The filter leads: its rows are looked up.
-        extract(words, base, &mut candidates.rows);
-        candidates.scores.resize(candidates.rows.len(), 0.0);
-        let mut more: f64 = bounds.iter().sum();
-        for number in order.iter().rev() {
-            nodes[*number].score(&candidates.rows, &mut candidates.scores);
-            more -= bounds[*number];
-            candidates.prune(more.max(0.0) * (1.0 + 1e-12), best);
-        }
-        let mut matching = candidates.rows.clone();
-        if candidates.scores.contains(&0.0) {
-            keep_matching(nodes, &mut matching);
-        }
-        let mut matching = matching.iter().peekable();
-        for (row, score) in candidates.rows.iter().zip(&candidates.scores) {
-            if matching.next_if(|other| *other == row).is_some() {
-                best.offer(*row, *score);
-            }
-        }
-        return;
-    }
-    for number in &order[optional..] {
-        nodes[*number].accumulate(base, window);
-    }
-    if let Some(accepted) = &accepted {
-        for (index, word) in window.words.iter_mut().enumerate() {
-            let wanted = accepted.get(index).copied().unwrap_or(0);
-            clear_scores(&mut window.scores, index, *word & !wanted);
-            *word &= wanted;
-        }
-    }
-    collect(window, base, reach, best, candidates);
-    for (left, number) in order[..optional].iter().enumerate().rev() {
-        nodes[*number].score(&candidates.rows, &mut candidates.scores);
-        let more: f64 = order[..left].iter().map(|number| bounds[*number]).sum();
-        candidates.prune(more, best);
-    }
-    for (row, score) in candidates.rows.iter().zip(&candidates.scores) {
-        best.offer(*row, *score);
-    }
-}
-
-/// Accepted rows of a window up to which they are looked up one by one.
-const FEW_ACCEPTED: u64 = 96;
-
-/// Keeps rows that match any node.
-fn keep_matching(nodes: &mut [Box<dyn Node + '_>], rows: &mut Vec<u32>) {
-    let mut all = Vec::new();
-    for node in nodes {
-        let mut kept = rows.clone();
-        node.retain(&mut kept);
-        all.append(&mut kept);
-    }
-    all.sort_unstable();
-    all.dedup();
-    *rows = all;
-}
-
-#[inline]
-fn clear_scores(scores: &mut [f64], index: usize, mut word: u64) {
-    while word != 0 {
-        scores[index * 64 + word.trailing_zeros() as usize] = 0.0;
-        word &= word - 1;
-    }
-}
-
-/// Takes the rows of a window that can reach the threshold, and empties it.
-fn collect(
-    window: &mut Window,
-    base: u32,
-    more: f64,
-    best: &mut Best<'_>,
-    candidates: &mut Candidates,
-) {
-    for index in 0..window.words.len() {
-        let mut word = std::mem::take(&mut window.words[index]);
-        while word != 0 {
-            let place = index * 64 + word.trailing_zeros() as usize;
-            word &= word - 1;
-            let score = std::mem::take(&mut window.scores[place]);
-            let row = base + place as u32;
-            if best.prunes(score + more, row) {
-                continue;
-            }
-            if more == 0.0 {
-                best.keep(Hit { row, score });
-            } else {
-                candidates.rows.push(row);
-                candidates.scores.push(score);
-            }
-        }
     }
 }
 
