@@ -78,7 +78,7 @@ fn analyzer_of(parameters: &[Expression]) -> Result<Analyzer> {
             );
         };
         let name = match &**name {
-            Expression::Identifier(name) => name.0.last().map_or("", String::as_str),
+            Expression::Identifier(name) => name.last(),
             _ => "",
         };
         if seen.contains(&name) {
