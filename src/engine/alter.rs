@@ -410,6 +410,10 @@ impl Structure {
         for (_, check) in &mut self.create.constraints {
             *check = sql::parse_expression(&renamed_in(&check.to_string(), from, to))?;
         }
+        for index in &mut self.create.indexes {
+            let text = renamed_in(&index.expression.to_string(), from, to);
+            index.expression = sql::parse_expression(&text)?;
+        }
         to.clone_into(&mut self.create.columns[at].name);
         if let Some(id) = self.ids.remove(from) {
             self.ids.insert(to.to_owned(), id);

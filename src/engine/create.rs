@@ -208,6 +208,8 @@ impl Query<'_> {
         crate::deprecated::modernize(&mut engine);
         crate::nested::flatten(&mut create.columns, self.settings.flag("flatten_nested"))?;
         let columns = self.columns(&mut create.columns)?;
+        crate::indexes::set_granularity(&mut create.indexes);
+        self.check_indexes(&create.indexes, &columns)?;
         let mut keys = self.keys(family, &columns, &mut engine, create)?;
         let row_rule = self.row_rule(&columns, &engine, &mut keys)?;
         for column in &mut create.columns {
@@ -391,7 +393,7 @@ pub(crate) fn pretty(create_sql: &str) -> Result<String> {
         create.name.as_ref().ok_or_else(|| error!(LogicalError, "a table without a name"))?;
     let mut text =
         format!("CREATE TABLE {}{}\n(\n", prefix(name), sql::quote_identifier(&name.table));
-    let columns: Vec<String> = create
+    let mut elements: Vec<String> = create
         .columns
         .iter()
         .map(|c| {
@@ -401,7 +403,8 @@ pub(crate) fn pretty(create_sql: &str) -> Result<String> {
             format!("    {quoted}{}", written.strip_prefix(bare.as_ref()).unwrap_or(&written))
         })
         .collect();
-    text.push_str(&columns.join(",\n"));
+    elements.extend(create.indexes.iter().map(|index| format!("    INDEX {index}")));
+    text.push_str(&elements.join(",\n"));
     text.push_str("\n)\n");
     if let Some(engine) = &create.engine {
         let one_line = engine.to_string();

@@ -16,6 +16,7 @@ mod destination;
 mod dictionary;
 mod ending;
 mod engine;
+mod indexes;
 mod insert;
 mod limits;
 mod materialized;

@@ -12,6 +12,8 @@ use types::{DataType, Field, Schema, Value};
 use crate::query::Query;
 use crate::relation::Rows;
 
+pub(crate) use catalog::all_tables;
+
 /// A table of `system`.
 pub(crate) struct SystemTable {
     pub(crate) name: &'static str,

@@ -8,6 +8,7 @@ mod composed;
 mod geo;
 mod lookup;
 mod scalar;
+mod search;
 mod text;
 mod window;
 
@@ -18,6 +19,7 @@ pub fn registry() -> Registry {
     let mut registry = Registry::default();
     scalar::register(&mut registry);
     text::register(&mut registry);
+    search::register(&mut registry);
     collection::register(&mut registry);
     geo::register(&mut registry);
     aggregate::register(&mut registry);

@@ -163,13 +163,19 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("table", "String"),
             ("name", "String"),
             ("type", "String"),
+            ("type_full", "String"),
             ("expr", "String"),
+            ("creation", "Enum8('Explicit' = 0, 'Implicit' = 1)"),
+            ("granularity", "UInt64"),
+            ("data_compressed_bytes", "UInt64"),
+            ("data_uncompressed_bytes", "UInt64"),
+            ("marks_bytes", "UInt64"),
         ],
-        rows: |_| Ok(Vec::new()),
+        rows: crate::indexes::listed,
     },
 ];
 
-fn all_tables(query: &Query<'_>) -> Vec<std::sync::Arc<Table>> {
+pub(crate) fn all_tables(query: &Query<'_>) -> Vec<std::sync::Arc<Table>> {
     let store = &query.engine.store;
     let all = store.databases().into_iter().flat_map(|d| store.tables(&d.name));
     all.filter(|table| !crate::change::is_detached(&table.definition().name)).collect()

@@ -32,8 +32,6 @@ static FUNCTIONS: &[FunctionDeclaration] = &[
         "SELECT splitByNonAlpha('a, b-1')" => "['a','b','1']", (1, 2), |_, a| runs("splitByNonAlpha", a, |b| !is_space(b) && !b.is_ascii_punctuation())),
     declare!("String splitting", "alphaTokens", "alphaTokens(s[, limit])", "The runs of letters a to z and A to Z.",
         "SELECT alphaTokens('ab1c')" => "['ab','c']", (1, 2), |_, a| runs("alphaTokens", a, |b| b.is_ascii_alphabetic()), aliases: &["splitByAlpha"]),
-    declare!("String splitting", "tokens", "tokens(s[, tokenizer[, n]])", "The tokens of a string: runs of ASCII letters, digits and other bytes above 127 (`splitByNonAlpha`), n-grams (`ngrams`), parts between strings (`splitByString`), or the whole (`array`).",
-        "SELECT tokens('Hello, world')" => "['Hello','world']", (1, 3), tokens),
     declare!("String splitting", "ngrams", "ngrams(s, n)", "All runs of n characters.",
         "SELECT ngrams('abcd', 3)" => "['abc','bcd']", (2, 2), ngrams),
     declare!("String splitting", "reverseBySeparator", "reverseBySeparator(s[, separator])", "The parts between separators (`.`) in reverse order.",
@@ -164,78 +162,6 @@ fn ngrams(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
         }
         _ => bail!(BadArguments, "The length of ngrams must be a constant from 1 to 1024"),
     }
-}
-
-fn tokens(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
-    require_text("tokens", arguments, 0)?;
-    let name = match arguments.get(1) {
-        Some(_) => constant_text("tokens", arguments, 1)?,
-        None => b"splitByNonAlpha".to_vec(),
-    };
-    Ok(match &name[..] {
-        b"splitByNonAlpha" | b"default" => super::strings::list(|text, emit| {
-            let inside = |byte: &u8| byte.is_ascii_alphanumeric() || !byte.is_ascii();
-            for part in text.split(|byte| !inside(byte)) {
-                if !part.is_empty() {
-                    emit(part);
-                }
-            }
-        }),
-        b"array" | b"noop" => super::strings::list(|text, emit| {
-            if !text.is_empty() {
-                emit(text);
-            }
-        }),
-        b"ngrams" | b"ngram" => {
-            let length = match arguments.get(2) {
-                Some(argument) => argument.constant.as_ref().and_then(|v| v.as_int()),
-                None => Some(3),
-            };
-            match length {
-                Some(length) if (1..=8).contains(&length) => {
-                    let length = length as usize;
-                    super::strings::list(move |text, emit| each_ngram(text, length, emit))
-                }
-                _ => bail!(BadArguments, "The length of n-grams must be a constant from 1 to 8"),
-            }
-        }
-        b"splitByString" | b"split" => split_tokens(arguments)?,
-        other => bail!(
-            BadArguments,
-            "Function tokens supports only tokenizers 'splitByNonAlpha', 'ngrams', 'splitByString' and 'array', not '{}'",
-            String::from_utf8_lossy(other)
-        ),
-    })
-}
-
-fn split_tokens(arguments: &[Argument]) -> Result<Bound> {
-    let mut separators: Vec<Vec<u8>> = match arguments.get(2).and_then(|a| a.constant.as_ref()) {
-        Some(types::Value::Array(items)) => {
-            items.iter().filter_map(|v| v.as_bytes()).map(<[u8]>::to_vec).collect()
-        }
-        _ => vec![b" ".to_vec()],
-    };
-    separators.retain(|s| !s.is_empty());
-    // The longest separator wins where several begin.
-    separators.sort_by_key(|s| std::cmp::Reverse(s.len()));
-    Ok(super::strings::list(move |text, emit| {
-        let (mut from, mut at) = (0, 0);
-        while at < text.len() {
-            match separators.iter().find(|s| text[at..].starts_with(s)) {
-                Some(separator) => {
-                    if at > from {
-                        emit(&text[from..at]);
-                    }
-                    at += separator.len();
-                    from = at;
-                }
-                None => at += 1,
-            }
-        }
-        if from < text.len() {
-            emit(&text[from..]);
-        }
-    }))
 }
 
 fn reverse_by_separator(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {

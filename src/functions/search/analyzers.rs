@@ -1,0 +1,64 @@
+//! The analyzer that a call names, and what it makes of the words of a query.
+
+use ::text::Analyzer;
+use base::{Error, Result, bail};
+use expr::Argument;
+
+use crate::text::strings::constant_text;
+
+/// What texts are analyzed by where nothing else is said.
+const USUAL: &str = "default";
+
+/// The analyzer of a name with its parameters.
+pub(super) fn named(name: &[u8]) -> Result<Analyzer> {
+    match std::str::from_utf8(name) {
+        Ok(name) => Analyzer::new(name),
+        Err(_) => bail!(BadArguments, "The name of a tokenizer is not valid UTF-8"),
+    }
+}
+
+/// The analyzer that an argument names, the usual one if there is no such argument.
+pub(super) fn of_argument(function: &str, arguments: &[Argument], at: usize) -> Result<Analyzer> {
+    match arguments.get(at) {
+        Some(_) => named(&constant_text(function, arguments, at)?),
+        None => usual(),
+    }
+}
+
+/// The usual analyzer.
+pub(super) fn usual() -> Result<Analyzer> {
+    Analyzer::new(USUAL)
+}
+
+/// The term that a word is if it is one token as it stands.
+pub(super) fn whole_term(analyzer: &Analyzer, word: &[u8]) -> Option<Vec<u8>> {
+    let (mut count, mut whole) = (0, None);
+    analyzer.analyze(word, |token| {
+        count += 1;
+        if token.start == 0 && token.end == word.len() as u64 {
+            whole = Some(token.text.to_vec());
+        }
+    });
+    whole.filter(|_| count == 1)
+}
+
+/// A part of a term in the case that the analyzer's terms have.
+pub(super) fn in_case(analyzer: &Analyzer, part: &[u8]) -> Vec<u8> {
+    if !analyzer.is_lowercase() {
+        return part.to_vec();
+    }
+    match std::str::from_utf8(part) {
+        Ok(part) => part.chars().flat_map(char::to_lowercase).collect::<String>().into_bytes(),
+        Err(_) => part.to_ascii_lowercase(),
+    }
+}
+
+/// The text of a pattern.
+pub(super) fn pattern_text(function: &str, bytes: Vec<u8>) -> Result<String> {
+    String::from_utf8(bytes).map_err(|_| not_utf8(function))
+}
+
+/// The error of a query that is no text.
+pub(super) fn not_utf8(function: &str) -> Error {
+    base::error!(BadArguments, "The second argument of function {function} is not valid UTF-8")
+}

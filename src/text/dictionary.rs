@@ -1,0 +1,285 @@
+//! The terms of an index in byte order, with where their postings lie.
+//!
+//! ```text
+//! terms    block of up to 32 terms ... block
+//!   block    varint        offset of the first term's data
+//!            per term      varint shared (bytes of the term before that it begins with),
+//!                          varint rest, the rest's bytes
+//!                          varint rows that hold it, varint bytes of positions (if the index
+//!                          keeps them), varint bytes of postings
+//! index    u64 per block   first eight bytes of the block's first term, as a number that sorts
+//!          u32 per block   the block's offset
+//! ```
+//!
+//! A term's data are its positions, then its postings; the data of terms follow one another.
+//! A look-up searches the array of words, then reads one block. Nothing is held in memory.
+
+use std::ops::Range;
+
+use base::{Error, ErrorCode, Result};
+
+use crate::coding::{Reader, corrupted, put_bytes, put_varint, u32_at, u64_from};
+use crate::output::Checked;
+
+const TERMS_PER_BLOCK: usize = 32;
+
+/// The longest term that can be kept; analyzers give none that is longer.
+pub(crate) const MOST_TERM_BYTES: usize = 64 * 1024;
+
+/// Where the data of a term lie, and in how many rows it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct TermEntry {
+    pub(crate) rows: u32,
+    pub(crate) offset: u64,
+    pub(crate) positions: u64,
+    pub(crate) postings: u64,
+}
+
+/// The first eight bytes as a number that sorts as they do.
+fn key(term: &[u8]) -> u64 {
+    u64_from(term, 0).swap_bytes()
+}
+
+/// Takes terms in order; holds the dictionary until it is written.
+#[derive(Default)]
+pub(crate) struct DictionaryWriter {
+    pub(crate) blocks: Vec<u8>,
+    keys: Vec<u8>,
+    offsets: Vec<u8>,
+    last: Vec<u8>,
+    in_block: usize,
+    pub(crate) terms: u64,
+    positions: bool,
+}
+
+impl DictionaryWriter {
+    pub(crate) fn new(positions: bool) -> DictionaryWriter {
+        DictionaryWriter { positions, ..DictionaryWriter::default() }
+    }
+
+    pub(crate) fn push(&mut self, term: &[u8], entry: TermEntry) -> Result<()> {
+        if self.in_block == 0 {
+            let offset = u32::try_from(self.blocks.len()).map_err(|_| {
+                Error::new(ErrorCode::TooLargeStringSize, "Text index: its terms exceed 4 GiB")
+            })?;
+            self.keys.extend_from_slice(&key(term).to_le_bytes());
+            self.offsets.extend_from_slice(&offset.to_le_bytes());
+            put_varint(&mut self.blocks, entry.offset);
+            self.last.clear();
+        }
+        let shared = term.iter().zip(&self.last).take_while(|(a, b)| a == b).count();
+        put_varint(&mut self.blocks, shared as u64);
+        put_bytes(&mut self.blocks, &term[shared..]);
+        put_varint(&mut self.blocks, u64::from(entry.rows));
+        if self.positions {
+            put_varint(&mut self.blocks, entry.positions);
+        }
+        put_varint(&mut self.blocks, entry.postings);
+        self.last.clear();
+        self.last.extend_from_slice(term);
+        self.in_block = (self.in_block + 1) % TERMS_PER_BLOCK;
+        self.terms += 1;
+        Ok(())
+    }
+
+    /// The index of the blocks.
+    pub(crate) fn index(&mut self) -> Vec<u8> {
+        let mut index = std::mem::take(&mut self.keys);
+        index.append(&mut self.offsets);
+        index
+    }
+}
+
+/// A dictionary within the bytes of an index.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Dictionary {
+    pub(crate) blocks: Range<u64>,
+    pub(crate) index: Range<u64>,
+    pub(crate) data_end: u64,
+    pub(crate) positions: bool,
+}
+
+impl Dictionary {
+    fn count(&self) -> usize {
+        ((self.index.end - self.index.start) / 12) as usize
+    }
+
+    fn index<'a>(&self, bytes: &'a Checked) -> Result<&'a [u8]> {
+        bytes.range(self.index.start, self.index.end - self.index.start)
+    }
+
+    /// The bytes of a block.
+    fn block<'a>(&self, bytes: &'a Checked, block: usize) -> Result<&'a [u8]> {
+        let offsets = &self.index(bytes)?[self.count() * 8..];
+        let size = self.blocks.end - self.blocks.start;
+        let start = u64::from(u32_at(offsets, block));
+        let end =
+            if block + 1 < self.count() { u64::from(u32_at(offsets, block + 1)) } else { size };
+        if start > end || end > size {
+            return Err(corrupted("a block of terms lies outside of it"));
+        }
+        bytes.range(self.blocks.start + start, end - start)
+    }
+
+    /// The block that holds a term if any does.
+    fn block_of(&self, bytes: &Checked, term: &[u8]) -> Result<Option<usize>> {
+        let count = self.count();
+        let keys = &self.index(bytes)?[..count * 8];
+        let wanted = key(term);
+        let search = |most: &dyn Fn(u64) -> bool| {
+            let (mut low, mut high) = (0, count);
+            while low < high {
+                let middle = low.midpoint(high);
+                if most(u64_from(keys, middle * 8)) {
+                    low = middle + 1;
+                } else {
+                    high = middle;
+                }
+            }
+            low
+        };
+        // Blocks of `low..high` begin with the same eight bytes as the term.
+        let mut high = search(&|key| key <= wanted);
+        let mut low = high;
+        if high > 0 && u64_from(keys, (high - 1) * 8) == wanted {
+            low = search(&|key| key < wanted);
+        }
+        while low < high {
+            let middle = low.midpoint(high);
+            let mut reader = Reader::new(self.block(bytes, middle)?);
+            reader.varint()?;
+            reader.varint()?;
+            if reader.length_and_bytes()? <= term {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(low.checked_sub(1))
+    }
+
+    /// A term's entry.
+    pub(crate) fn get(&self, bytes: &Checked, term: &[u8]) -> Result<Option<TermEntry>> {
+        let Some(block) = self.block_of(bytes, term)? else { return Ok(None) };
+        let mut reader = Reader::new(self.block(bytes, block)?);
+        let mut offset = reader.varint()?;
+        // Bytes that the term has in common with the one before.
+        let mut common = 0;
+        while !reader.is_empty() {
+            let shared = reader.varint()? as usize;
+            let rest = reader.length_and_bytes()?;
+            let entry = self.entry(&mut reader, &mut offset)?;
+            if shared < common {
+                return Ok(None);
+            }
+            if shared == common {
+                let wanted = &term[common..];
+                let same = wanted.iter().zip(rest).take_while(|(a, b)| a == b).count();
+                if same == rest.len() && same == wanted.len() {
+                    return Ok(Some(entry));
+                }
+                if same == wanted.len() || (same < rest.len() && rest[same] > wanted[same]) {
+                    return Ok(None);
+                }
+                common += same;
+            }
+        }
+        Ok(None)
+    }
+
+    fn entry(&self, reader: &mut Reader<'_>, offset: &mut u64) -> Result<TermEntry> {
+        let rows = reader.varint32()?;
+        let positions = if self.positions { reader.varint()? } else { 0 };
+        let postings = reader.varint()?;
+        let entry = TermEntry { rows, offset: *offset, positions, postings };
+        let end = offset.checked_add(positions).and_then(|end| end.checked_add(postings));
+        *offset = end
+            .filter(|end| *end <= self.data_end)
+            .ok_or_else(|| corrupted("the postings of a term lie outside of it"))?;
+        Ok(entry)
+    }
+
+    /// The terms from the first that is not less than `from`.
+    pub(crate) fn iterate<'a>(&'a self, bytes: &'a Checked, from: &[u8]) -> Result<Terms<'a>> {
+        let mut terms = Terms {
+            dictionary: self,
+            bytes,
+            next_block: 0,
+            reader: Reader::new(&[]),
+            offset: 0,
+            term: Vec::new(),
+            entry: TermEntry::default(),
+        };
+        terms.seek(from)?;
+        Ok(terms)
+    }
+}
+
+/// Goes through terms in order.
+pub(crate) struct Terms<'a> {
+    dictionary: &'a Dictionary,
+    bytes: &'a Checked,
+    next_block: usize,
+    reader: Reader<'a>,
+    offset: u64,
+    /// The current term; valid after `advance` or `seek` said so.
+    pub(crate) term: Vec<u8>,
+    pub(crate) entry: TermEntry,
+}
+
+impl Terms<'_> {
+    /// Goes to the next term; false at the end.
+    pub(crate) fn advance(&mut self) -> Result<bool> {
+        if self.reader.is_empty() {
+            if self.next_block >= self.dictionary.count() {
+                return Ok(false);
+            }
+            self.reader = Reader::new(self.dictionary.block(self.bytes, self.next_block)?);
+            self.next_block += 1;
+            self.offset = self.reader.varint()?;
+            self.term.clear();
+        }
+        let shared = self.reader.varint()? as usize;
+        let rest = self.reader.length_and_bytes()?;
+        if shared > self.term.len() || shared + rest.len() > MOST_TERM_BYTES {
+            return Err(corrupted("a term is longer than terms can be"));
+        }
+        self.term.truncate(shared);
+        self.term.extend_from_slice(rest);
+        self.entry = self.dictionary.entry(&mut self.reader, &mut self.offset)?;
+        Ok(true)
+    }
+
+    /// Goes on so that the next `advance` gives the first term that is not less than `from`. Only
+    /// whole blocks are left out; so terms that are less may come first, up to a block of them.
+    fn seek(&mut self, from: &[u8]) -> Result<()> {
+        if let Some(block) = self.dictionary.block_of(self.bytes, from)?
+            && block >= self.next_block
+        {
+            self.next_block = block;
+            self.reader = Reader::new(&[]);
+        }
+        Ok(())
+    }
+
+    /// Goes to the first term after the current one that is not less than `from`; false where
+    /// there is none.
+    pub(crate) fn advance_to(&mut self, from: &[u8]) -> Result<bool> {
+        // Most often it is within the block.
+        for _ in 0..4 {
+            if !self.advance()? {
+                return Ok(false);
+            }
+            if self.term.as_slice() >= from {
+                return Ok(true);
+            }
+        }
+        self.seek(from)?;
+        while self.advance()? {
+            if self.term.as_slice() >= from {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}

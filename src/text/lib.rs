@@ -1,0 +1,45 @@
+//! Full-text search: analyzers, an inverted index, BM25, a query language, highlights.
+//!
+//! This room knows texts, rows by number and bytes; it must not know parts, tables or SQL. One
+//! index holds one text for each row of a part.
+
+mod analyzer;
+mod arena;
+mod block;
+mod builder;
+mod coding;
+mod collect;
+mod dictionary;
+mod file;
+mod highlight;
+mod index;
+mod list;
+mod merge;
+mod output;
+mod parse;
+mod pattern;
+mod positions;
+mod postings;
+mod query;
+mod rows;
+mod scan;
+mod score;
+mod search;
+mod statistics;
+#[cfg(test)]
+mod tests;
+
+pub use analyzer::{Analyzer, Token, TokenStream, Tokenizer};
+pub use builder::{IndexBuilder, MemoryRuns, RunStore};
+pub use file::IndexOptions;
+pub use highlight::{HighlightOptions, Highlighter, Match};
+pub use index::{Index, IndexSize, TermRows};
+pub use merge::{RowMap, Source, merge};
+pub use output::Sink;
+pub use parse::{ParserField, QueryParser};
+pub use query::{Edits, Pattern, PhraseTerm, Query};
+pub use rows::RowSet;
+pub use scan::ScanQuery;
+pub use score::Bm25;
+pub use search::{Explanation, Hit, Restriction, Searcher, SharedThreshold};
+pub use statistics::{FieldStatistics, Statistics};

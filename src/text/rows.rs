@@ -1,0 +1,121 @@
+//! Sets of rows as bits: filters, deleted rows, results.
+
+/// A set of the rows of one part.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RowSet {
+    words: Vec<u64>,
+    rows: u32,
+}
+
+impl RowSet {
+    /// An empty set of a part of so many rows.
+    pub fn new(rows: u32) -> RowSet {
+        RowSet { words: vec![0; (rows as usize).div_ceil(64)], rows }
+    }
+
+    /// A set from its words, the lowest bit first; bits past the rows are cleared.
+    pub fn from_words(mut words: Vec<u64>, rows: u32) -> RowSet {
+        words.resize((rows as usize).div_ceil(64), 0);
+        if rows % 64 != 0
+            && let Some(last) = words.last_mut()
+        {
+            *last &= (1 << (rows % 64)) - 1;
+        }
+        RowSet { words, rows }
+    }
+
+    /// Its words, the lowest bit first.
+    pub fn words(&self) -> &[u64] {
+        &self.words
+    }
+
+    pub(crate) fn words_mut(&mut self) -> &mut [u64] {
+        &mut self.words
+    }
+
+    /// Rows of the part.
+    pub fn rows(&self) -> u32 {
+        self.rows
+    }
+
+    /// Adds a row; one outside of the part is none.
+    #[inline]
+    pub fn insert(&mut self, row: u32) {
+        if row < self.rows {
+            self.words[row as usize / 64] |= 1 << (row % 64);
+        }
+    }
+
+    /// Whether it has a row.
+    #[inline]
+    pub fn contains(&self, row: u32) -> bool {
+        self.words.get(row as usize / 64).is_some_and(|word| word >> (row % 64) & 1 == 1)
+    }
+
+    /// How many rows it has.
+    pub fn count(&self) -> u64 {
+        count_ones(&self.words)
+    }
+
+    /// The rows, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        self.words.iter().enumerate().flat_map(|(index, word)| {
+            let mut word = *word;
+            std::iter::from_fn(move || {
+                (word != 0).then(|| {
+                    let row = index as u32 * 64 + word.trailing_zeros();
+                    word &= word - 1;
+                    row
+                })
+            })
+        })
+    }
+
+    /// Some words from a row on that is a multiple of 64.
+    #[inline]
+    pub(crate) fn window(&self, base: u32, words: usize) -> &[u64] {
+        let start = (base as usize / 64).min(self.words.len());
+        &self.words[start..(start + words).min(self.words.len())]
+    }
+}
+
+impl FromIterator<u32> for RowSet {
+    fn from_iter<I: IntoIterator<Item = u32>>(rows: I) -> RowSet {
+        let rows: Vec<u32> = rows.into_iter().collect();
+        let mut set = RowSet::new(rows.iter().max().map_or(0, |row| row + 1));
+        rows.iter().for_each(|row| set.insert(*row));
+        set
+    }
+}
+
+/// Bits that are set.
+pub(crate) fn count_ones(words: &[u64]) -> u64 {
+    #[inline(always)]
+    fn inner(words: &[u64]) -> u64 {
+        words.iter().map(|word| u64::from(word.count_ones())).sum()
+    }
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx2,popcnt")]
+        fn wide(words: &[u64]) -> u64 {
+            inner(words)
+        }
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("popcnt") {
+            // SAFETY: the processor has all instructions `wide` may use.
+            return unsafe { wide(words) };
+        }
+    }
+    inner(words)
+}
+
+/// Appends the rows whose bits are set in words that begin at row `base`.
+#[inline]
+pub(crate) fn extract(words: &[u64], base: u32, out: &mut Vec<u32>) {
+    for (index, word) in words.iter().enumerate() {
+        let mut word = *word;
+        while word != 0 {
+            out.push(base + index as u32 * 64 + word.trailing_zeros());
+            word &= word - 1;
+        }
+    }
+}
