@@ -23,7 +23,7 @@ pub(crate) struct Stream {
 impl Stream {
     /// Where its next byte goes.
     #[inline]
-    pub(crate) fn end(&self) -> u32 {
+    pub(crate) fn next_byte(&self) -> u32 {
         self.at
     }
 }

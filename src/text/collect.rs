@@ -120,7 +120,7 @@ impl Collected {
         }
         let mut ends = [0u32; WAITING];
         for (end, guess) in ends.iter_mut().zip(&guesses).take(self.waiting.len()) {
-            *end = self.terms.get(*guess as usize).map_or(0, |state| state.stream.end());
+            *end = self.terms.get(*guess as usize).map_or(0, |state| state.stream.next_byte());
         }
         for end in ends.iter().take(self.waiting.len()) {
             self.touched ^= u32::from(self.arena.touch(*end));

@@ -2,6 +2,14 @@
 //!
 //! This room knows texts, rows by number and bytes; it must not know parts, tables or SQL. One
 //! index holds one text for each row of a part.
+//!
+//! 1. `Analyzer` cuts texts into terms; `IndexBuilder` makes an index of rows that come in order,
+//!    `merge` one of several without looking at texts; `Index` reads the bytes of one.
+//! 2. `QueryParser` makes a `Query` of a string. `Statistics` are gathered over all parts, so that
+//!    scores do not depend on how rows lie in parts.
+//! 3. `Searcher` asks one part: counts, rows, the best rows, scores of given rows, explanations.
+//!    Parts that are searched at the same time share a `SharedThreshold`.
+//! 4. `ScanQuery` asks texts themselves, with the same answers; `Highlighter` marks them.
 
 mod analyzer;
 mod arena;

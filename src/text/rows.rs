@@ -16,7 +16,7 @@ impl RowSet {
     /// A set from its words, the lowest bit first; bits past the rows are cleared.
     pub fn from_words(mut words: Vec<u64>, rows: u32) -> RowSet {
         words.resize((rows as usize).div_ceil(64), 0);
-        if rows % 64 != 0
+        if !rows.is_multiple_of(64)
             && let Some(last) = words.last_mut()
         {
             *last &= (1 << (rows % 64)) - 1;

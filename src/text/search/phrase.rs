@@ -33,8 +33,8 @@ pub(crate) fn matches(
     let mut at = vec![0; places.len()];
     loop {
         let (mut least, mut most, mut second, mut which) = (i64::MAX, i64::MIN, i64::MAX, 0);
-        for term in 0..places.len() {
-            let place = moved(term, at[term]).unwrap_or(i64::MAX);
+        for (term, at) in at.iter().enumerate() {
+            let place = moved(term, *at).unwrap_or(i64::MAX);
             if place < least {
                 (second, least, which) = (least, place, term);
             } else {

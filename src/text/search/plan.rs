@@ -25,7 +25,7 @@ pub(crate) const DEEPEST: usize = 200;
 /// How a query is evaluated.
 pub(crate) enum Plan<'a> {
     /// The postings of one term.
-    Term(TermCursor<'a>),
+    Term(Box<TermCursor<'a>>),
     /// Rows of any.
     Any(Vec<Box<dyn Node + 'a>>),
     /// Anything else.
@@ -107,7 +107,7 @@ impl<'a> Planner<'a> {
                 Ok(Plan::Any(self.nodes(should, boost, scored, 1)?))
             }
             Query::Term { field, term } => match self.term(*field, term, boost, scored)? {
-                Some(cursor) => Ok(Plan::Term(cursor)),
+                Some(cursor) => Ok(Plan::Term(Box::new(cursor))),
                 None => Ok(Plan::Node(none())),
             },
             other => Ok(Plan::Node(self.node(other, boost, scored, 0)?)),
