@@ -135,7 +135,10 @@ impl AnySearch<'_, '_, '_> {
         self.accept.restrict(base, &mut self.window.words);
         self.collect(base, reach, best);
         self.window.words.fill(0);
-        self.window.scores.fill(0.0);
+        // Rows that are not accepted were left out there.
+        if !self.accept.is_everything() {
+            self.window.scores.fill(0.0);
+        }
         self.score(optional, best);
     }
 
@@ -164,14 +167,15 @@ impl AnySearch<'_, '_, '_> {
         self.scores.truncate(kept);
     }
 
-    /// Takes the rows of a window that can reach the threshold.
+    /// Takes the rows of a window that can reach the threshold, and their scores out of it.
     fn collect(&mut self, base: u32, more: f64, best: &mut Best<'_>) {
         for (index, word) in self.window.words.iter().enumerate() {
             let mut word = *word;
             while word != 0 {
                 let place = index * 64 + word.trailing_zeros() as usize;
                 word &= word - 1;
-                let (row, score) = (base + place as u32, self.window.scores[place]);
+                let (row, score) =
+                    (base + place as u32, std::mem::take(&mut self.window.scores[place]));
                 if best.prunes(score + more, row) {
                     continue;
                 }
