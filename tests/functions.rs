@@ -18,9 +18,9 @@ const NOT_OF_VALUES: &[&str] = &[
     "toColumnTypeName",
 ];
 
-/// How often a column may be refused where the example has a constant: ClickHouse refuses them too, but
-/// for `map...Like` and the zone of `fromUnixTimestamp`. It may only shrink.
-const MOST_REFUSED: usize = 186;
+/// How often of 1,000 times a column may be refused where the example has a constant: ClickHouse refuses them too,
+/// but for `map...Like` and the zone of `fromUnixTimestamp`. It may only shrink.
+const MOST_REFUSED: usize = 96;
 
 fn open() -> Arc<Engine> {
     Engine::open(EngineOptions { background: false, ..EngineOptions::default() }).unwrap()
@@ -168,7 +168,7 @@ fn columns_give_what_constants_give() {
     assert!(run > 1000, "only {run} queries could be made");
     report(&wrong);
     assert!(
-        refused.len() <= MOST_REFUSED,
+        refused.len() * 1000 <= MOST_REFUSED * run,
         "{} of {run} refused:\n{}",
         refused.len(),
         refused.join("\n")
