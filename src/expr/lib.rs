@@ -24,7 +24,7 @@ pub use evaluate::Evaluator;
 pub use expression::Expr;
 pub use function::{
     Argument, Bound, Determinism, FunctionDeclaration, HigherOrderKernel, Kernel, LambdaCall,
-    LambdaParameters, Nulls, PlainKernel, common_type,
+    LambdaParameters, Nulls, PlainKernel, SearchDeclaration, TextQuestion, common_type,
 };
 pub use key_table::{KeyTable, TableKey};
 pub use lookup::{Lookup, LookupAttribute, LookupIndex, LookupShape, LookupSource, Lookups};

@@ -9,10 +9,31 @@ mod evaluate;
 mod highlight;
 mod options;
 mod predicates;
+mod scores;
 mod terms;
 mod tokens;
 
 use expr::Registry;
+
+/// A predicate: its name, syntax, description, example, numbers of arguments, where the analyzer stands among
+/// these, and what makes the query of them.
+macro_rules! declare_predicate {
+    (
+        $name:literal, $syntax:literal, $description:literal, $sql:literal => $result:literal,
+        $arguments:expr, $with_analyzer:expr, $asking:expr $(, $field:ident: $value:expr)* $(,)?
+    ) => {
+        crate::text::declare!(
+            "Text search", $name, $syntax, $description, $sql => $result, $arguments,
+            |_, arguments| super::evaluate::predicate($name, arguments, ($asking)(arguments)?),
+            search: Some(expr::SearchDeclaration {
+                with_analyzer: $with_analyzer,
+                question: |arguments| ($asking)(arguments)?.question(arguments),
+            })
+            $(, $field: $value)*
+        )
+    };
+}
+use declare_predicate;
 
 /// Adds this family.
 pub(crate) fn register(registry: &mut Registry) {
@@ -20,4 +41,5 @@ pub(crate) fn register(registry: &mut Registry) {
     registry.add_functions(predicates::FUNCTIONS);
     registry.add_functions(terms::FUNCTIONS);
     registry.add_functions(highlight::FUNCTIONS);
+    registry.add_functions(scores::FUNCTIONS);
 }
