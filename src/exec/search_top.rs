@@ -3,7 +3,9 @@
 //!
 //! 1. Conditions that text indexes answer become part of the query; those that it implies cost nothing.
 //! 2. The others are evaluated first, into a set of rows that the search is restricted to. Its bounds hold under it.
-//! 3. Parts are searched at the same time and share the score that has to be reached. Of equal scores the row of the
+//! 3. Further keys of the order decide among rows of equal scores: some more rows are searched, and where the last of them
+//!    scores less than the last one wanted, all that matter are there.
+//! 4. Parts are searched at the same time and share the score that has to be reached. Of equal scores the row of the
 //!    earlier part, and of it the earlier row, comes first.
 
 use std::sync::Arc;
@@ -15,10 +17,12 @@ use parking_lot::Mutex;
 use plan::{PartScan, SortKey, TextScore};
 use storage::Part;
 use text::{Index, Query, Restriction, RowSet, Searcher, SharedThreshold};
-use types::Block;
+use types::{Block, DataType};
 
 use crate::context::ExecContext;
 use crate::fetch::{Place, fetch};
+use crate::order::Order;
+use crate::pipeline::evaluator;
 use crate::scan::{GranuleReader, PreparedScan, TextTest, indexes_of};
 use crate::scheduler::Step;
 
@@ -38,10 +42,13 @@ pub(crate) fn best_scored(
     limit: usize,
     context: &Arc<ExecContext>,
 ) -> Result<Option<Block>> {
-    let ([Expr::Column { index, .. }], [SortKey { descending: true, .. }]) = (over_scan, keys)
+    let (Some(Expr::Column { index, .. }), Some(SortKey { descending: true, .. })) =
+        (over_scan.first(), keys.first())
     else {
         return Ok(None);
     };
+    let among_equals = keys.len() > 1;
+    let searched = if among_equals { limit + limit / 4 + 32 } else { limit };
     let Some(score) = scan.columns[*index].score.and_then(|at| scan.scores.get(at as usize)) else {
         return Ok(None);
     };
@@ -73,7 +80,7 @@ pub(crate) fn best_scored(
         fields,
         query,
         filters,
-        limit,
+        limit: searched,
         shared: SharedThreshold::default(),
         next: AtomicUsize::new(0),
         context: context.clone(),
@@ -83,7 +90,19 @@ pub(crate) fn best_scored(
         return Ok(None);
     }
     found.sort_by(|a, b| b.score.total_cmp(&a.score).then((a.part, a.row).cmp(&(b.part, b.row))));
-    found.truncate(limit);
+    found.truncate(searched);
+    if among_equals
+        && let Some(last) = limit.checked_sub(1).and_then(|last| found.get(last)).map(|f| f.score)
+    {
+        let matter = found.partition_point(|hit| hit.score >= last);
+        if matter == searched {
+            // There may be more of the same score.
+            return Ok(None);
+        }
+        found.truncate(matter);
+    } else {
+        found.truncate(limit);
+    }
     context.counters.read_rows.fetch_add(found.len() as u64, Ordering::Relaxed);
     let places: Vec<Place> = found
         .iter()
@@ -94,7 +113,13 @@ pub(crate) fn best_scored(
         .collect();
     let block = fetch(&prepared, &places, context)?;
     context.counters.read_bytes.fetch_add(block.memory() as u64, Ordering::Relaxed);
-    Ok(Some(block))
+    if !among_equals || block.rows() == 0 {
+        return Ok(Some(block));
+    }
+    let values = evaluator(over_scan, context)?.evaluate(&block)?;
+    let types: Vec<DataType> = over_scan.iter().map(Expr::data_type).collect();
+    let first = Order::new(&values, &types, keys)?.smallest(block.rows(), limit);
+    Ok(Some(block.take(&first.into())?))
 }
 
 /// The query of a score under conditions that text indexes answer, and the indexes of its fields.
