@@ -144,7 +144,9 @@ fn counted_by_texts(
             data_type: DataType::UInt8,
         },
     };
-    let Some(test) = TextTest::of(&condition, scan, context) else { return Ok(None) };
+    let Some(test) = TextTest::of(&condition, scan, context).filter(|test| test.exact) else {
+        return Ok(None);
+    };
     let mut total = 0;
     for part in parts {
         context.cancel.check()?;

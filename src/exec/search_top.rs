@@ -58,8 +58,8 @@ pub(crate) fn best_scored(
     let (mut tests, mut rest) = (Vec::new(), Vec::new());
     for condition in &scan.filter {
         match TextTest::of(condition, scan, context) {
-            Some(test) => tests.push(test),
-            None => rest.push(condition.clone()),
+            Some(test) if test.exact => tests.push(test),
+            _ => rest.push(condition.clone()),
         }
     }
     // Without a search in the conditions rows that score nothing count too.

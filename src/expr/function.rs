@@ -118,15 +118,32 @@ impl FunctionDeclaration {
     }
 }
 
-/// What is known of a function of texts, so that text indexes can answer it.
+/// What is known of a function of texts, so that text indexes can help it.
 #[derive(Debug, Clone, Copy)]
 pub struct SearchDeclaration {
     /// Says by which analyzer the text is cut, where the arguments do not: how many of the arguments stay, and what
     /// follows them.
-    pub with_analyzer: fn(&[Argument], &str) -> (usize, Vec<(Value, DataType)>),
+    pub with_analyzer: Option<CompletedArguments>,
     /// What is asked of the text, the first argument; none where it differs by row, or no index can tell.
-    pub question: fn(&[Argument]) -> Result<Option<TextQuestion>>,
+    pub question: Option<AskedQuestion>,
+    /// What the text of every row that passes has, by the terms of an analyzer; none where nothing is certain.
+    pub candidates: Option<NecessaryTerms>,
 }
+
+impl SearchDeclaration {
+    /// To be completed by what there is.
+    pub const NONE: SearchDeclaration =
+        SearchDeclaration { with_analyzer: None, question: None, candidates: None };
+}
+
+/// See [`SearchDeclaration::with_analyzer`].
+pub type CompletedArguments = fn(&[Argument], &str) -> (usize, Vec<(Value, DataType)>);
+
+/// See [`SearchDeclaration::question`].
+pub type AskedQuestion = fn(&[Argument]) -> Result<Option<TextQuestion>>;
+
+/// See [`SearchDeclaration::candidates`].
+pub type NecessaryTerms = fn(&[Argument], &text::Analyzer) -> Option<text::Query>;
 
 /// What a call asks of a text.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,6 +5,7 @@
 //! bound; one that differs by row is read again only where it is not that of the row before.
 
 mod analyzers;
+pub(crate) mod candidates;
 mod evaluate;
 mod highlight;
 mod options;
@@ -26,8 +27,9 @@ macro_rules! declare_predicate {
             "Text search", $name, $syntax, $description, $sql => $result, $arguments,
             |_, arguments| super::evaluate::predicate($name, arguments, ($asking)(arguments)?),
             search: Some(expr::SearchDeclaration {
-                with_analyzer: $with_analyzer,
-                question: |arguments| ($asking)(arguments)?.question(arguments),
+                with_analyzer: Some($with_analyzer),
+                question: Some(|arguments| ($asking)(arguments)?.question(arguments)),
+                ..expr::SearchDeclaration::NONE
             })
             $(, $field: $value)*
         )

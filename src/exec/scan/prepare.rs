@@ -206,7 +206,7 @@ impl PreparedScan {
                 continue;
             };
             let Some(rows) = rows else { continue };
-            *told = true;
+            *told = conjunct.text.as_ref().is_some_and(|text| text.exact);
             granules.retain(|g| {
                 let first = part.granule_start(*g) as u32;
                 rows.range(first, first + part.granule_rows(*g) as u32).next().is_some()

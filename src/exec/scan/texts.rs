@@ -23,6 +23,8 @@ pub(crate) struct TextTest {
     /// The indexes of the query's fields.
     pub(crate) fields: Vec<u32>,
     pub(crate) query: Query,
+    /// Whether the rows are those that meet the condition; else these are among them.
+    pub(crate) exact: bool,
 }
 
 impl TextTest {
@@ -31,7 +33,7 @@ impl TextTest {
         if scan.texts.is_empty() || !context.settings.text_indexes {
             return None;
         }
-        let mut test = TextTest { fields: Vec::new(), query: Query::None };
+        let mut test = TextTest { fields: Vec::new(), query: Query::None, exact: true };
         (test.query, _) = test.read(condition, scan, context)?;
         Some(test)
     }
@@ -53,34 +55,61 @@ impl TextTest {
                     if function == "and" { Query::and(queries) } else { Query::or(queries) };
                 Some((query, nullable.contains(&true)))
             }
-            "not" => match self.read(arguments.first()?, scan, context)? {
-                (query, false) => Some((Query::not(query), false)),
+            "not" => {
+                let exact = std::mem::replace(&mut self.exact, true);
+                let (query, nullable) = self.read(arguments.first()?, scan, context)?;
                 // NOT NULL is NULL, but an absent text just does not match.
-                (_, true) => None,
-            },
+                if nullable || !self.exact {
+                    return None;
+                }
+                self.exact = exact;
+                Some((Query::not(query), false))
+            }
             _ => {
-                let search = context.registry.function(function)?.search?;
-                let described: Vec<Argument> = arguments.iter().map(argument_of).collect();
-                let question = (search.question)(&described).ok()??;
                 let text = arguments.first()?;
-                let over_ids = text.clone().remap(&|c| scan.columns[c].id as usize);
-                let analyzer = question.analyzer.to_string();
-                let found = scan.texts.iter().find(|t| {
-                    t.expression == over_ids
-                        && t.analyzer == analyzer
-                        && (t.positions || !question.query.needs_positions())
-                })?;
-                let known = self.fields.iter().position(|id| *id == found.id);
+                let (id, query) = self.leaf(function, arguments, scan, context)?;
+                let known = self.fields.iter().position(|field| *field == id);
                 let field = known.unwrap_or_else(|| {
-                    self.fields.push(found.id);
+                    self.fields.push(id);
                     self.fields.len() - 1
                 });
-                Some((question.query.map_fields(&|_| field), text.data_type().is_nullable()))
+                Some((query.map_fields(&|_| field), text.data_type().is_nullable()))
             }
         }
     }
 
-    /// The rows of a part that meet the condition; none where the part is older than an index.
+    /// An index and what is asked of it by one call.
+    fn leaf(
+        &mut self,
+        function: &str,
+        arguments: &[Expr],
+        scan: &PartScan,
+        context: &ExecContext,
+    ) -> Option<(u32, Query)> {
+        let search = context.registry.function(function)?.search?;
+        let described: Vec<Argument> = arguments.iter().map(argument_of).collect();
+        let over_ids = arguments.first()?.clone().remap(&|c| scan.columns[c].id as usize);
+        let mut indexes = scan.texts.iter().filter(|text| text.expression == over_ids).peekable();
+        indexes.peek()?;
+        if let Some(question) = search.question {
+            let question = question(&described).ok()??;
+            let analyzer = question.analyzer.to_string();
+            let found = indexes.find(|text| {
+                text.analyzer == analyzer
+                    && (text.positions || !question.query.needs_positions())
+            })?;
+            return Some((found.id, question.query));
+        }
+        let candidates = search.candidates?;
+        let (id, query) = indexes.find_map(|text| {
+            let analyzer = text::Analyzer::new(&text.analyzer).ok()?;
+            Some((text.id, candidates(&described, &analyzer)?))
+        })?;
+        self.exact = false;
+        Some((id, query))
+    }
+
+    /// The rows of a part that meet the condition, and others where it is not exact; none where the part is older than an index.
     pub(crate) fn rows(&self, part: &Part) -> Result<Option<RowSet>> {
         self.ask(part, |searcher| searcher.rows(&self.query))
     }

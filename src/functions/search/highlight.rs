@@ -19,7 +19,7 @@ use crate::text::strings::{BytesBuilder, StringListBuilder, Strings, require_tex
 
 /// They show what is asked, but ask no index.
 const ANALYZED: SearchDeclaration =
-    SearchDeclaration { with_analyzer: in_options, question: |_| Ok(None) };
+    SearchDeclaration { with_analyzer: Some(in_options), ..SearchDeclaration::NONE };
 
 pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[
     declare!("Text search", "highlight", "highlight(text, query[, open_tag, close_tag][, options])", "A text with what a query string (see `matchQuery`) asks for between tags (`<em>`, `</em>`): words and whole phrases, the longest where several overlap. Options are a map of `before`, `after`, `escape` (1: for HTML), `tokenizer`, `lenient` (1). With an array of strings in place of the query: wherever one of them occurs, the letters A to Z in any case.",

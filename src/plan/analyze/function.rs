@@ -90,12 +90,13 @@ impl Resolver<'_, '_> {
     /// same with and without the index.
     fn with_analyzer(&self, name: &str, mut arguments: Vec<Expr>) -> Vec<Expr> {
         let declared = self.environment().registry().function(name);
-        let Some(search) = declared.and_then(|d| d.search) else { return arguments };
+        let search = declared.and_then(|d| d.search).and_then(|search| search.with_analyzer);
+        let Some(with_analyzer) = search else { return arguments };
         let Some(Expr::Column { index, .. }) = arguments.first() else { return arguments };
         let column = self.scope.columns.iter().find(|column| column.index == Some(*index));
         if let Some(analyzer) = column.and_then(|column| column.analyzer.as_deref()) {
             let described: Vec<Argument> = arguments.iter().map(argument_of).collect();
-            let (kept, added) = (search.with_analyzer)(&described, analyzer);
+            let (kept, added) = with_analyzer(&described, analyzer);
             arguments.truncate(kept);
             arguments.extend(added.into_iter().map(|(v, data_type)| Expr::literal(v, data_type)));
         }

@@ -248,9 +248,10 @@ impl Resolver<'_, '_> {
                 continue;
             };
             let declared = self.environment().registry().function(&function);
-            let Some(search) = declared.and_then(|d| d.search) else { continue };
+            let search = declared.and_then(|d| d.search).and_then(|search| search.question);
+            let Some(question) = search else { continue };
             let described: Vec<Argument> = arguments.iter().map(argument_of).collect();
-            if let Some(question) = (search.question)(&described)? {
+            if let Some(question) = question(&described)? {
                 found.push(question.query.map_fields(&|_| at));
             }
         }
