@@ -308,6 +308,12 @@ fn divide_kernel(
     }))
 }
 
+/// What the quotient without its fraction leaves: 0 is never -0, and nothing is known of an infinite divisor.
+/// Beyond 53 bits the quotient is inexact and so is the rest, which then may have any sign, as in ClickHouse.
+fn float_remainder(x: f64, y: f64) -> f64 {
+    x - (x / y).trunc() * y + 0.0
+}
+
 fn bind_modulo(arguments: &[Argument], or_zero: bool, positive: bool) -> Result<Bound> {
     let name = if positive { "positiveModulo" } else { "modulo" };
     if has_decimal(arguments) {
@@ -326,8 +332,8 @@ fn bind_modulo(arguments: &[Argument], or_zero: bool, positive: bool) -> Result<
             let x = to_float(argument(columns, 0)?, &a)?;
             let y = to_float(argument(columns, 1)?, &b)?;
             map2::<f64, f64, f64>(&x, &y, move |x, y| {
-                // Adding 0 makes 0 of -0.
-                if positive { x.rem_euclid(y) + 0.0 } else { x % y + 0.0 }
+                let rest = float_remainder(x, y);
+                if positive && rest < 0.0 && y != 0.0 { rest + y.abs() } else { rest }
             })
         }));
     }
