@@ -2,7 +2,7 @@
 
 use base::{Result, bail};
 use types::TimeZone;
-use types::time::{DAY, civil_from_days, days_from_civil};
+use types::time::{DAY, civil_from_days, days_from_civil, days_in_month};
 
 use super::cursor::{Cursor, visible};
 use super::number::read_i64;
@@ -148,6 +148,17 @@ pub(crate) fn days_or_epoch(year: u32, month: u32, day: u32) -> i64 {
     days_or(year, month, day, 0)
 }
 
+/// Whether `YYYY-MM-DD` at the start of a text is a day of the calendar.
+pub(crate) fn is_day(text: &[u8]) -> bool {
+    let part = |from: usize, to: usize| text.get(from..to).and_then(digits).unwrap_or(0);
+    let (year, month, day) = (part(0, 4), part(5, 7), part(8, 10));
+    // Every month has 28 days.
+    (1..=12).contains(&month)
+        && (1..=31).contains(&day)
+        && (day <= 28 || day <= days_in_month(year as i32, month))
+        && year > 0
+}
+
 /// Reads `YYYY-MM-DD`, `YYYY-M-D` or `YYYYMMDD` as days since 1970; 0 where there is no such day.
 ///
 /// # Errors
@@ -245,7 +256,8 @@ pub(crate) fn to_ticks(seconds: i64, fraction: i64, precision: u8) -> i64 {
 /// CANNOT_PARSE_DATETIME
 pub(crate) fn read_basic(cursor: &mut Cursor<'_>, precision: u8, zone: &mut Zone) -> Result<i64> {
     let rest = cursor.rest();
-    if rest.get(4).is_some_and(|b| !b.is_ascii_digit() && *b != b'.')
+    let separates = |b: &u8| !b.is_ascii_digit() && (*b != b'.' || rest.get(7) == Some(b));
+    if rest.get(4).is_some_and(separates)
         && rest[..4].iter().all(u8::is_ascii_digit)
     {
         let (Some(year), Some(month), Some(day)) = (

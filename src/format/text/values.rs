@@ -308,11 +308,15 @@ impl Values {
             Values::DateTime64(_, precision, zone) => (*precision, true, zone),
             _ => return Err(Error::logical("no instant")),
         };
+        let basic = settings.date_time_input_format == DateTimeInput::Basic;
         let plain = text.len() == 19 && text[4] == b'-' && text[7] == b'-' && text[13] == b':';
-        let ticks = if plain || settings.date_time_input_format == DateTimeInput::Basic {
+        let ticks = if basic || plain && instant::is_day(text) {
             let mut cursor = Cursor::new(text);
             // Few digits are no timestamp where a text is to be a time.
-            let few = text.len() < 5 || !with_fraction && text[0] == b'-';
+            let few = match text.first() {
+                Some(b'-') => !with_fraction,
+                _ => text.len() < 5,
+            };
             if few && text.last().is_some_and(u8::is_ascii_digit) {
                 return Err(cursor.expected(b"a time"));
             }

@@ -285,8 +285,8 @@ fn floor_interval(
     }
     let days = map::<i64, i64>(&local_days(column, time)?, |d| match unit {
         Day => d - d.rem_euclid(n),
-        // Day 0 was a Thursday; weeks begin on the Monday before.
-        Week => (d + 3) - (d + 3).rem_euclid(n.saturating_mul(7)) - 3,
+        // Several weeks are counted from the first Monday of 1970 on.
+        Week => d - (d - 4).rem_euclid(n.saturating_mul(7)),
         Month => months_floor(d, n),
         Quarter => months_floor(d, n.saturating_mul(3)),
         Year => {

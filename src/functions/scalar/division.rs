@@ -328,12 +328,13 @@ fn bind_modulo(arguments: &[Argument], or_zero: bool, positive: bool) -> Result<
         return Err(illegal_pair(arguments, name));
     }
     if a.is_float() || b.is_float() {
+        let signed = a.is_signed_integer() || a.is_float();
         return Ok(Bound::new(DataType::Float64, move |columns, _| {
             let x = to_float(argument(columns, 0)?, &a)?;
             let y = to_float(argument(columns, 1)?, &b)?;
             map2::<f64, f64, f64>(&x, &y, move |x, y| {
                 let rest = float_remainder(x, y);
-                if positive && rest < 0.0 && y != 0.0 { rest + y.abs() } else { rest }
+                if positive && signed && rest < 0.0 && y != 0.0 { rest + y.abs() } else { rest }
             })
         }));
     }

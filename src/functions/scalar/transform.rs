@@ -9,7 +9,6 @@ use types::{Column, DataType, Value, array_from_values, least_supertype, require
 
 use super::cast::{Conversion, conversion};
 use super::choose::choose;
-use super::decimal_arithmetic::to_float;
 use super::lane::argument;
 
 pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Conditional";
@@ -111,17 +110,6 @@ fn bind_transform(context: &FunctionContext, arguments: &[Argument]) -> Result<B
     }))
 }
 
-/// Which rows of a float column are -0; `None` of other types.
-fn negative_zeros(column: &Column, data_type: &DataType, rows: usize) -> Result<Option<Vec<bool>>> {
-    if !data_type.inner().is_float() {
-        return Ok(None);
-    }
-    let floats = to_float(column, data_type.inner())?;
-    let floats = super::lane::values::<f64>(&floats)?;
-    let is_negative = |row: usize| floats.at(row) == 0.0 && floats.at(row).is_sign_negative();
-    Ok(Some((0..rows).map(is_negative).collect()))
-}
-
 fn bind_case(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     if !arguments.len().is_multiple_of(2) {
         bail!(
@@ -137,8 +125,6 @@ fn bind_case(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound>
     let return_type = require_supertype(&types)?;
     let casts: Vec<Conversion> =
         types.iter().map(|t| conversion(context, t, &return_type)).collect::<Result<_>>()?;
-    let types_of_cases: Vec<DataType> =
-        (0..pairs).map(|pair| arguments[pair * 2 + 1].data_type.clone()).collect();
     let mut tests = Vec::with_capacity(pairs);
     for pair in 0..pairs {
         let sides = [arguments[0].clone(), arguments[pair * 2 + 1].clone()];
@@ -149,23 +135,14 @@ fn bind_case(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound>
         tests.push(kernel);
     }
     let data_type = return_type.clone();
-    let x = arguments[0].data_type.clone();
     Ok(Bound::new(return_type, move |columns, rows| {
         let mut which = vec![pairs as u32; rows];
-        // 0 and -0 are different cases of floats, as in ClickHouse.
-        let negative = negative_zeros(argument(columns, 0)?, &x, rows)?;
         for (pair, test) in tests.iter().enumerate().rev() {
             let sides = [argument(columns, 0)?.clone(), argument(columns, pair * 2 + 1)?.clone()];
             let equal = test(&sides, rows)?;
             let equal = super::lane::values::<u8>(&equal)?;
-            let own = match &negative {
-                Some(_) => negative_zeros(&sides[1], &types_of_cases[pair], rows)?,
-                None => None,
-            };
             for (row, which) in which.iter_mut().enumerate() {
-                let is_own = own.as_ref().is_some_and(|own| own[row]);
-                let same = negative.as_ref().is_none_or(|negative| negative[row] == is_own);
-                if equal.at(row) != 0 && same {
+                if equal.at(row) != 0 {
                     *which = pair as u32;
                 }
             }
