@@ -257,9 +257,7 @@ pub(crate) fn to_ticks(seconds: i64, fraction: i64, precision: u8) -> i64 {
 pub(crate) fn read_basic(cursor: &mut Cursor<'_>, precision: u8, zone: &mut Zone) -> Result<i64> {
     let rest = cursor.rest();
     let separates = |b: &u8| !b.is_ascii_digit() && (*b != b'.' || rest.get(7) == Some(b));
-    if rest.get(4).is_some_and(separates)
-        && rest[..4].iter().all(u8::is_ascii_digit)
-    {
+    if rest.get(4).is_some_and(separates) && rest[..4].iter().all(u8::is_ascii_digit) {
         let (Some(year), Some(month), Some(day)) = (
             rest.get(..4).and_then(digits),
             rest.get(5..7).and_then(digits),
