@@ -395,7 +395,7 @@ def check_objects(client):
     same(client.query("SELECT j FROM objects WHERE n = 4").result_rows, [({"a": 1.5, "t": None},)])
     settings = {"output_format_binary_write_json_as_string": 1}
     raw = client.raw_query("SELECT j FROM objects WHERE n = 4", settings=settings, fmt="RowBinary")
-    same(raw, b'\x14{"a":1.5,"t":null}')
+    same(raw, b'\x12{"a":1.5,"t":null}')
 
 
 def check_values_of_several_types(client):

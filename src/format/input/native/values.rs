@@ -86,17 +86,7 @@ pub(super) fn read_values(
         Physical::Float32 if *inner == DataType::BFloat16 => brain_floats(cursor, rows, nulls),
         Physical::Float32 => plain::<Float32Type>(cursor, rows, nulls),
         Physical::Float64 => plain::<Float64Type>(cursor, rows, nulls),
-        Physical::Int128 => {
-            let bytes = take_bytes(cursor, rows.saturating_mul(16))?;
-            let (chunks, _) = bytes.as_chunks::<16>();
-            let values: Vec<i128> = match inner {
-                DataType::Uuid => chunks.iter().map(|c| uuid_from_wire(*c)).collect(),
-                DataType::Ipv6 => chunks.iter().map(|c| i128::from_be_bytes(*c)).collect(),
-                _ => chunks.iter().map(|c| i128::from_le_bytes(*c)).collect(),
-            };
-            let array = PrimitiveArray::<Decimal128Type>::new(values.into(), nulls);
-            Ok(Arc::new(array.with_data_type(ArrowType::Decimal128(38, 0))))
-        }
+        Physical::Int128 => read_128_bits(cursor, inner, rows, nulls),
         Physical::Bytes => {
             let mut strings = BytesBuilder::default();
             for _ in 0..rows {
@@ -113,6 +103,23 @@ pub(super) fn read_values(
         Physical::List => read_lists(cursor, inner, prefix, rows, nulls, settings),
         Physical::Struct => read_tuple(cursor, inner, prefix, rows, nulls, settings),
     }
+}
+
+fn read_128_bits(
+    cursor: &mut Cursor<'_>,
+    data_type: &DataType,
+    rows: usize,
+    nulls: Option<NullBuffer>,
+) -> Result<ArrayRef> {
+    let bytes = take_bytes(cursor, rows.saturating_mul(16))?;
+    let (chunks, _) = bytes.as_chunks::<16>();
+    let values: Vec<i128> = match data_type {
+        DataType::Uuid => chunks.iter().map(|c| uuid_from_wire(*c)).collect(),
+        DataType::Ipv6 => chunks.iter().map(|c| i128::from_be_bytes(*c)).collect(),
+        _ => chunks.iter().map(|c| i128::from_le_bytes(*c)).collect(),
+    };
+    let array = PrimitiveArray::<Decimal128Type>::new(values.into(), nulls);
+    Ok(Arc::new(array.with_data_type(ArrowType::Decimal128(38, 0))))
 }
 
 fn brain_floats(
