@@ -1,5 +1,5 @@
 //! SQL tests: every `.slt` file under `tests/sql/` is run in process and over HTTP, with encoded execution
-//! and zone maps switched on and off, with sorts, groups and joins that spill at once, and without each of the
+//! and zone maps and text indexes switched on and off, with sorts, groups and joins that spill at once, and without each of the
 //! planner's passes.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
@@ -15,6 +15,7 @@ const VARIANTS: &[&[(&str, &str)]] = &[
     &[],
     &[("encoded_execution", "0")],
     &[("use_zone_maps", "0")],
+    &[("use_skip_indexes", "0")],
     &[("max_threads", "1")],
     &[("optimizer_disabled_passes", "order_joins,build_sides,outer_to_inner,prune_columns")],
     &[

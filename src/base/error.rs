@@ -119,6 +119,7 @@ error_codes! {
     UnknownTypeOfAstNode = 123 "UNKNOWN_TYPE_OF_AST_NODE" User,
     IncorrectElementOfSet = 124 "INCORRECT_ELEMENT_OF_SET" User,
     IncorrectResultOfScalarSubquery = 125 "INCORRECT_RESULT_OF_SCALAR_SUBQUERY" User,
+    IllegalIndex = 127 "ILLEGAL_INDEX" User,
     TooLargeArraySize = 128 "TOO_LARGE_ARRAY_SIZE" User,
     FunctionIsSpecial = 129 "FUNCTION_IS_SPECIAL" User,
     CannotReadArrayFromText = 130 "CANNOT_READ_ARRAY_FROM_TEXT" User,

@@ -65,6 +65,12 @@ impl Query<'_> {
                     self.apply_structure(&table, &mut structure)?;
                     self.update_rows(&table, &assignments, &filter)?;
                 }
+                AlterCommand::Materialize { what, name: Some(name) }
+                    if what.eq_ignore_ascii_case("INDEX") =>
+                {
+                    self.apply_structure(&table, &mut structure)?;
+                    self.materialize_index(&table, &name)?;
+                }
                 AlterCommand::Partition { action, partition } => {
                     self.apply_structure(&table, &mut structure)?;
                     self.alter_partition(&table, &action, &partition.0)?;
@@ -150,6 +156,7 @@ impl Query<'_> {
             column.id = id;
         }
         new.row_rule = new.row_rule.map(|rule| renumbered(rule, &ids));
+        crate::indexes::keep_ids(&old, &mut new, &mut next);
         new.uuid.clone_from(&old.uuid);
         let (plan, given) = self.row_change(&old, &new, &structure.cleared)?;
         let shape = |d: &TableDefinition| -> Vec<(u32, DataType)> {

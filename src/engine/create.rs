@@ -209,7 +209,7 @@ impl Query<'_> {
         crate::nested::flatten(&mut create.columns, self.settings.flag("flatten_nested"))?;
         let columns = self.columns(&mut create.columns)?;
         crate::indexes::set_granularity(&mut create.indexes);
-        self.check_indexes(&create.indexes, &columns)?;
+        let text_indexes = self.text_indexes(&create.indexes, &columns)?;
         let mut keys = self.keys(family, &columns, &mut engine, create)?;
         let row_rule = self.row_rule(&columns, &engine, &mut keys)?;
         for column in &mut create.columns {
@@ -236,6 +236,7 @@ impl Query<'_> {
             primary_key_length: keys.primary,
             partition_key: keys.partition,
             sampling_key: keys.sampling,
+            text_indexes,
             settings,
             create_sql: statement.to_string(),
             comment: create.comment.clone().unwrap_or_default(),

@@ -230,6 +230,7 @@ impl<'s> Query<'s> {
                 },
                 encoded: self.settings.flag("encoded_execution"),
                 skip_granules: self.settings.flag("use_zone_maps"),
+                text_indexes: self.settings.flag("use_skip_indexes"),
                 max_rows_to_read: self.settings.number("max_rows_to_read"),
                 max_bytes_to_read: self.settings.number("max_bytes_to_read"),
                 runtime_filters: self.settings.flag("enable_join_runtime_filters"),

@@ -5,6 +5,7 @@ mod file;
 mod generated;
 mod proxy;
 mod random;
+mod text_terms;
 
 use std::sync::Arc;
 
@@ -140,6 +141,7 @@ impl Query<'_> {
             "format" => self.format_relation(arguments),
             "generaterandom" => self.random_relation(arguments),
             "merge" => self.merge_relation(arguments),
+            "textindexterms" => self.terms_relation(arguments),
             "dictionary" => match arguments {
                 [name] => {
                     let found = self.named_dictionary(&self.constant_text(name)?)?;

@@ -89,6 +89,8 @@ pub struct ExecSettings {
     pub encoded: bool,
     /// Whether zone maps and the primary index skip granules.
     pub skip_granules: bool,
+    /// Whether text indexes answer conditions.
+    pub text_indexes: bool,
     /// Whether what joins have built filters what they read against it.
     pub runtime_filters: bool,
     /// Rows that may be read from tables; 0 is any number.
@@ -117,6 +119,7 @@ impl Default for ExecSettings {
             max_block_rows: usize::MAX,
             encoded: true,
             skip_granules: true,
+            text_indexes: true,
             runtime_filters: true,
             max_rows_to_read: 0,
             max_bytes_to_read: 0,

@@ -10,6 +10,7 @@
 mod aggregate;
 mod array_join;
 mod context;
+mod fetch;
 mod fill;
 mod fragment;
 mod grouping_sets;
@@ -25,6 +26,7 @@ mod project;
 mod rows;
 mod scan;
 mod scheduler;
+mod search_top;
 mod sort;
 mod spill;
 mod top_scan;

@@ -9,12 +9,12 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef};
 use base::Result;
 use expr::Expr;
-use plan::{AggregateCall, Aggregation, Plan, Scan};
-use storage::{Extremes, ZoneMap};
+use plan::{AggregateCall, Aggregation, PartScan, Plan, Scan};
+use storage::{Extremes, Part, ZoneMap};
 use types::{Block, Column, DataType, Dictionary, Value};
 
 use crate::context::ExecContext;
-use crate::scan::{GranuleReader, PreparedPart, PreparedScan, Shape};
+use crate::scan::{GranuleReader, PreparedPart, PreparedScan, Shape, TextTest};
 
 /// Granules that are decoded here, at most.
 const MOST_DECODED: usize = 16;
@@ -64,6 +64,12 @@ pub(crate) fn answer(
     }
     let types = scan.types();
     let Some(facts) = facts(aggregation, &picked, &types) else { return Ok(None) };
+    if let Some(count) = counted_by_texts(&facts, &scan, &snapshot.parts, context)? {
+        let value = Value::Int(i128::from(count));
+        let column = |call: &AggregateCall| Column::constant(&call.data_type, &value, 1);
+        let columns = aggregation.calls.iter().map(column).collect::<Result<_>>()?;
+        return Ok(Some(Block::new(columns, 1)));
+    }
     // Other conditions cannot be told by zone maps; preparing the scan twice would cost.
     if !scan.filter.iter().all(|f| is_told_by_zones(f, &types, context)) {
         return Ok(None);
@@ -117,6 +123,39 @@ pub(crate) fn answer(
         columns.push(Column::constant(&call.data_type, &value, 1)?);
     }
     Ok(Some(Block::new(columns, 1)))
+}
+
+/// How many rows meet conditions that text indexes answer, where nothing else is asked.
+fn counted_by_texts(
+    facts: &[Fact],
+    scan: &PartScan,
+    parts: &[Arc<Part>],
+    context: &Arc<ExecContext>,
+) -> Result<Option<u64>> {
+    if !facts.iter().all(|fact| matches!(fact, Fact::Count)) || !scan.optional.is_empty() {
+        return Ok(None);
+    }
+    let condition = match scan.filter.as_slice() {
+        [] => return Ok(None),
+        [one] => one.clone(),
+        all => Expr::Call {
+            function: "and".to_owned(),
+            arguments: all.to_vec(),
+            data_type: DataType::UInt8,
+        },
+    };
+    let Some(test) = TextTest::of(&condition, scan, context).filter(|test| test.exact) else {
+        return Ok(None);
+    };
+    let mut total = 0;
+    for part in parts {
+        context.cancel.check()?;
+        match test.count(part)? {
+            Some(count) => total += count,
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(total))
 }
 
 fn is_told_by_zones(condition: &Expr, types: &[DataType], context: &ExecContext) -> bool {

@@ -20,6 +20,7 @@ mod selection;
 mod shared_codes;
 mod single_values;
 mod sliced;
+mod texts;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -36,6 +37,7 @@ pub use global::Translations;
 pub(crate) use granule::GranuleReader;
 pub(crate) use predicate::Shape;
 pub(crate) use prepare::{PreparedPart, PreparedScan};
+pub(crate) use texts::{TextTest, indexes_of};
 
 /// Granules that a lane takes at a time.
 const MORSEL: usize = 8;

@@ -6,16 +6,17 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use base::Result;
 use expr::{Evaluator, Expr};
-use parking_lot::Mutex;
 use plan::{Plan, SortKey};
 use storage::Extremes;
 use types::{Block, Column, DataType};
 
 use crate::context::ExecContext;
+use crate::fetch::{Place, fetch};
 use crate::order::Order;
 use crate::pipeline::{Materialized, Source, evaluator};
 use crate::scan::{GranuleReader, PreparedScan};
 use crate::scheduler::Step;
+use crate::search_top::best_scored;
 
 /// Orders with more rows than this are sorted plainly.
 const MOST_ROWS: u64 = 10_000;
@@ -30,12 +31,6 @@ pub(crate) enum Tried {
     /// It could not; the plan and keys unchanged.
     Not(Box<Plan>, Vec<SortKey>),
 }
-
-/// Part, granule, and rows of it with their places in the order.
-type RowsOfGranule = (u32, u32, Vec<(u16, usize)>);
-
-/// Where a row lies: part, granule, row within it.
-type Place = (u32, u32, u16);
 
 struct Lane {
     reader: GranuleReader,
@@ -96,9 +91,15 @@ pub(crate) fn try_top(
             None => k.expression.clone(),
         })
         .collect();
-    let prepared = Arc::new(PreparedScan::new(&scan, &snapshot.parts, context)?);
     let expressions = expressions.cloned();
-    let rows = first_rows(prepared, &over_scan, &keys, limit as usize, context)?;
+    let limit = limit as usize;
+    let rows = match best_scored(&scan, &snapshot.parts, &over_scan, &keys, limit, context)? {
+        Some(rows) => rows,
+        None => {
+            let prepared = Arc::new(PreparedScan::new(&scan, &snapshot.parts, context)?);
+            first_rows(prepared, &over_scan, &keys, limit, context)?
+        }
+    };
     let block = match (expressions, rows.rows()) {
         (_, 0) => return Ok(Tried::Done(Box::new(Materialized::new(Vec::new())))),
         (Some(expressions), count) => {
@@ -167,7 +168,7 @@ fn first_rows(
         places.extend(lane.places);
     }
     let (_, places) = top.best(blocks, places)?;
-    top.fetch(&places)
+    fetch(&prepared, &places, context)
 }
 
 /// The best value of the guiding key that a granule can hold, as a number that is less for better ones.
@@ -300,61 +301,5 @@ impl Top {
         let word = if descending { !word } else { word };
         self.bound.fetch_min(word, Ordering::Relaxed);
         Ok(())
-    }
-
-    /// The visible columns of some rows, granule by granule, and the places of these in the order.
-    fn fetch_granules(&self, granules: Vec<RowsOfGranule>) -> Result<Vec<(Block, Vec<usize>)>> {
-        type Done = Vec<(Block, Vec<usize>)>;
-        let lanes = self.context.settings.threads.clamp(1, granules.len().max(1));
-        let lanes = (0..lanes).map(|_| (GranuleReader::new(self.prepared.clone()), Done::new()));
-        let waiting = Mutex::new(granules);
-        let (context, prepared) = (self.context.clone(), self.prepared.clone());
-        let lanes = self.context.scheduler.run(
-            lanes.collect(),
-            move |(reader, done): &mut (GranuleReader, Done)| {
-                context.cancel.check()?;
-                let Some((part, granule, mut rows)) = waiting.lock().pop() else {
-                    return Ok(Step::Done);
-                };
-                rows.sort_unstable();
-                let selection = Some(rows.iter().map(|(row, _)| *row).collect::<Vec<u16>>());
-                let visible: Vec<usize> = (0..prepared.visible).collect();
-                let part = &prepared.parts[part as usize];
-                let block =
-                    reader.some_columns(part, granule as usize, &selection, &visible, &[])?;
-                done.push((block, rows.into_iter().map(|(_, at)| at).collect()));
-                Ok(Step::Again)
-            },
-        )?;
-        Ok(lanes.into_iter().flat_map(|(_, done)| done).collect())
-    }
-
-    /// All visible columns of some rows, in their order.
-    fn fetch(&self, places: &[Place]) -> Result<Block> {
-        let mut by_granule: Vec<RowsOfGranule> = Vec::new();
-        for (at, (part, granule, row)) in places.iter().enumerate() {
-            match by_granule.iter_mut().find(|(p, g, _)| p == part && g == granule) {
-                Some((.., rows)) => rows.push((*row, at)),
-                None => by_granule.push((*part, *granule, vec![(*row, at)])),
-            }
-        }
-        let done = self.fetch_granules(by_granule)?;
-        let mut order = vec![0u32; places.len()];
-        let mut next = 0;
-        for (_, targets) in &done {
-            for target in targets {
-                order[*target] = next;
-                next += 1;
-            }
-        }
-        let blocks: Vec<Block> = done.into_iter().map(|(block, _)| block).collect();
-        if blocks.is_empty() {
-            return Ok(Block::new(Vec::new(), 0));
-        }
-        let all = Block::concat(&blocks)?;
-        if all.columns().is_empty() {
-            return Ok(all);
-        }
-        all.take(&order.into())
     }
 }

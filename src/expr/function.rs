@@ -71,6 +71,8 @@ pub struct FunctionDeclaration {
     /// Types of the parameters of the lambda at an argument's place, from the types of all
     /// arguments (a lambda's own type is `Nothing` here).
     pub lambda: Option<LambdaParameters>,
+    /// Of a function of texts and what is looked for in them.
+    pub search: Option<SearchDeclaration>,
     /// Binds to argument types.
     pub bind: fn(&FunctionContext, &[Argument]) -> Result<Bound>,
 }
@@ -91,6 +93,7 @@ impl FunctionDeclaration {
         short_circuit: false,
         monotonic: false,
         lambda: None,
+        search: None,
         bind: |_, _| bail!(LogicalError, "a function without behaviour"),
     };
 
@@ -113,6 +116,42 @@ impl FunctionDeclaration {
         }
         Ok(())
     }
+}
+
+/// What is known of a function of texts, so that text indexes can help it.
+#[derive(Debug, Clone, Copy)]
+pub struct SearchDeclaration {
+    /// Says by which analyzer the text is cut, where the arguments do not: how many of the arguments stay, and what
+    /// follows them.
+    pub with_analyzer: Option<CompletedArguments>,
+    /// What is asked of the text, the first argument; none where it differs by row, or no index can tell.
+    pub question: Option<AskedQuestion>,
+    /// What the text of every row that passes has, by the terms of an analyzer; none where nothing is certain.
+    pub candidates: Option<NecessaryTerms>,
+}
+
+impl SearchDeclaration {
+    /// To be completed by what there is.
+    pub const NONE: SearchDeclaration =
+        SearchDeclaration { with_analyzer: None, question: None, candidates: None };
+}
+
+/// See [`SearchDeclaration::with_analyzer`].
+pub type CompletedArguments = fn(&[Argument], &str) -> (usize, Vec<(Value, DataType)>);
+
+/// See [`SearchDeclaration::question`].
+pub type AskedQuestion = fn(&[Argument]) -> Result<Option<TextQuestion>>;
+
+/// See [`SearchDeclaration::candidates`].
+pub type NecessaryTerms = fn(&[Argument], &text::Analyzer) -> Option<text::Query>;
+
+/// What a call asks of a text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TextQuestion {
+    /// What cuts the text.
+    pub analyzer: text::Analyzer,
+    /// What is asked; field 0 is the text.
+    pub query: text::Query,
 }
 
 /// Types of the parameters of the lambda that stands at a place among the arguments.

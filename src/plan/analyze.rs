@@ -29,6 +29,7 @@ mod recursive;
 mod resolve;
 mod sample;
 mod scope;
+mod score;
 mod select;
 mod subqueries;
 mod window;
@@ -125,6 +126,8 @@ pub(crate) struct Analyzer<'a> {
     tables: Vec<Rc<HashMap<String, CommonTable>>>,
     /// WITH expression AS name of enclosing queries.
     expressions: Vec<Rc<HashMap<String, Expression>>>,
+    /// Scores that the SELECTs around ask, innermost last.
+    scores: Vec<Rc<score::WantedScores>>,
     /// Tables of WITH RECURSIVE with the rows that they have now, innermost last.
     working: Vec<(String, Plan)>,
     depth: usize,
@@ -151,6 +154,7 @@ impl<'a> Analyzer<'a> {
             environment,
             tables: Vec::new(),
             expressions: Vec::new(),
+            scores: Vec::new(),
             working: Vec::new(),
             depth: 0,
             database: None,

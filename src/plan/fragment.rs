@@ -17,10 +17,14 @@ use serde::{Deserialize, Serialize};
 use storage::TableSnapshot;
 use types::{DataType, Value, array_from_values};
 
-use crate::{AggregateCall, Plan, Scan, Source};
+use crate::search::indexed_texts;
+use crate::{AggregateCall, IndexedText, Plan, Scan, Source, TextScore};
 
 /// The version of fragments that this program writes and reads.
-pub const FRAGMENT_VERSION: u16 = 1;
+pub const FRAGMENT_VERSION: u16 = 2;
+
+/// Stands for the id of a column that parts do not hold.
+const NO_COLUMN: u32 = u32::MAX;
 
 /// Bytes of the largest fragment that is read; sets of `IN` make them large.
 pub const WIDEST_FRAGMENT: usize = 1 << 30;
@@ -39,6 +43,10 @@ pub struct PartScan {
     pub visible: usize,
     /// No more rows than this are needed, whichever they are.
     pub limit: Option<u64>,
+    /// Text indexes that conditions may be asked of.
+    pub texts: Vec<IndexedText>,
+    /// Scores that columns are of.
+    pub scores: Vec<TextScore>,
 }
 
 /// A column that is read of parts.
@@ -52,6 +60,8 @@ pub struct ReadColumn {
     pub data_type: DataType,
     /// Its value in every row of parts that are older than the column.
     pub default: Value,
+    /// Of a column that is computed by a text index: the number of its score.
+    pub score: Option<u32>,
 }
 
 /// The part of a plan that reads parts and yields blocks or partial aggregate states.
@@ -93,14 +103,16 @@ impl Scan {
         let ids: Vec<u32> = snapshot.definition.physical_columns().map(|(_, c)| c.id).collect();
         let mut columns = Vec::with_capacity(self.columns.len());
         for (position, field) in self.columns.iter().zip(self.schema.fields()) {
-            let Some(id) = ids.get(*position) else {
+            let score = position.checked_sub(ids.len());
+            if score.is_some_and(|score| score >= self.scores.len()) {
                 bail!(LogicalError, "no column {position} in table {}", self.table);
-            };
+            }
             columns.push(ReadColumn {
-                id: *id,
+                id: ids.get(*position).copied().unwrap_or(NO_COLUMN),
                 name: field.name.clone(),
                 data_type: field.data_type.clone(),
                 default: field.data_type.default_value(),
+                score: score.map(|score| score as u32),
             });
         }
         let scan = PartScan {
@@ -109,6 +121,8 @@ impl Scan {
             optional: self.optional.clone(),
             visible: self.visible,
             limit: self.limit,
+            texts: indexed_texts(&snapshot.definition),
+            scores: self.scores.clone(),
         };
         Ok(Some((scan, snapshot)))
     }
@@ -138,6 +152,10 @@ impl Fragment {
         };
         let Plan::Scan(scan) = input else { return Ok(None) };
         let Some((scan, snapshot)) = scan.of_parts()? else { return Ok(None) };
+        // Scores depend on all parts of the table.
+        if scan.columns.iter().any(|column| column.score.is_some()) {
+            return Ok(None);
+        }
         let fragment = Fragment { scan, projection, aggregation, functions: functions.clone() };
         Ok(Some((fragment, snapshot.clone())))
     }
@@ -195,7 +213,10 @@ impl Fragment {
 
     /// Fails unless all columns that expressions name exist and have the types that they say, and defaults theirs.
     fn check(&self) -> Result<()> {
-        for ReadColumn { name, data_type, default, .. } in &self.scan.columns {
+        for ReadColumn { name, data_type, default, score, .. } in &self.scan.columns {
+            if score.is_some_and(|score| score as usize >= self.scan.scores.len()) {
+                bail!(IncorrectData, "A fragment has no score for column {name}");
+            }
             array_from_values(data_type, std::slice::from_ref(default)).map_err(|_| {
                 error!(
                     IncorrectData,

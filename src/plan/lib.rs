@@ -12,6 +12,7 @@ mod fragment;
 mod groups;
 mod logical;
 mod optimize;
+mod search;
 mod window;
 
 pub use analyze::{cast_columns, literal_value, plan_expression, plan_query, row_expressions};
@@ -29,4 +30,5 @@ pub use logical::{
     Source,
 };
 pub use optimize::{PASSES, optimize};
+pub use search::{IndexedText, ScoredText, TextScore};
 pub use window::{Frame, FrameBound, FrameUnits, Window, WindowCall};

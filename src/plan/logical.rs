@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use types::{Block, DataType, Field, Schema, Value};
 
 use crate::environment::BlockSource;
-use crate::{Fill, GroupingSets, Window};
+use crate::{Fill, GroupingSets, TextScore, Window};
 
 /// A node of the plan with its inputs.
 #[derive(Debug, Clone)]
@@ -107,7 +107,7 @@ pub struct Scan {
     pub table: String,
     /// Where the rows come from.
     pub source: Source,
-    /// Positions in the table of the columns that are read.
+    /// Positions among the table's stored columns of those that are read; behind these stand the scores.
     pub columns: Vec<usize>,
     /// The columns as they are called.
     pub schema: Schema,
@@ -119,6 +119,8 @@ pub struct Scan {
     pub visible: usize,
     /// No more rows than this are needed.
     pub limit: Option<u64>,
+    /// Scores by text indexes that can be read as columns.
+    pub scores: Vec<TextScore>,
 }
 
 /// Where the rows of a scan come from.

@@ -89,6 +89,34 @@ pub struct KeyColumn {
     pub text: String,
 }
 
+/// A text index: one for each of its fields, with one analyzer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TextIndexDefinition {
+    /// Its name.
+    pub name: String,
+    /// What it is over.
+    pub fields: Vec<TextField>,
+    /// What cuts texts into terms, as [`text::Analyzer`] reads it.
+    pub analyzer: String,
+    /// Whether positions are kept, which phrases need.
+    pub positions: bool,
+    /// The parameters of scores.
+    pub bm25: text::Bm25,
+}
+
+/// A text, or an array of texts, that an index is over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TextField {
+    /// Names the field's data within parts; never used again, not for a column either.
+    pub id: u32,
+    /// Over the positions of the table's `columns`; only physical ones.
+    pub expression: Expr,
+    /// As SQL.
+    pub text: String,
+    /// What its scores are multiplied by.
+    pub weight: f32,
+}
+
 /// A table, view or the like.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct TableDefinition {
@@ -117,6 +145,9 @@ pub struct TableDefinition {
     /// `SAMPLE BY`, as SQL; one of the primary key's expressions.
     #[serde(default)]
     pub sampling_key: Option<String>,
+    /// `INDEX ... TYPE text(...)`
+    #[serde(default)]
+    pub text_indexes: Vec<TextIndexDefinition>,
     /// `SETTINGS` by name, as text.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,
@@ -166,6 +197,12 @@ impl TableDefinition {
             name if name.ends_with("MergeTree") => EngineKind::Parts,
             _ => EngineKind::None,
         }
+    }
+
+    /// The ids that columns and text indexes have.
+    pub fn ids(&self) -> impl Iterator<Item = u32> {
+        let fields = self.text_indexes.iter().flat_map(|index| &index.fields);
+        self.columns.iter().map(|c| c.id).chain(fields.map(|field| field.id))
     }
 
     /// The columns that are stored, in their order, with their positions in `columns`.
@@ -243,10 +280,10 @@ impl TableDefinition {
                 self.full_name()
             );
         }
-        let mut ids: Vec<u32> = self.columns.iter().map(|c| c.id).collect();
+        let mut ids: Vec<u32> = self.ids().collect();
         ids.sort_unstable();
         if ids.windows(2).any(|w| w[0] == w[1]) {
-            bail!(LogicalError, "Two columns of table {} have one id", self.full_name());
+            bail!(LogicalError, "Two columns or indexes of table {} have one id", self.full_name());
         }
         if self.engine_kind() == EngineKind::Parts && self.physical_columns().next().is_none() {
             bail!(EmptyListOfColumnsQueried, "Table {} has no stored column", self.full_name());
@@ -268,6 +305,10 @@ impl TableDefinition {
         }
         for column in &self.columns {
             column.codec_choice().map_err(|e| e.within(format!("Column {}", column.name)))?;
+        }
+        for index in &self.text_indexes {
+            text::Analyzer::new(&index.analyzer)
+                .map_err(|e| e.within(format!("Index {}", index.name)))?;
         }
         self.index_granularity()?;
         self.index_granularity_bytes()?;

@@ -22,12 +22,13 @@ mod row_rule;
 mod size;
 mod store;
 mod table;
+mod text_index;
 mod wire;
 mod zone;
 
 pub use definition::{
     ColumnDefinition, DEFAULT_GRANULARITY, DatabaseInfo, DefaultKind, EngineKind, KeyColumn,
-    MAX_GRANULARITY, TableDefinition,
+    MAX_GRANULARITY, TableDefinition, TextField, TextIndexDefinition,
 };
 pub use dictionary::PartDictionary;
 pub use insert::{Insert, Written};

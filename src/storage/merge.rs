@@ -3,7 +3,8 @@
 //! 1. `select` chooses neighbouring parts by size and age; they are marked as busy.
 //! 2. `order` walks the keys of all sources and writes down, output granule by output granule, which source
 //!    each row comes from. Equal keys keep the order of their parts.
-//! 3. `column` brings each column over, several at a time, one granule of each source in memory.
+//! 3. `column` brings each column over, several at a time, one granule of each source in memory; `texts` the text
+//!    indexes.
 //! 4. One transaction of the catalog puts the new part in the place of its sources.
 //!
 //! Tables whose engine combines rows of equal keys take another way after 2: `rows` reads whole rows, which are
@@ -17,6 +18,7 @@ mod order;
 mod rows;
 mod select;
 mod strings;
+mod texts;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -27,16 +29,18 @@ use expr::Registry;
 
 use crate::definition::TableDefinition;
 use crate::insert::plan::WritePlan;
-use crate::part::layout::ColumnEntry;
+use crate::insert::write::Done;
 use crate::part::new::{NewPart, PartOutline, PartWriter};
 use crate::part::{Part, PartContext, encode_primary_index};
 use crate::store::{BusyParts, Store, Transaction};
 use crate::table::Table;
+use crate::text_index::TextPlan;
 
 pub(crate) use background::MergeState;
 pub use background::{MergeInfo, MergeTotals};
 use order::MergeOrder;
 pub use rows::FinalRows;
+use texts::RowMaps;
 
 /// How far a merge is.
 #[derive(Debug)]
@@ -71,6 +75,12 @@ impl Progress {
         }
         Ok(())
     }
+}
+
+/// A piece of the new part.
+enum Job<'a> {
+    Column(usize),
+    Text(&'a TextPlan, &'a RowMaps),
 }
 
 /// What a merge needs of the store; it does not hold the store itself, so that the store can end.
@@ -128,15 +138,30 @@ impl Merge {
             work.push((size, at));
         }
         work.sort_by_key(|(size, at)| (std::cmp::Reverse(*size), *at));
-        let write = |(_, at): (u64, usize)| -> Result<(usize, ColumnEntry)> {
-            let source = column::MergeColumn::new(self, &plan, at)?;
-            Ok((at, source.write(&writer, order)?))
+        let scratch = writer.scratch(&self.context)?;
+        let maps = match plan.texts.is_empty() {
+            true => None,
+            false => RowMaps::of(self, order)?,
         };
-        let mut entries: Vec<(usize, ColumnEntry)> = pool
-            .install(|| work.into_par_iter().with_max_len(1).map(write).collect::<Result<_>>())?;
-        entries.sort_by_key(|(at, _)| *at);
+        let texts = plan.texts.iter().zip(maps.iter().cycle());
+        let mut jobs: Vec<Job<'_>> = texts.map(|(text, maps)| Job::Text(text, maps)).collect();
+        jobs.extend(work.into_iter().map(|(_, at)| Job::Column(at)));
+        let write = |job: Job<'_>| -> Result<Done> {
+            Ok(match job {
+                Job::Column(at) => {
+                    let source = column::MergeColumn::new(self, &plan, at)?;
+                    Done::Column(at, source.write(&writer, order)?)
+                }
+                Job::Text(text, maps) => {
+                    Done::Text(text.id, self.merged_text(text, maps, &scratch)?)
+                }
+            })
+        };
+        let done: Vec<Done> = pool
+            .install(|| jobs.into_par_iter().with_max_len(1).map(write).collect::<Result<_>>())?;
         let index = writer.segment.append_blob(encode_primary_index(&keys)?)?;
-        writer.finish(entries.into_iter().map(|(_, entry)| entry).collect(), index).map(Some)
+        let (columns, texts) = Done::split(done);
+        writer.finish(columns, index, texts).map(Some)
     }
 }
 

@@ -51,6 +51,7 @@ pub struct Part {
     file: OnceLock<Arc<dyn FileView>>,
     directory: OnceLock<Arc<Directory>>,
     columns: Mutex<HashMap<u32, Option<Arc<ColumnChunk>>>>,
+    texts: Mutex<HashMap<u32, Arc<text::Index>>>,
     primary_index: OnceLock<Arc<Vec<ArrayRef>>>,
     obsolete: AtomicBool,
 }
@@ -89,6 +90,7 @@ impl Part {
             file: OnceLock::new(),
             directory: OnceLock::new(),
             columns: Mutex::default(),
+            texts: Mutex::default(),
             primary_index: OnceLock::new(),
             obsolete: AtomicBool::new(false),
         })
@@ -160,6 +162,37 @@ impl Part {
         Ok(self.columns.lock().entry(column_id).or_insert(chunk).clone())
     }
 
+    /// The text index of a field; `None` where the part is older than the index.
+    ///
+    /// # Errors
+    /// Those of a damaged file, with its name.
+    pub fn text_index(&self, id: u32) -> Result<Option<Arc<text::Index>>> {
+        if let Some(known) = self.texts.lock().get(&id) {
+            return Ok(Some(known.clone()));
+        }
+        let directory = self.directory()?;
+        let Some(entry) = directory.texts.iter().find(|text| text.id == id) else {
+            return Ok(None);
+        };
+        let length = usize::try_from(entry.length)
+            .map_err(|_| error!(CorruptedData, "a text index of {} bytes", entry.length));
+        let index = length
+            .and_then(|length| self.file()?.read(entry.offset, length))
+            .and_then(text::Index::open)
+            .and_then(|index| match u64::from(index.rows()) == self.rows() {
+                true => Ok(index),
+                false => bail!(CorruptedData, "a text index has {} rows", index.rows()),
+            })
+            .map_err(|e| self.blame(e))?;
+        Ok(Some(self.texts.lock().entry(id).or_insert(Arc::new(index)).clone()))
+    }
+
+    /// Bytes of the text index of a field; `None` where the part is older than the index.
+    pub fn text_index_bytes(&self, id: u32) -> Result<Option<u64>> {
+        let directory = self.directory()?;
+        Ok(directory.texts.iter().find(|text| text.id == id).map(|text| text.length))
+    }
+
     /// The primary key at the first row of every granule, and at the last row of the part: one
     /// array for each of its expressions.
     pub fn key_at(&self) -> Result<Arc<Vec<ArrayRef>>> {
@@ -208,6 +241,12 @@ impl Part {
         for entry in &self.directory()?.columns {
             if let Some(column) = self.column(entry.id)? {
                 column.check().map_err(|e| self.blame(e))?;
+            }
+        }
+        for entry in &self.directory()?.texts {
+            if let Some(index) = self.text_index(entry.id)? {
+                let within = |e: Error| e.within(format!("text index {}", entry.id));
+                index.check().map_err(|e| self.blame(within(e)))?;
             }
         }
         self.key_at()?;

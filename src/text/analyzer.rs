@@ -54,12 +54,31 @@ struct Inner {
 }
 
 impl Analyzer {
-    /// An analyzer of a tokenizer's usual parameters: lower case for those that cut into words.
+    /// An analyzer as `Display` writes it: `english`, `default, lowercase = 0`,
+    /// `unicode, stopwords = ['a', 'the']`. Case is the tokenizer's usual one where nothing is said:
+    /// lower for those that cut into words.
     ///
     /// # Errors
     /// BAD_ARGUMENTS for an unknown tokenizer or a parameter that it cannot have.
-    pub fn new(tokenizer: &str) -> Result<Analyzer> {
-        Analyzer::with(Tokenizer::parse(tokenizer)?, None, &[])
+    pub fn new(text: &str) -> Result<Analyzer> {
+        let (mut rest, mut stopwords, mut lowercase) = (text.trim(), Vec::new(), None);
+        const STOPWORDS: &str = ", stopwords = ";
+        if rest.ends_with(']') {
+            // Separators and stop words may hold these letters too.
+            for (at, _) in rest.match_indices(STOPWORDS) {
+                if let Ok(words) = declare::quoted(&rest[at + STOPWORDS.len()..]) {
+                    (rest, stopwords) = (&rest[..at], words);
+                    break;
+                }
+            }
+        }
+        for (ending, choice) in [(", lowercase = 0", false), (", lowercase = 1", true)] {
+            if let Some(before) = rest.strip_suffix(ending) {
+                rest = before;
+                lowercase = Some(choice);
+            }
+        }
+        Analyzer::with(Tokenizer::parse(rest)?, lowercase, &stopwords)
     }
 
     /// An analyzer of a tokenizer, of a choice about case (none: the tokenizer's usual one), and
@@ -170,6 +189,22 @@ fn stemmer(language: &str) -> Result<frostem::Stemmer> {
     frostem::Stemmer::try_from_name(language).map_err(|_| {
         Error::new(ErrorCode::BadArguments, format!("Unknown language '{language}' of a tokenizer"))
     })
+}
+
+impl fmt::Display for Analyzer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { tokenizer, lowercase, stopwords, .. } = &*self.inner;
+        write!(f, "{tokenizer}")?;
+        if *lowercase != tokenizer.lowers() {
+            write!(f, ", lowercase = {}", u8::from(*lowercase))?;
+        }
+        if !stopwords.is_empty() {
+            f.write_str(", stopwords = ")?;
+            let words = stopwords.iter().map(|word| String::from_utf8_lossy(word));
+            declare::write_quoted(f, words)?;
+        }
+        Ok(())
+    }
 }
 
 impl PartialEq for Analyzer {

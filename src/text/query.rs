@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::rows::RowSet;
 
 /// How many edits a fuzzy term may be away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Edits {
     /// So many: at most two.
     Exactly(u8),
@@ -26,7 +28,7 @@ impl Edits {
 }
 
 /// What tells the terms of a pattern.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Pattern {
     /// Those that begin so.
     Prefix(Vec<u8>),
@@ -47,7 +49,7 @@ pub enum Pattern {
 }
 
 /// A place of a phrase.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PhraseTerm {
     /// The term, or how the last one begins.
     pub term: Vec<u8>,
@@ -58,7 +60,7 @@ pub struct PhraseTerm {
 }
 
 /// A query. Terms are what the analyzer of their field gives; fields are numbers of indexes.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Query {
     /// Every row; adds nothing to scores.
     All,
@@ -88,7 +90,8 @@ pub enum Query {
         /// How far they may be moved.
         slop: u32,
     },
-    /// Rows of a set; adds nothing to scores. It belongs to one part.
+    /// Rows of a set; adds nothing to scores. It belongs to one part, and is not serialized.
+    #[serde(skip)]
     Rows(Arc<RowSet>),
     /// All of `must`, at least so many of `should`, none of `must_not`; scores are added up.
     Bool {
@@ -159,6 +162,34 @@ impl Query {
     #[must_use]
     pub fn boost(self, factor: f32) -> Query {
         if factor == 1.0 { self } else { Query::Boost(Box::new(self), factor) }
+    }
+
+    /// The same asked of other fields.
+    #[must_use]
+    pub fn map_fields(self, to: &dyn Fn(usize) -> usize) -> Query {
+        let all = |queries: Vec<Query>| queries.into_iter().map(|q| q.map_fields(to)).collect();
+        match self {
+            Query::Term { field, term } => Query::Term { field: to(field), term },
+            Query::Pattern { field, pattern } => Query::Pattern { field: to(field), pattern },
+            Query::Phrase { field, terms, slop } => Query::Phrase { field: to(field), terms, slop },
+            Query::Bool { must, should, must_not, at_least } => Query::Bool {
+                must: all(must),
+                should: all(should),
+                must_not: all(must_not),
+                at_least,
+            },
+            Query::Best { queries, share } => Query::Best { queries: all(queries), share },
+            Query::Boost(inner, factor) => Query::Boost(Box::new(inner.map_fields(to)), factor),
+            Query::Constant(inner, score) => Query::Constant(Box::new(inner.map_fields(to)), score),
+            same @ (Query::All | Query::None | Query::Rows(_)) => same,
+        }
+    }
+
+    /// Whether an index must have positions to answer it.
+    pub fn needs_positions(&self) -> bool {
+        let mut found = false;
+        self.walk(&mut |query| found |= matches!(query, Query::Phrase { .. }));
+        found
     }
 
     /// Calls `each` for this query and every query within it.

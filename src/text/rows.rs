@@ -57,6 +57,30 @@ impl RowSet {
         count_ones(&self.words)
     }
 
+    /// The rows from one up to before another, ascending.
+    pub fn range(&self, from: u32, to: u32) -> impl Iterator<Item = u32> + '_ {
+        let to = to.min(self.rows);
+        let words = (from / 64..to.div_ceil(64)).map(move |index| {
+            let mut word = self.words.get(index as usize).copied().unwrap_or(0);
+            if index == from / 64 {
+                word &= u64::MAX << (from % 64);
+            }
+            if index == to / 64 {
+                word &= (1 << (to % 64)) - 1;
+            }
+            (index * 64, word)
+        });
+        words.flat_map(|(base, mut word)| {
+            std::iter::from_fn(move || {
+                (word != 0).then(|| {
+                    let row = base + word.trailing_zeros();
+                    word &= word - 1;
+                    row
+                })
+            })
+        })
+    }
+
     /// The rows, ascending.
     pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
         self.words.iter().enumerate().flat_map(|(index, word)| {
@@ -116,6 +140,23 @@ pub(crate) fn extract(words: &[u64], base: u32, out: &mut Vec<u32>) {
         while word != 0 {
             out.push(base + index as u32 * 64 + word.trailing_zeros());
             word &= word - 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RowSet;
+
+    #[test]
+    fn ranges_are_cut_anywhere() {
+        let mut set = RowSet::new(300);
+        [0, 1, 63, 64, 65, 127, 128, 200, 299].into_iter().for_each(|row| set.insert(row));
+        for from in [0, 1, 2, 63, 64, 65, 128, 199, 200, 299, 300, 400] {
+            for to in [0, 1, 63, 64, 65, 128, 129, 200, 299, 300, 1000] {
+                let expected: Vec<u32> = set.iter().filter(|r| (from..to).contains(r)).collect();
+                assert_eq!(set.range(from, to).collect::<Vec<u32>>(), expected, "{from}..{to}");
+            }
         }
     }
 }

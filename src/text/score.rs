@@ -10,8 +10,10 @@
 //!    for the parameters and the average of its index. Where the average of the snapshot is
 //!    larger, saturations grow by no more than the ratio of the averages.
 
+use serde::{Deserialize, Serialize};
+
 /// The parameters of BM25.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Bm25 {
     /// How slowly further occurrences of a term lose weight.
     pub k1: f32,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use base::{Error, ErrorCode, Result};
+use serde::{Deserialize, Serialize};
 
 use crate::index::Index;
 use crate::pattern::Matcher;
@@ -10,7 +11,7 @@ use crate::query::{Pattern, Query};
 use crate::score;
 
 /// Figures of one field over all parts.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct FieldStatistics {
     /// Rows that have text.
     pub rows: u64,
@@ -40,7 +41,7 @@ impl FieldStatistics {
 }
 
 /// Figures of the fields of a query over all parts.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Statistics {
     /// Of each field.
     pub fields: Vec<FieldStatistics>,

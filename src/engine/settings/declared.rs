@@ -273,6 +273,9 @@ settings! {
     use_zone_maps: Bool = "1", "Whether granules are skipped by their zone maps.",
         "CREATE TABLE zoned (n UInt64) ORDER BY n; INSERT INTO zoned SELECT number FROM numbers(100); SELECT count() FROM zoned WHERE n > 50 SETTINGS use_zone_maps = 0"
         => "49";
+    use_skip_indexes: Bool = "1", "Whether text indexes answer conditions; the answers are the same without them.",
+        "CREATE TABLE searched (t String, INDEX i t TYPE text(tokenizer = 'default')) ORDER BY tuple(); INSERT INTO searched VALUES ('rain and snow'); SELECT count() FROM searched WHERE hasAllTokens(t, 'Snow') SETTINGS use_skip_indexes = 0"
+        => "1";
     async_insert: Bool = "0", "Whether small inserts of several clients are written together.",
         "CREATE TABLE IF NOT EXISTS collected (n UInt8) ORDER BY n; TRUNCATE TABLE collected; INSERT INTO collected SETTINGS async_insert = 1 VALUES (1), (2); SELECT sum(n) FROM collected"
         => "3";

@@ -74,7 +74,6 @@ pub(crate) const TOLERATED: &[&str] = &[
     "timeout_before_checking_execution_speed",
     "timeout_overflow_mode",
     "use_client_time_zone",
-    "use_skip_indexes",
     "use_uncompressed_cache",
     "use_query_condition_cache",
     "wait_for_async_insert_timeout",

@@ -95,6 +95,7 @@ pub(super) const TABLES: &[SystemTable] = &[
                 ("format", "The rows of a text in a format."),
                 ("merge", "The rows of several tables."),
                 ("dictionary", "The rows of a dictionary."),
+                ("textIndexTerms", "The terms of a text index, and how many rows hold each."),
                 ("view", "The rows of a query."),
             ];
             Ok(all.iter().map(|(name, about)| vec![text(name), text(about)]).collect())

@@ -109,6 +109,15 @@ impl GranuleReader {
                     }
                     codes(set, part, granule, column, &mut selection, cached)?;
                 }
+                Test::Rows(set) => {
+                    let first = part.part.granule_start(granule) as u32;
+                    let rows = part.part.granule_rows(granule);
+                    let found = set.range(first, first + rows as u32);
+                    let found: Vec<u16> = found.map(|row| (row - first) as u16).collect();
+                    if found.len() < rows {
+                        intersect(&mut selection, found, &mut cached[..])?;
+                    }
+                }
                 Test::Member(conjunct) => {
                     let conjunct = &self.scan.conjuncts[*conjunct];
                     self.member(conjunct, part, granule, &mut selection, cached)?;
@@ -320,6 +329,9 @@ impl GranuleReader {
         selection: &Selection,
     ) -> Result<Column> {
         let rows = selection.as_ref().map_or(part.part.granule_rows(granule), Vec::len);
+        if let Some(score) = self.scan.score(column) {
+            return score.column(part, granule, selection);
+        }
         let Some(chunk) = &part.chunks[column] else {
             return Ok(Column::Constant { value: self.scan.defaults[column].clone(), len: rows });
         };

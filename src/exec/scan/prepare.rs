@@ -11,11 +11,13 @@ use expr::{Evaluator, Expr, Set};
 use parking_lot::{Mutex, RwLock};
 use plan::{PartScan, ReadColumn};
 use storage::{ColumnChunk, Extremes, Part, PartDictionary};
+use text::RowSet;
 use types::{Column, DataType, Dictionary, array_from_values};
 
 use super::global::GlobalDictionary;
 use super::predicate::{CodeSet, Shape, Verdict, paired, test_values};
 use super::single_values;
+use super::texts::{PreparedScore, TextTest};
 use crate::context::ExecContext;
 use crate::pipeline::{Bounds, evaluator};
 use crate::scheduler::Step;
@@ -33,6 +35,8 @@ pub(crate) struct Conjunct {
     pub(crate) member: Option<Member>,
     /// Whether it is computed on the values of granules that have only one.
     on_single_values: bool,
+    /// What text indexes are asked instead.
+    text: Option<TextTest>,
 }
 
 /// A set of a join that rows are tested by for as long as that pays.
@@ -68,6 +72,8 @@ pub(crate) enum Test {
     Numbers(usize, std::ops::Range<u32>),
     /// A set of codes.
     Codes(usize, Arc<CodeSet>),
+    /// Rows that a text index told.
+    Rows(Arc<RowSet>),
     /// The conjunct's set, which a join brought.
     Member(usize),
     /// The conjunct's expression.
@@ -106,6 +112,8 @@ pub(crate) struct PreparedScan {
     pub(crate) encoded: bool,
     names: Vec<String>,
     types: Vec<DataType>,
+    /// The scores that columns are of, as far as these are read.
+    scores: Vec<Option<PreparedScore>>,
     /// Columns of integers of which codes are given out.
     pub(super) as_codes: RwLock<Vec<bool>>,
 }
@@ -137,6 +145,7 @@ impl PreparedScan {
                 evaluator: evaluator(slice::from_ref(expression), context)?,
                 expression: expression.clone(),
                 on_single_values: false,
+                text: TextTest::of(expression, scan, context),
             };
             conjunct.on_single_values = !matches!(conjunct.shape, Shape::Range { .. })
                 && single_values::is_eligible(&conjunct, &types, &context.registry);
@@ -151,6 +160,7 @@ impl PreparedScan {
             encoded: context.settings.encoded,
             names: scan.columns.iter().map(|c| c.name.clone()).collect(),
             types: types.clone(),
+            scores: scores(scan, parts)?,
             as_codes: RwLock::new(vec![false; scan.columns.len()]),
         };
         for part in parts {
@@ -189,9 +199,27 @@ impl PreparedScan {
             }
         }
         let (mut tests, mut codes, mut rest) = (Vec::new(), Vec::new(), Vec::new());
+        let mut told = vec![false; self.conjuncts.len()];
+        for (conjunct, told) in self.conjuncts.iter().zip(&mut told) {
+            let Some(rows) = conjunct.text.as_ref().map(|text| text.rows(&part)).transpose()?
+            else {
+                continue;
+            };
+            let Some(rows) = rows else { continue };
+            *told = conjunct.text.as_ref().is_some_and(|text| text.exact);
+            granules.retain(|g| {
+                let first = part.granule_start(*g) as u32;
+                rows.range(first, first + part.granule_rows(*g) as u32).next().is_some()
+            });
+            tests.push(Test::Rows(Arc::new(rows)));
+        }
+        if granules.is_empty() {
+            return Ok(None);
+        }
         let mut members = Vec::new();
         for (at, conjunct) in self.conjuncts.iter().enumerate() {
             match &conjunct.shape {
+                _ if told[at] => {}
                 Shape::Range { column, .. } | Shape::NotEqual { column, .. }
                     if chunks[*column].is_some() && self.encoded =>
                 {
@@ -301,6 +329,11 @@ impl PreparedScan {
         bounds
     }
 
+    /// The score that a column is of.
+    pub(crate) fn score(&self, column: usize) -> Option<&PreparedScore> {
+        self.scores[column].as_ref()
+    }
+
     /// Whether rows have to meet conditions.
     pub(crate) fn is_filtered(&self) -> bool {
         !self.conjuncts.is_empty()
@@ -378,8 +411,21 @@ fn code_range(shape: &Shape, numbers: &PartDictionary) -> Result<std::ops::Range
     Ok(first..end.max(first))
 }
 
+/// The scores that columns are read of.
+fn scores(scan: &PartScan, parts: &[Arc<Part>]) -> Result<Vec<Option<PreparedScore>>> {
+    let number = |column: &ReadColumn| column.score.map(|at| at as usize);
+    let score = |column: &ReadColumn| -> Result<Option<PreparedScore>> {
+        let found = number(column).and_then(|at| scan.scores.get(at));
+        found.map(|score| PreparedScore::new(score, parts)).transpose()
+    };
+    scan.columns.iter().map(score).collect()
+}
+
 /// A column of a part, whose values must lie in memory as the scan expects.
 fn chunk_of(part: &Part, column: &ReadColumn) -> Result<Option<Arc<ColumnChunk>>> {
+    if column.score.is_some() {
+        return Ok(None);
+    }
     let chunk = part.column(column.id)?;
     if let Some(chunk) = &chunk
         && chunk.data_type().arrow_type() != column.data_type.arrow_type()
@@ -427,6 +473,7 @@ impl PreparedScan {
                     _ => false,
                 }
             }
+            Test::Rows(_) => false,
             Test::Expression(at) | Test::Member(at) => {
                 matches!(self.conjuncts[*at].shape, Shape::Among { .. })
                     && self.zone_verdict(part, *at, granule) == Verdict::All

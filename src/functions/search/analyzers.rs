@@ -3,6 +3,7 @@
 use ::text::Analyzer;
 use base::{Error, Result, bail};
 use expr::Argument;
+use types::{DataType, Value};
 
 use crate::text::strings::constant_text;
 
@@ -61,4 +62,67 @@ pub(super) fn pattern_text(function: &str, bytes: Vec<u8>) -> Result<String> {
 /// The error of a query that is no text.
 pub(super) fn not_utf8(function: &str) -> Error {
     base::error!(BadArguments, "The second argument of function {function} is not valid UTF-8")
+}
+
+/// Arguments that stay, and what follows them.
+type Completed = (usize, Vec<(Value, DataType)>);
+
+fn name_of(analyzer: &str) -> (Value, DataType) {
+    (Value::from(analyzer), DataType::String)
+}
+
+/// An analyzer as the third argument, unless there is one.
+pub(super) fn third(arguments: &[Argument], analyzer: &str) -> Completed {
+    match arguments.len() {
+        0..=2 => (arguments.len(), vec![name_of(analyzer)]),
+        count => (count, Vec::new()),
+    }
+}
+
+/// An analyzer behind a number that may be the third argument, unless there is one.
+pub(super) fn behind_number(arguments: &[Argument], analyzer: &str) -> Completed {
+    match arguments {
+        [_, _, third] if third.data_type.is_integer() => (3, vec![name_of(analyzer)]),
+        _ => third(arguments, analyzer),
+    }
+}
+
+/// An analyzer behind the number of edits, which may be missing too.
+pub(super) fn behind_edits(arguments: &[Argument], analyzer: &str) -> Completed {
+    match arguments.len() {
+        0..=2 => (arguments.len(), vec![name_of("AUTO"), name_of(analyzer)]),
+        3 => (3, vec![name_of(analyzer)]),
+        count => (count, Vec::new()),
+    }
+}
+
+/// An analyzer among the options, which are a map behind the other arguments, unless they name one.
+pub(super) fn in_options(arguments: &[Argument], analyzer: &str) -> Completed {
+    let text = |text: &str| Value::from(text);
+    let own = Value::Tuple([text("tokenizer"), text(analyzer)].into());
+    let data_type = DataType::map(DataType::String, DataType::String);
+    let (kept, mut pairs) = match arguments.last() {
+        Some(Argument {
+            data_type: DataType::Map(..),
+            constant: Some(Value::Array(pairs)),
+            ..
+        }) => (arguments.len() - 1, pairs.to_vec()),
+        _ => (arguments.len(), Vec::new()),
+    };
+    let names_one = pairs.iter().any(|pair| match pair {
+        Value::Tuple(pair) => pair.first() == Some(&text("tokenizer")),
+        _ => false,
+    });
+    if names_one || kept < 2 {
+        return (arguments.len(), Vec::new());
+    }
+    for pair in &mut pairs {
+        if let Value::Tuple(both) = pair
+            && let [key, Value::Int(number)] = &both[..]
+        {
+            *pair = Value::Tuple([key.clone(), text(&number.to_string())].into());
+        }
+    }
+    pairs.push(own);
+    (kept, vec![(Value::Array(pairs.into()), data_type)])
 }

@@ -6,7 +6,7 @@ use ::text::{Analyzer, Bm25, Pattern, Query, ScanQuery};
 use arrow_array::Array;
 use arrow_array::types::UInt8Type;
 use base::{Result, bail};
-use expr::{Argument, Bound};
+use expr::{Argument, Bound, TextQuestion};
 use types::{Column, DataType, Value};
 
 use crate::collection::{Lists, lists_of};
@@ -204,13 +204,32 @@ fn is_nothing(data_type: &DataType) -> bool {
     *data_type == DataType::Nothing
 }
 
-/// A function that tells whether texts match what is made of the second argument.
-pub(super) fn predicate(
-    function: &str,
-    arguments: &[Argument],
+/// What makes the query of the second argument, and the analyzer that it is for.
+pub(super) struct Asking {
     analyzer: Analyzer,
-    make: impl Fn(&Wanted<'_>, &Analyzer) -> Result<Query> + Send + Sync + 'static,
-) -> Result<Bound> {
+    make: Box<dyn Fn(&Wanted<'_>, &Analyzer) -> Result<Query> + Send + Sync>,
+}
+
+impl Asking {
+    pub(super) fn new(
+        analyzer: Analyzer,
+        make: impl Fn(&Wanted<'_>, &Analyzer) -> Result<Query> + Send + Sync + 'static,
+    ) -> Asking {
+        Asking { analyzer, make: Box::new(make) }
+    }
+
+    /// What a call with a constant second argument asks.
+    pub(super) fn question(self, arguments: &[Argument]) -> Result<Option<TextQuestion>> {
+        let Some(wanted) = Wanted::of_constant(&arguments[1]) else { return Ok(None) };
+        let query = (self.make)(&wanted, &self.analyzer)?;
+        check_automata(&query)?;
+        Ok(Some(TextQuestion { analyzer: self.analyzer, query }))
+    }
+}
+
+/// A function that tells whether texts match what is made of the second argument.
+pub(super) fn predicate(function: &str, arguments: &[Argument], asking: Asking) -> Result<Bound> {
+    let Asking { analyzer, make } = asking;
     require_texts(function, arguments)?;
     let constant = match Wanted::of_constant(&arguments[1]) {
         Some(wanted) => Some(Prepared::new(make(&wanted, &analyzer)?, &analyzer)?),

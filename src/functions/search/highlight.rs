@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use ::text::{HighlightOptions, Highlighter};
 use base::{Result, bail};
-use expr::{Argument, Bound, FunctionDeclaration};
+use expr::{Argument, Bound, FunctionDeclaration, SearchDeclaration};
 use memchr::memmem::Finder;
 use types::DataType;
 
+use super::analyzers::in_options;
 use super::evaluate::{
     Pieces, Wanted, check_automata, for_each_made, lists_if_array, require_needles,
 };
@@ -16,13 +17,17 @@ use super::predicates::parsed;
 use crate::text::declare;
 use crate::text::strings::{BytesBuilder, StringListBuilder, Strings, require_text};
 
+/// They show what is asked, but ask no index.
+const ANALYZED: SearchDeclaration =
+    SearchDeclaration { with_analyzer: Some(in_options), ..SearchDeclaration::NONE };
+
 pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[
     declare!("Text search", "highlight", "highlight(text, query[, open_tag, close_tag][, options])", "A text with what a query string (see `matchQuery`) asks for between tags (`<em>`, `</em>`): words and whole phrases, the longest where several overlap. Options are a map of `before`, `after`, `escape` (1: for HTML), `tokenizer`, `lenient` (1). With an array of strings in place of the query: wherever one of them occurs, the letters A to Z in any case.",
-        "SELECT highlight('The quick brown fox', '\"quick brown\" OR f*')" => "The <em>quick brown</em> <em>fox</em>", (2, 5), |_, a| highlight(a)),
+        "SELECT highlight('The quick brown fox', '\"quick brown\" OR f*')" => "The <em>quick brown</em> <em>fox</em>", (2, 5), |_, a| highlight(a), search: Some(ANALYZED)),
     declare!("Text search", "snippet", "snippet(text, query[, open_tag, close_tag][, options])", "The best fragments of a text, with what a query string asks for marked; its beginning if nothing matches. Options as of `highlight`, and `fragments` (3), `fragment_bytes` (150), `ellipsis` (` … `, which stands between fragments).",
-        "SELECT snippet('The quick brown fox', 'fox')" => "The quick brown <em>fox</em>", (2, 5), |_, a| snippet(a)),
+        "SELECT snippet('The quick brown fox', 'fox')" => "The quick brown <em>fox</em>", (2, 5), |_, a| snippet(a), search: Some(ANALYZED)),
     declare!("Text search", "snippets", "snippets(text, query[, open_tag, close_tag][, options])", "As `snippet`, the fragments as an array.",
-        "SELECT snippets('The quick brown fox', 'fox')" => "['The quick brown <em>fox</em>']", (2, 5), |_, a| snippets(a)),
+        "SELECT snippets('The quick brown fox', 'fox')" => "['The quick brown <em>fox</em>']", (2, 5), |_, a| snippets(a), search: Some(ANALYZED)),
 ];
 
 fn highlight(arguments: &[Argument]) -> Result<Bound> {

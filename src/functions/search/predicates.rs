@@ -2,22 +2,22 @@
 
 use ::text::{Analyzer, PhraseTerm, Query, QueryParser, Tokenizer};
 use base::{Result, bail};
-use expr::{Argument, Bound, FunctionDeclaration};
+use expr::{Argument, FunctionDeclaration};
 
-use super::analyzers::{not_utf8, of_argument, whole_term};
-use super::evaluate::{Wanted, predicate, require_needles};
-use crate::text::declare;
+use super::analyzers::{behind_number, not_utf8, of_argument, third, whole_term};
+use super::declare_predicate;
+use super::evaluate::{Asking, Wanted, require_needles};
 use crate::text::strings::require_text;
 
 pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[
-    declare!("Text search", "hasAllTokens", "hasAllTokens(text, needles[, tokenizer])", "1 where a text (or an array of texts) has all tokens of a string, or all of an array of tokens. Text and string are cut by a tokenizer: `default` (words of letters and digits in lower case), `unicode`, `english` or another Snowball language, `splitByNonAlpha`, `splitByString(['...'])`, `ngrams(n)`, `array`, `keyword`.",
-        "SELECT hasAllTokens('Rain and Snow', 'snow rain')" => "1", (2, 3), |_, a| has_tokens("hasAllTokens", a, true), aliases: &["hasAllToken"]),
-    declare!("Text search", "hasAnyTokens", "hasAnyTokens(text, needles[, tokenizer])", "1 where a text has any of the tokens; see `hasAllTokens`.",
-        "SELECT hasAnyTokens('Rain and Snow', ['hail', 'snow'])" => "1", (2, 3), |_, a| has_tokens("hasAnyTokens", a, false), aliases: &["hasAnyToken"]),
-    declare!("Text search", "hasPhrase", "hasPhrase(text, phrase[, slop][, tokenizer])", "1 where the tokens of a phrase stand in a text one after the other, moved by no more than `slop` (0) places altogether; see `hasAllTokens` for tokenizers.",
-        "SELECT hasPhrase('The quick brown fox', 'quick brown')" => "1", (2, 4), |_, a| has_phrase(a), aliases: &["matchPhrase"]),
-    declare!("Text search", "matchQuery", "matchQuery(text, query[, lenient][, tokenizer])", "1 where a text matches a query in Lucene's syntax: `+must -not \"a phrase\"~2 pre* wil?card /regexp/ fuzzy~1 (a OR b) AND NOT c`. A query that cannot be read is an error, unless `lenient` is 1. See `hasAllTokens` for tokenizers.",
-        "SELECT matchQuery('The quick brown fox', '+brow* -\"brown bear\"')" => "1", (2, 4), |_, a| match_query(a)),
+    declare_predicate!("hasAllTokens", "hasAllTokens(text, needles[, tokenizer])", "1 where a text (or an array of texts) has all tokens of a string, or all of an array of tokens. Text and string are cut by a tokenizer: `default` (words of letters and digits in lower case), `unicode`, `english` or another Snowball language, `splitByNonAlpha`, `splitByString(['...'])`, `ngrams(n)`, `array`, `keyword`.",
+        "SELECT hasAllTokens('Rain and Snow', 'snow rain')" => "1", (2, 3), third, |a| has_tokens("hasAllTokens", a, true), aliases: &["hasAllToken"]),
+    declare_predicate!("hasAnyTokens", "hasAnyTokens(text, needles[, tokenizer])", "1 where a text has any of the tokens; see `hasAllTokens`.",
+        "SELECT hasAnyTokens('Rain and Snow', ['hail', 'snow'])" => "1", (2, 3), third, |a| has_tokens("hasAnyTokens", a, false), aliases: &["hasAnyToken"]),
+    declare_predicate!("hasPhrase", "hasPhrase(text, phrase[, slop][, tokenizer])", "1 where the tokens of a phrase stand in a text one after the other, moved by no more than `slop` (0) places altogether; see `hasAllTokens` for tokenizers.",
+        "SELECT hasPhrase('The quick brown fox', 'quick brown')" => "1", (2, 4), behind_number, has_phrase, aliases: &["matchPhrase"]),
+    declare_predicate!("matchQuery", "matchQuery(text, query[, lenient][, tokenizer])", "1 where a text matches a query in Lucene's syntax: `+must -not \"a phrase\"~2 pre* wil?card /regexp/ fuzzy~1 (a OR b) AND NOT c`. A query that cannot be read is an error, unless `lenient` is 1. See `hasAllTokens` for tokenizers.",
+        "SELECT matchQuery('The quick brown fox', '+brow* -\"brown bear\"')" => "1", (2, 4), behind_number, match_query),
 ];
 
 /// An integer that may be the third argument, and the analyzer of the argument behind it.
@@ -44,12 +44,12 @@ pub(super) fn number_and_analyzer(
     }
 }
 
-fn has_tokens(function: &'static str, arguments: &[Argument], all: bool) -> Result<Bound> {
+fn has_tokens(function: &'static str, arguments: &[Argument], all: bool) -> Result<Asking> {
     if !arguments[1].data_type.is_string() {
         require_needles(function, arguments)?;
     }
     let analyzer = of_argument(function, arguments, 2)?;
-    predicate(function, arguments, analyzer, move |wanted, analyzer| {
+    Ok(Asking::new(analyzer, move |wanted, analyzer| {
         let mut terms = Vec::new();
         if wanted.is_list {
             for item in &wanted.items {
@@ -71,10 +71,10 @@ fn has_tokens(function: &'static str, arguments: &[Argument], all: bool) -> Resu
             _ if all => Query::and(terms),
             _ => Query::or(terms),
         })
-    })
+    }))
 }
 
-fn has_phrase(arguments: &[Argument]) -> Result<Bound> {
+fn has_phrase(arguments: &[Argument]) -> Result<Asking> {
     const NAME: &str = "hasPhrase";
     require_text(NAME, arguments, 1)?;
     let (slop, analyzer) = number_and_analyzer(NAME, arguments)?;
@@ -85,9 +85,7 @@ fn has_phrase(arguments: &[Argument]) -> Result<Bound> {
         let tokenizer = analyzer.tokenizer();
         bail!(BadArguments, "Function '{NAME}' does not support the '{tokenizer}' tokenizer");
     }
-    predicate(NAME, arguments, analyzer, move |wanted, analyzer| {
-        Ok(phrase(analyzer, wanted.text(), slop))
-    })
+    Ok(Asking::new(analyzer, move |wanted, analyzer| Ok(phrase(analyzer, wanted.text(), slop))))
 }
 
 fn phrase(analyzer: &Analyzer, text: &[u8], slop: u32) -> Query {
@@ -120,7 +118,7 @@ pub(super) fn parsed(
     }
 }
 
-fn match_query(arguments: &[Argument]) -> Result<Bound> {
+fn match_query(arguments: &[Argument]) -> Result<Asking> {
     const NAME: &str = "matchQuery";
     require_text(NAME, arguments, 1)?;
     let (lenient, analyzer) = number_and_analyzer(NAME, arguments)?;
@@ -131,7 +129,5 @@ fn match_query(arguments: &[Argument]) -> Result<Bound> {
             bail!(BadArguments, "Argument lenient of function {NAME} must be 0 or 1, not {other}")
         }
     };
-    predicate(NAME, arguments, analyzer, move |wanted, analyzer| {
-        parsed(NAME, wanted, analyzer, lenient)
-    })
+    Ok(Asking::new(analyzer, move |wanted, analyzer| parsed(NAME, wanted, analyzer, lenient)))
 }

@@ -2,24 +2,24 @@
 
 use ::text::{Analyzer, Edits, Pattern, Query};
 use base::{Result, bail};
-use expr::{Argument, Bound, FunctionDeclaration};
+use expr::{Argument, FunctionDeclaration};
 
-use super::analyzers::{in_case, of_argument, pattern_text, whole_term};
-use super::evaluate::predicate;
-use crate::text::declare;
+use super::analyzers::{behind_edits, in_case, of_argument, pattern_text, third, whole_term};
+use super::declare_predicate;
+use super::evaluate::Asking;
 use crate::text::strings::{constant_text, require_text};
 
 pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[
-    declare!("Text search", "hasTokenPrefix", "hasTokenPrefix(text, prefix[, tokenizer])", "1 where a text has a token that begins so; see `hasAllTokens` for tokenizers. Tokens of Snowball languages are stems.",
-        "SELECT hasTokenPrefix('Rain and Snow', 'sno')" => "1", (2, 3), |_, a| with_pattern("hasTokenPrefix", a, |_, prefix| Ok(Pattern::Prefix(prefix)))),
-    declare!("Text search", "hasTokenWildcard", "hasTokenWildcard(text, pattern[, tokenizer])", "1 where a whole token of a text fits a pattern: `*` stands for any characters, `?` for one, `\\\\` before a character for that itself. See `hasAllTokens` for tokenizers.",
-    "SELECT hasTokenWildcard('Rain and Snow', 's?o*')" => "1", (2, 3), |_, a| {
+    declare_predicate!("hasTokenPrefix", "hasTokenPrefix(text, prefix[, tokenizer])", "1 where a text has a token that begins so; see `hasAllTokens` for tokenizers. Tokens of Snowball languages are stems.",
+        "SELECT hasTokenPrefix('Rain and Snow', 'sno')" => "1", (2, 3), third, |a| with_pattern("hasTokenPrefix", a, |_, prefix| Ok(Pattern::Prefix(prefix)))),
+    declare_predicate!("hasTokenWildcard", "hasTokenWildcard(text, pattern[, tokenizer])", "1 where a whole token of a text fits a pattern: `*` stands for any characters, `?` for one, `\\\\` before a character for that itself. See `hasAllTokens` for tokenizers.",
+    "SELECT hasTokenWildcard('Rain and Snow', 's?o*')" => "1", (2, 3), third, |a| {
         with_pattern("hasTokenWildcard", a, |name, wildcard| Ok(Pattern::Wildcard(pattern_text(name, wildcard)?)))
     }),
-    declare!("Text search", "hasTokenRegexp", "hasTokenRegexp(text, pattern[, tokenizer])", "1 where a regular expression matches a whole token of a text; tokens of the usual tokenizer are in lower case. See `hasAllTokens` for tokenizers.",
-        "SELECT hasTokenRegexp('Rain and Snow', 'sn[a-z]w')" => "1", (2, 3), |_, a| has_token_regexp(a)),
-    declare!("Text search", "hasTokenFuzzy", "hasTokenFuzzy(text, token[, edits[, tokenizer]])", "1 where a text has a token at most so many edits away (a letter inserted, left out, replaced, or two neighbours swapped): 0, 1, 2, or `AUTO` (none up to 2 characters, one up to 5, else two). See `hasAllTokens` for tokenizers.",
-        "SELECT hasTokenFuzzy('Rain and Snow', 'snwo')" => "1", (2, 4), |_, a| has_token_fuzzy(a)),
+    declare_predicate!("hasTokenRegexp", "hasTokenRegexp(text, pattern[, tokenizer])", "1 where a regular expression matches a whole token of a text; tokens of the usual tokenizer are in lower case. See `hasAllTokens` for tokenizers.",
+        "SELECT hasTokenRegexp('Rain and Snow', 'sn[a-z]w')" => "1", (2, 3), third, has_token_regexp),
+    declare_predicate!("hasTokenFuzzy", "hasTokenFuzzy(text, token[, edits[, tokenizer]])", "1 where a text has a token at most so many edits away (a letter inserted, left out, replaced, or two neighbours swapped): 0, 1, 2, or `AUTO` (none up to 2 characters, one up to 5, else two). See `hasAllTokens` for tokenizers.",
+        "SELECT hasTokenFuzzy('Rain and Snow', 'snwo')" => "1", (2, 4), behind_edits, has_token_fuzzy),
 ];
 
 fn of_pattern(pattern: Pattern) -> Query {
@@ -31,31 +31,29 @@ fn with_pattern(
     function: &'static str,
     arguments: &[Argument],
     make: fn(&str, Vec<u8>) -> Result<Pattern>,
-) -> Result<Bound> {
+) -> Result<Asking> {
     require_text(function, arguments, 1)?;
     let analyzer = of_argument(function, arguments, 2)?;
-    predicate(function, arguments, analyzer, move |wanted, analyzer| {
+    Ok(Asking::new(analyzer, move |wanted, analyzer| {
         Ok(of_pattern(make(function, in_case(analyzer, wanted.text()))?))
-    })
+    }))
 }
 
-fn has_token_regexp(arguments: &[Argument]) -> Result<Bound> {
+fn has_token_regexp(arguments: &[Argument]) -> Result<Asking> {
     const NAME: &str = "hasTokenRegexp";
     require_text(NAME, arguments, 1)?;
     let analyzer = of_argument(NAME, arguments, 2)?;
-    predicate(NAME, arguments, analyzer, |wanted, _| {
+    Ok(Asking::new(analyzer, |wanted, _| {
         Ok(of_pattern(Pattern::Regex(pattern_text(NAME, wanted.text().to_vec())?)))
-    })
+    }))
 }
 
-fn has_token_fuzzy(arguments: &[Argument]) -> Result<Bound> {
+fn has_token_fuzzy(arguments: &[Argument]) -> Result<Asking> {
     const NAME: &str = "hasTokenFuzzy";
     require_text(NAME, arguments, 1)?;
     let edits = edits_of(NAME, arguments)?;
     let analyzer = of_argument(NAME, arguments, 3)?;
-    predicate(NAME, arguments, analyzer, move |wanted, analyzer| {
-        fuzzy(NAME, analyzer, wanted.text(), edits)
-    })
+    Ok(Asking::new(analyzer, move |wanted, analyzer| fuzzy(NAME, analyzer, wanted.text(), edits)))
 }
 
 fn edits_of(function: &str, arguments: &[Argument]) -> Result<Edits> {

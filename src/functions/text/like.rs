@@ -14,6 +14,7 @@ use types::{Column, DataType};
 use super::declare;
 use super::pattern::{LastPattern, Pattern};
 use super::strings::{Strings, numbers, require_text, starts_character};
+use crate::search::candidates;
 
 pub(super) fn register(registry: &mut Registry) {
     registry.add_functions(FUNCTIONS);
@@ -21,7 +22,7 @@ pub(super) fn register(registry: &mut Registry) {
 
 static FUNCTIONS: &[FunctionDeclaration] = &[
     declare!("String search", "like", "like(s, pattern)", "1 where the string matches a pattern in which `%` stands for any bytes and `_` for one character; a backslash takes that meaning away.",
-        "SELECT like('granary', 'gr%y')" => "1", (2, 2), |_, a| like("like", a, false, false)),
+        "SELECT like('granary', 'gr%y')" => "1", (2, 2), |_, a| like("like", a, false, false), search: Some(candidates::LIKE)),
     declare!("String search", "notLike", "notLike(s, pattern)", "The opposite of `like`.",
         "SELECT notLike('granary', 'gr%y')" => "0", (2, 2), |_, a| like("notLike", a, false, true)),
     declare!("String search", "ilike", "ilike(s, pattern)", "As `like`, in any case.",

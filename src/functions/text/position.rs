@@ -15,6 +15,7 @@ use super::strings::{
     Integers, Strings, character_offset, constant_text, count_characters, illegal, numbers,
     require_text,
 };
+use crate::search::candidates;
 pub(super) use multi::multi_match;
 
 pub(super) fn register(registry: &mut Registry) {
@@ -41,7 +42,7 @@ static FUNCTIONS: &[FunctionDeclaration] = &[
     declare!("String search", "countSubstringsCaseInsensitiveUTF8", "countSubstringsCaseInsensitiveUTF8(haystack, needle[, start])", "As `countSubstrings`, in any case.",
         "SELECT countSubstringsCaseInsensitiveUTF8('ÄäÄ', 'ä')" => "3", (2, 3), |_, a| count("countSubstringsCaseInsensitiveUTF8", a, FOLDED_UTF8)),
     declare!("String search", "startsWith", "startsWith(s, prefix)", "1 where a string begins with another, or an array with another.",
-        "SELECT startsWith('granary', 'gra')" => "1", (2, 2), |c, a| ends(c, "startsWith", a, PLAIN, <[u8]>::starts_with)),
+        "SELECT startsWith('granary', 'gra')" => "1", (2, 2), |c, a| ends(c, "startsWith", a, PLAIN, <[u8]>::starts_with), search: Some(candidates::STARTS_WITH)),
     declare!("String search", "endsWith", "endsWith(s, suffix)", "1 where a string ends with another, or an array with another.",
         "SELECT endsWith('granary', 'ary')" => "1", (2, 2), |c, a| ends(c, "endsWith", a, PLAIN, <[u8]>::ends_with)),
     declare!("String search", "startsWithUTF8", "startsWithUTF8(s, prefix)", "1 where a string in UTF-8 begins with another.",
@@ -57,9 +58,9 @@ static FUNCTIONS: &[FunctionDeclaration] = &[
     declare!("String search", "endsWithCaseInsensitiveUTF8", "endsWithCaseInsensitiveUTF8(s, suffix)", "As `endsWith`, in any case.",
         "SELECT endsWithCaseInsensitiveUTF8('cafÉ', 'é')" => "1", (2, 2), |c, a| ends(c, "endsWithCaseInsensitiveUTF8", a, FOLDED_UTF8, <[u8]>::ends_with)),
     declare!("String search", "hasToken", "hasToken(s, token)", "1 where a string contains a token: a run of letters and digits with none beside it.",
-        "SELECT hasToken('hello world', 'world')" => "1", (2, 2), |_, a| has_token("hasToken", a, false), nulls: Nulls::Propagate),
+        "SELECT hasToken('hello world', 'world')" => "1", (2, 2), |_, a| has_token("hasToken", a, false), nulls: Nulls::Propagate, search: Some(candidates::HAS_TOKEN)),
     declare!("String search", "hasTokenCaseInsensitive", "hasTokenCaseInsensitive(s, token)", "As `hasToken`, with the letters A to Z in any case.",
-        "SELECT hasTokenCaseInsensitive('Hello World', 'world')" => "1", (2, 2), |_, a| has_token("hasTokenCaseInsensitive", a, true), case_insensitive: true),
+        "SELECT hasTokenCaseInsensitive('Hello World', 'world')" => "1", (2, 2), |_, a| has_token("hasTokenCaseInsensitive", a, true), case_insensitive: true, search: Some(candidates::HAS_TOKEN_FOLDED)),
     declare!("String search", "hasTokenOrNull", "hasTokenOrNull(s, token)", "As `hasToken`; NULL if the second argument is no token.",
         "SELECT hasTokenOrNull('hello world', 'hello world')" => "\\N", (2, 2), |_, a| token_or_null("hasTokenOrNull", a, false)),
     declare!("String search", "hasTokenCaseInsensitiveOrNull", "hasTokenCaseInsensitiveOrNull(s, token)", "As `hasTokenOrNull`, with the letters A to Z in any case.",

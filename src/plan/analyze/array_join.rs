@@ -64,6 +64,7 @@ impl Analyzer<'_> {
                 hidden: matches!(array, Expression::Alias(..)),
                 alias: None,
                 merged: false,
+                analyzer: None,
             });
         }
         let plan = Plan::ArrayJoin(ArrayJoin {

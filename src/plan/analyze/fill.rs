@@ -203,6 +203,7 @@ impl Analyzer<'_> {
                 hidden: false,
                 alias: None,
                 merged: false,
+                analyzer: None,
             });
         }
         let mut interpolated: Vec<(usize, Expr)> = Vec::with_capacity(items.len());

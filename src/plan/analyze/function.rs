@@ -6,6 +6,7 @@ use sql::ast::{Expression, FunctionCall, Literal};
 use types::{DataType, Value};
 
 use super::resolve::Resolver;
+use super::score::argument_of;
 use super::{AGGREGATES, place_of};
 use crate::AggregateCall;
 
@@ -24,6 +25,9 @@ impl Resolver<'_, '_> {
                 "The function '{}' can only be used as a window function: write OVER behind it",
                 call.name
             );
+        }
+        if super::score::is_score(call) {
+            return self.score_column(call);
         }
         if let Some(body) = self.defined_call(call)? {
             self.defined_depth += 1;
@@ -78,7 +82,25 @@ impl Resolver<'_, '_> {
             return self.higher_order(&call.name, &arguments);
         }
         let resolved = arguments.iter().map(|a| self.resolve(a)).collect::<Result<Vec<_>>>()?;
+        let resolved = self.with_analyzer(&call.name, resolved);
         self.call(&call.name, resolved)
+    }
+
+    /// The arguments of a search of a text, with the analyzer of its index where they name none: the answer is the
+    /// same with and without the index.
+    fn with_analyzer(&self, name: &str, mut arguments: Vec<Expr>) -> Vec<Expr> {
+        let declared = self.environment().registry().function(name);
+        let search = declared.and_then(|d| d.search).and_then(|search| search.with_analyzer);
+        let Some(with_analyzer) = search else { return arguments };
+        let Some(Expr::Column { index, .. }) = arguments.first() else { return arguments };
+        let column = self.scope.columns.iter().find(|column| column.index == Some(*index));
+        if let Some(analyzer) = column.and_then(|column| column.analyzer.as_deref()) {
+            let described: Vec<Argument> = arguments.iter().map(argument_of).collect();
+            let (kept, added) = with_analyzer(&described, analyzer);
+            arguments.truncate(kept);
+            arguments.extend(added.into_iter().map(|(v, data_type)| Expr::literal(v, data_type)));
+        }
+        arguments
     }
 
     /// `nullIn` and `notNullIn`: NULL is in no set that has none.

@@ -10,6 +10,7 @@ use super::correlated::OUTER;
 use super::literal::cast_to;
 use super::resolve::build_call;
 use super::scope::{Scope, ScopeColumn, TableLabel};
+use crate::search::column_analyzers;
 use crate::{
     ColumnKind, Join, JoinKind, JoinStrictness, Plan, Relation, RelationColumn, RelationSource,
     Scan, Source,
@@ -28,7 +29,7 @@ impl Analyzer<'_> {
         match table {
             TableReference::Table { name, alias, is_final, sample } => {
                 let found = self.common_table(name)?;
-                let mut sampling_key = None;
+                let (mut sampling_key, mut analyzers) = (None, Vec::new());
                 let (mut plan, mut columns, label) = match found {
                     Some(_) if *is_final || sample.is_some() => bail!(
                         UnsupportedMethod,
@@ -42,6 +43,9 @@ impl Analyzer<'_> {
                     ),
                     None => {
                         let mut relation = self.environment.table(&self.qualified(name))?;
+                        if let RelationSource::Table(snapshot) = &relation.source {
+                            analyzers = column_analyzers(&snapshot.definition);
+                        }
                         match relation.combined.take() {
                             Some(combined) if *is_final || self.environment.flag("final") => {
                                 relation.source = RelationSource::Blocks(combined);
@@ -55,10 +59,14 @@ impl Analyzer<'_> {
                         self.relation(relation)?
                     }
                 };
+                let label = TableLabel { alias: alias.clone(), ..label };
+                (plan, columns) = self.scored(plan, columns, &label)?;
                 if let Some(sample) = sample {
                     (plan, columns) = self.sampled(plan, columns, sampling_key, sample)?;
                 }
-                Ok(scoped(plan, &columns, TableLabel { alias: alias.clone(), ..label }))
+                let (plan, mut scope) = scoped(plan, &columns, label);
+                scope.set_analyzers(|at| analyzers.get(at).cloned().flatten());
+                Ok((plan, scope))
             }
             TableReference::Function { name, arguments, alias } => {
                 let relation = self.environment.table_function(name, arguments)?;
@@ -168,6 +176,7 @@ impl Analyzer<'_> {
             filter: Vec::new(),
             optional: Vec::new(),
             limit: None,
+            scores: Vec::new(),
         });
         Ok((plan, relation.columns, label))
     }
@@ -477,7 +486,28 @@ fn ordinary(schema: &Schema) -> Vec<RelationColumn> {
 pub(super) fn scoped(plan: Plan, columns: &[RelationColumn], label: TableLabel) -> (Plan, Scope) {
     let mut scope = Scope::default();
     scope.add_table(label, columns, 0);
+    scope.set_analyzers(|at| analyzer_of(&plan, at));
     (plan, scope)
+}
+
+/// What cuts the texts of a column that comes as it is from a table with a text index.
+fn analyzer_of(plan: &Plan, column: usize) -> Option<String> {
+    match plan {
+        Plan::Scan(Scan { source: Source::Table(snapshot), columns, .. })
+            if !snapshot.definition.text_indexes.is_empty() =>
+        {
+            column_analyzers(&snapshot.definition).get(*columns.get(column)?).cloned().flatten()
+        }
+        Plan::Filter { input, .. }
+        | Plan::Sort { input, .. }
+        | Plan::Limit { input, .. }
+        | Plan::LimitBy { input, .. } => analyzer_of(input, column),
+        Plan::Project { input, expressions, .. } => match expressions.get(column)? {
+            Expr::Column { index, .. } => analyzer_of(input, *index),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 fn joined_schema(

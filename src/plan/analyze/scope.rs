@@ -37,6 +37,8 @@ pub(crate) struct ScopeColumn {
     pub(crate) hidden: bool,
     /// The expression of an ALIAS column.
     pub(crate) alias: Option<Box<Expression>>,
+    /// What cuts its texts, where a text index says so.
+    pub(crate) analyzer: Option<String>,
     /// The other side's equal column under USING: not shown by `*`, found by qualified name only.
     pub(crate) merged: bool,
 }
@@ -88,10 +90,20 @@ impl Scope {
                 index,
                 hidden: column.kind != ColumnKind::Ordinary,
                 alias,
+                analyzer: None,
                 merged: false,
             });
         }
         next - first
+    }
+
+    /// Says what cuts the texts of columns by their positions, where that is known.
+    pub(crate) fn set_analyzers(&mut self, of: impl Fn(usize) -> Option<String>) {
+        for column in &mut self.columns {
+            if let Some(analyzer) = column.index.and_then(&of) {
+                column.analyzer = Some(analyzer);
+            }
+        }
     }
 
     /// The columns that a name can mean; several when it is ambiguous.

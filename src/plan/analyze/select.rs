@@ -15,6 +15,7 @@ use super::grouping::{GroupKeys, aggregate, group_by_all};
 use super::ordering::OrderItems;
 use super::resolve::Resolver;
 use super::scope::Scope;
+use super::score::WantedScores;
 use super::window::{PendingWindow, add_windows, named_windows};
 use super::{ARRAY_JOINS, Analyzer, pseudo};
 use crate::{AggregateCall, Plan};
@@ -105,10 +106,10 @@ impl Analyzer<'_> {
     }
 
     fn select_inner(&mut self, select: &Select) -> Result<Plan> {
-        let (mut plan, mut scope) = match &select.from {
-            Some(from) => self.from(from)?,
-            None => one_row()?,
-        };
+        self.scores.push(WantedScores::of(select));
+        let from = select.from.as_ref().map(|from| self.from(from)).transpose();
+        self.scores.pop();
+        let (mut plan, mut scope) = from?.map_or_else(one_row, Ok)?;
         if let Some(join) = &select.array_join {
             (plan, scope) = self.array_join(plan, scope, join)?;
         }
@@ -297,7 +298,7 @@ fn check_condition(condition: &Expr, clause: &str) -> Result<()> {
     )
 }
 
-fn clauses<'s>(select: &'s Select, items: &'s [Expression]) -> Vec<&'s Expression> {
+pub(super) fn clauses<'s>(select: &'s Select, items: &'s [Expression]) -> Vec<&'s Expression> {
     let mut all: Vec<&Expression> = items.iter().collect();
     all.extend(&select.prewhere);
     all.extend(&select.filter);

@@ -12,6 +12,7 @@ use expr::{Evaluator, Expr, FunctionContext, Registry};
 use types::{Block, Column, DataType, Value};
 
 use crate::definition::{ColumnDefinition, KeyColumn, TableDefinition};
+use crate::text_index::TextPlan;
 
 /// Which columns are written, and where the key comes from.
 pub(crate) struct WritePlan {
@@ -25,6 +26,8 @@ pub(crate) struct WritePlan {
     pub primary_key_length: usize,
     pub granularity: u32,
     pub granule_bytes: u64,
+    /// The fields of text indexes.
+    pub texts: Vec<TextPlan>,
     /// Computes the key columns that are not stored columns themselves.
     computed: Option<Evaluator>,
     partition: Option<Evaluator>,
@@ -79,6 +82,7 @@ impl WritePlan {
             primary_key_length: definition.primary_key_length,
             granularity: definition.index_granularity()?,
             granule_bytes: definition.index_granularity_bytes()?,
+            texts: TextPlan::of_table(&definition, &position, registry)?,
             computed: compile(&computed)?,
             partition: compile(&partition)?,
             partition_types: partition.iter().map(Expr::data_type).collect(),

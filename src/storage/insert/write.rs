@@ -2,13 +2,16 @@
 //!
 //! 1. Columns that the sorting key reads are finished first and give the order of rows.
 //! 2. The granularity is halved until no granule holds more bytes than the table allows.
-//! 3. All columns are encoded by the threads of the store, the largest first.
+//! 3. All columns are encoded by the threads of the store, the largest first, and text indexes built beside.
+
+use std::sync::Arc;
 
 use arrow_array::ArrayRef;
 use arrow_buffer::NullBuffer;
 use base::{Error, Result};
+use bytes::Bytes;
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
-use types::DataType;
+use types::{Column, DataType};
 
 use super::buffer::{FullColumn, PartitionBuffer};
 use super::plan::WritePlan;
@@ -21,6 +24,7 @@ use crate::part::new::{NewPart, PartOutline, PartWriter};
 use crate::part::segment::ChunkWriter;
 use crate::part::{PartContext, encode_primary_index};
 use crate::size::values_bytes;
+use crate::text_index::{MOST_ROWS, Scratch, TextPlan};
 
 /// Where the rows of a part come from.
 #[derive(Default)]
@@ -45,10 +49,12 @@ pub(crate) fn write_part(
     let types = &plan.types;
     let mut columns: Vec<Option<super::buffer::ColumnBuffer>> =
         columns.into_iter().map(Some).collect();
-    let mut full: Vec<Option<FullColumn>> = (0..columns.len()).map(|_| None).collect();
-    for at in &plan.sorting {
+    let mut full: Vec<Option<Arc<FullColumn>>> = (0..columns.len()).map(|_| None).collect();
+    let indexed = rows as u64 <= MOST_ROWS;
+    let read_by_texts = plan.texts.iter().filter(|_| indexed).flat_map(|text| &text.inputs);
+    for at in plan.sorting.iter().chain(read_by_texts) {
         if let Some(column) = columns[*at].take() {
-            full[*at] = Some(column.finish(&types[*at])?);
+            full[*at] = Some(Arc::new(column.finish(&types[*at])?));
         }
     }
     let mut ordinals = Vec::new();
@@ -72,6 +78,10 @@ pub(crate) fn write_part(
     };
     let writer = PartWriter::create(context, outline, bytes)?;
     let index = primary_index(plan, &full, order.as_deref(), rows, granularity as usize)?;
+    let mut texts: Vec<(&TextPlan, Vec<Arc<FullColumn>>)> = Vec::new();
+    for text in plan.texts.iter().filter(|_| indexed) {
+        texts.push((text, text.inputs.iter().filter_map(|at| full[*at].clone()).collect()));
+    }
     let mut work: Vec<Work> = columns
         .into_iter()
         .zip(full)
@@ -80,37 +90,100 @@ pub(crate) fn write_part(
         .map(|(at, (buffer, full))| Work { at, buffer, full, size: sizes[at] })
         .collect();
     work.sort_by_key(|w| std::cmp::Reverse(w.size));
-    let write = |work: Work| -> Result<(usize, ColumnEntry)> {
+    let scratch = writer.scratch(context)?;
+    let write = |work: Work| -> Result<Done> {
         let at = work.at;
         let column = match (work.full, work.buffer) {
             (Some(full), _) => full,
-            (None, Some(buffer)) => buffer.finish(&types[at])?,
+            (None, Some(buffer)) => Arc::new(buffer.finish(&types[at])?),
             (None, None) => return Err(Error::logical("a column without values")),
         };
         let entry = write_column(&writer, plan, at, column, order.as_deref())?;
-        Ok((at, entry))
+        Ok(Done::Column(at, entry))
     };
-    let mut entries: Vec<(usize, ColumnEntry)> = if rows < 1024 {
-        work.into_iter().map(write).collect::<Result<_>>()?
+    let mut jobs: Vec<Job<'_>> = texts
+        .into_iter()
+        .map(|(text, inputs)| -> Job<'_> {
+            let (order, scratch) = (order.as_deref(), &scratch);
+            Box::new(move || {
+                Ok(Done::Text(text.id, build_text(text, &inputs, order, rows, scratch)?))
+            })
+        })
+        .collect();
+    jobs.extend(work.into_iter().map(|work| -> Job<'_> { Box::new(|| write(work)) }));
+    let done: Vec<Done> = if rows < 1024 {
+        jobs.into_iter().map(|job| job()).collect::<Result<_>>()?
     } else {
-        pool.install(|| work.into_par_iter().with_max_len(1).map(write).collect::<Result<_>>())?
+        let run = |job: Job<'_>| job();
+        pool.install(|| jobs.into_par_iter().with_max_len(1).map(run).collect::<Result<_>>())?
     };
-    entries.sort_by_key(|(at, _)| *at);
     let index = writer.segment.append_blob(index)?;
-    writer.finish(entries.into_iter().map(|(_, entry)| entry).collect(), index)
+    let (columns, texts) = Done::split(done);
+    writer.finish(columns, index, texts)
 }
 
 struct Work {
     at: usize,
     buffer: Option<super::buffer::ColumnBuffer>,
-    full: Option<FullColumn>,
+    full: Option<Arc<FullColumn>>,
     size: usize,
+}
+
+/// A piece of a part that is written beside others.
+type Job<'a> = Box<dyn FnOnce() -> Result<Done> + Send + 'a>;
+
+/// What became of one.
+pub(crate) enum Done {
+    /// The column at a place.
+    Column(usize, ColumnEntry),
+    /// The text index of a field.
+    Text(u32, Bytes),
+}
+
+impl Done {
+    /// Columns in their order, and text indexes.
+    pub(crate) fn split(all: Vec<Done>) -> (Vec<ColumnEntry>, Vec<(u32, Bytes)>) {
+        let (mut columns, mut texts) = (Vec::new(), Vec::new());
+        for done in all {
+            match done {
+                Done::Column(at, entry) => columns.push((at, entry)),
+                Done::Text(id, bytes) => texts.push((id, bytes)),
+            }
+        }
+        columns.sort_by_key(|(at, _)| *at);
+        texts.sort_by_key(|(id, _)| *id);
+        (columns.into_iter().map(|(_, entry)| entry).collect(), texts)
+    }
+}
+
+/// Rows whose texts are made at once.
+const TEXTS_AT_ONCE: usize = 8192;
+
+/// The text index of sorted rows.
+fn build_text(
+    text: &TextPlan,
+    inputs: &[Arc<FullColumn>],
+    order: Option<&[u32]>,
+    rows: usize,
+    scratch: &Scratch,
+) -> Result<Bytes> {
+    let name = text.id.to_string();
+    let mut builder = text.builder(scratch, &name);
+    for start in (0..rows).step_by(TEXTS_AT_ONCE) {
+        let count = TEXTS_AT_ONCE.min(rows - start);
+        let values = |column: &Arc<FullColumn>| match order {
+            None => column.range(start, count).map(Column::Flat),
+            Some(order) => column.rows(&order[start..start + count]).map(Column::Flat),
+        };
+        builder.add(inputs.iter().map(values).collect::<Result<_>>()?, count)?;
+    }
+    builder.finish(scratch, &name)
 }
 
 /// The primary key at the first row of each granule and at the last row.
 fn primary_index(
     plan: &WritePlan,
-    full: &[Option<FullColumn>],
+    full: &[Option<Arc<FullColumn>>],
     order: Option<&[u32]>,
     rows: usize,
     granularity: usize,
@@ -132,7 +205,7 @@ fn write_column(
     writer: &PartWriter,
     plan: &WritePlan,
     at: usize,
-    column: FullColumn,
+    column: Arc<FullColumn>,
     order: Option<&[u32]>,
 ) -> Result<ColumnEntry> {
     let (id, codec) = &plan.columns[at];
@@ -140,12 +213,11 @@ fn write_column(
     let (rows, granularity) = (outline.rows as usize, outline.granularity as usize);
     let mut chunk = ChunkWriter::new(&writer.segment, plan.types[at].clone(), codec.clone());
     let granules = (0..rows).step_by(granularity).map(|start| start..rows.min(start + granularity));
-    if let FullColumn::Codes { codes, values, order: sorted, uncompressed, nulls } = column {
+    if let FullColumn::Codes { codes, values, order: sorted, uncompressed, nulls } = &*column {
         let mut dictionary = DictionaryWriter::new(&writer.segment, codec.general(), false)?;
-        for id in &sorted {
+        for id in sorted {
             dictionary.push(values.value(*id as usize))?;
         }
-        drop((values, sorted));
         let dictionary = dictionary.finish()?;
         let mut page = Vec::with_capacity(granularity);
         for granule in granules {
@@ -154,13 +226,13 @@ fn write_column(
                 None => page.extend_from_slice(&codes[granule]),
                 Some(order) => page.extend(order[granule].iter().map(|row| codes[*row as usize])),
             }
-            let nulls = if nulls { split_nulls(&mut page) } else { None };
+            let nulls = if *nulls { split_nulls(&mut page) } else { None };
             chunk.add_codes(&page, nulls.as_ref(), dictionary.has_empty)?;
         }
-        chunk.add_uncompressed(uncompressed);
+        chunk.add_uncompressed(*uncompressed);
         return chunk.finish(*id, Some(dictionary));
     }
-    let coded = match (&column, Numbers::of(&plan.types[at])) {
+    let coded = match (&*column, Numbers::of(&plan.types[at])) {
         (FullColumn::Array(array), Some(numbers)) => {
             numbers.codes(array, order)?.map(|c| (numbers, c))
         }

@@ -1,9 +1,9 @@
-//! The layout of a segment file, format version 3. Older ones are read as well: version 1 has no dictionary
-//! blocks of LZ4, version 2 no dictionaries of integers.
+//! The layout of a segment file, format version 4. Older ones are read as well: version 1 has no dictionary
+//! blocks of LZ4, version 2 no dictionaries of integers, version 3 no text indexes.
 //!
 //! ```text
 //! 0        "GRAN", format version (u32), 56 zero bytes
-//! 64       extents: runs of pages or dictionary blocks of one column, each 64-byte aligned
+//! 64       extents: runs of pages or dictionary blocks of one column, or a text index, each 64-byte aligned
 //!          blobs: marks of every column, dictionary directories, primary index,
 //!                 directory, description
 //! end-64   directory: blob reference (20 bytes)
@@ -15,10 +15,11 @@
 //!
 //! blob reference := offset u64, stored length u32, raw length u32, crc32c of what is stored u32
 //!                   ZSTD where the stored length is less than the raw one
-//! directory   := rows, granularity, primary index (blob reference), columns, column...
+//! directory   := rows, granularity, primary index (blob reference), columns, column..., texts, text...
 //! column      := id, type (text), uncompressed bytes, page bytes, marks (blob reference),
 //!                0 | 1, dictionary
 //! dictionary  := entries, has empty value (u8), stored bytes, raw bytes, directory (blob reference)
+//! text        := id, offset, length: a text index, which has checksums of its own
 //! marks       := for each granule: offset - end of the page before (signed), length, zone map
 //! description := JSON of `Description`: the part without the catalog
 //! ```
@@ -37,7 +38,9 @@ use crate::wire::{Reader, put, put_bytes};
 use crate::zone::ZoneMap;
 
 pub(crate) const MAGIC: &[u8; 4] = b"GRAN";
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
+/// The first version with text indexes.
+const WITH_TEXTS: u32 = 4;
 /// The first version that can be read.
 const OLDEST_VERSION: u32 = 1;
 pub(crate) const ALIGNMENT: usize = 64;
@@ -118,6 +121,15 @@ pub(crate) struct Directory {
     pub granularity: u32,
     pub primary_index: BlobReference,
     pub columns: Vec<ColumnEntry>,
+    pub texts: Vec<TextEntry>,
+}
+
+/// Where the text index of one field lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TextEntry {
+    pub id: u32,
+    pub offset: u64,
+    pub length: u64,
 }
 
 /// One column of a segment file.
@@ -166,10 +178,16 @@ impl Directory {
                 dictionary.directory.put(&mut out);
             }
         }
+        put(&mut out, self.texts.len() as u128);
+        for text in &self.texts {
+            put(&mut out, u128::from(text.id));
+            put(&mut out, u128::from(text.offset));
+            put(&mut out, u128::from(text.length));
+        }
         out
     }
 
-    fn decode(bytes: &[u8]) -> Result<Directory> {
+    fn decode(bytes: &[u8], version: u32) -> Result<Directory> {
         let mut reader = Reader::new(bytes);
         let rows = reader.u64()?;
         let granularity = reader.u32()?;
@@ -179,7 +197,14 @@ impl Directory {
         for _ in 0..count {
             columns.push(ColumnEntry::parse(&mut reader)?);
         }
-        Ok(Directory { rows, granularity, primary_index, columns })
+        let mut texts = Vec::new();
+        if version >= WITH_TEXTS {
+            for _ in 0..reader.count()? {
+                let (id, offset, length) = (reader.u32()?, reader.u64()?, reader.u64()?);
+                texts.push(TextEntry { id, offset, length });
+            }
+        }
+        Ok(Directory { rows, granularity, primary_index, columns, texts })
     }
 
     /// Reads and checks header, trailer and directory of a file.
@@ -209,7 +234,7 @@ impl Directory {
         if crc32c::crc32c(&trailer[..52]) != checksum {
             bail!(ChecksumDoesntMatch, "checksum of the trailer does not match");
         }
-        Ok((Directory::decode(&directory.read(file)?)?, description))
+        Ok((Directory::decode(&directory.read(file)?, version)?, description))
     }
 }
 

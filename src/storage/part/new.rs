@@ -16,13 +16,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use base::Result;
 use base::disk::Disk;
+use bytes::Bytes;
 use types::Value;
 
 use super::PartContext;
-use super::layout::{BlobReference, ColumnEntry, Description, Directory};
+use super::layout::{BlobReference, ColumnEntry, Description, Directory, TextEntry};
 use super::record::{PartRecord, parts_folder};
 use super::segment::SegmentWriter;
 use crate::definition::TableDefinition;
+use crate::text_index::Scratch;
 
 /// The folder of unfinished parts.
 pub(crate) const TMP: &str = "tmp";
@@ -122,12 +124,28 @@ impl PartWriter {
         &self.outline
     }
 
-    /// Ends the part: everything is synced when this returns, or in memory where the part is small.
+    /// Where the part's text indexes wait until its columns are written.
+    pub(crate) fn scratch(&self, context: &PartContext) -> Result<Scratch> {
+        let small = self.segment.is_in_memory();
+        if small || self.outline.definition.text_indexes.is_empty() {
+            return Ok(Scratch::in_memory());
+        }
+        Scratch::in_folder(&context.disk, format!("{TMP}/{}-texts", self.id))
+    }
+
+    /// Appends text indexes, and ends the part: everything is synced when this returns, or in memory where the
+    /// part is small.
     pub(crate) fn finish(
         self,
         columns: Vec<ColumnEntry>,
         primary_index: BlobReference,
+        indexes: Vec<(u32, Bytes)>,
     ) -> Result<NewPart> {
+        let mut texts = Vec::with_capacity(indexes.len());
+        for (id, bytes) in indexes {
+            let offset = self.segment.append(&bytes)?;
+            texts.push(TextEntry { id, offset, length: bytes.len() as u64 });
+        }
         let PartWriter { folder, id, outline, segment } = self;
         let bytes_uncompressed = columns.iter().map(|c| c.uncompressed).sum();
         let directory = Directory {
@@ -135,6 +153,7 @@ impl PartWriter {
             granularity: outline.granularity,
             primary_index,
             columns,
+            texts,
         };
         let description = Description {
             id,

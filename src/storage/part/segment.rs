@@ -71,6 +71,11 @@ impl SegmentWriter {
         Ok(SegmentWriter { file: Mutex::new(Some(open)) })
     }
 
+    /// Whether `finish` will give the bytes back.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        matches!(&*self.file.lock(), Some(Open { sink: Sink::Memory(_), .. }))
+    }
+
     /// Appends bytes at the next aligned position, which is returned.
     pub(crate) fn append(&self, bytes: &[u8]) -> Result<u64> {
         let mut file = self.file.lock();

@@ -84,7 +84,7 @@ impl Store {
                     comment: String::new(),
                 }));
             }
-            let next_column_id = definition.columns.iter().map(|c| c.id + 1).max().unwrap_or(0);
+            let next_column_id = definition.ids().map(|id| id.saturating_add(1)).max().unwrap_or(0);
             let state = TableState { last_block: found.len() as u64, next_column_id };
             changes.push(Change::PutTable(Arc::new(definition)));
             changes.push(Change::PutState(uuid.clone(), state));

@@ -301,7 +301,7 @@ impl Store {
 }
 
 pub(super) fn next_id(definition: &TableDefinition, before: u32) -> u32 {
-    definition.columns.iter().map(|c| c.id.saturating_add(1)).max().unwrap_or(0).max(before)
+    definition.ids().map(|id| id.saturating_add(1)).max().unwrap_or(0).max(before)
 }
 
 fn redefine(

@@ -18,12 +18,15 @@ use std::sync::Arc;
 
 use base::CancelToken;
 use base::disk::LocalDisk;
+use expr::Expr;
 use granary_storage::{
-    ColumnDefinition, PartReader, Store, StoreOptions, TableDefinition, TableSnapshot,
+    ColumnDefinition, PartReader, Store, StoreOptions, TableDefinition, TableSnapshot, TextField,
+    TextIndexDefinition,
 };
 use harness::{
     Rows, all_sorted, create, definition, insert, int, open, options, read, sort_all, text,
 };
+use text::{Analyzer, Bm25, Query, ScanQuery, Searcher};
 use types::{DataType, Value};
 
 /// Every type, with encodings of every kind: constants, runs, few and many values, slopes, noise, long texts.
@@ -108,6 +111,8 @@ const NUMBER_ROWS: i128 = 300;
 
 const ROWS: i128 = 240;
 const INSERTS: i128 = 3;
+/// Rows of each insert into the table with text indexes.
+const TEXT_ROWS: i128 = 300;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
@@ -250,6 +255,64 @@ fn check_numbers(snapshot: &TableSnapshot) {
     }
 }
 
+/// The rows of one insert into the table with text indexes.
+fn text_rows(insert: i128) -> Rows {
+    let word = |n: i128, at: i128| format!("Word{}", noise(n, at as u64) % (3 + 7 * at as u64));
+    let row = |n: i128| {
+        let words: Vec<String> = (0..n % 9).map(|at| word(n, at)).collect();
+        let maybe = if n % 8 == 5 { Value::Null } else { text(&words.join(", ")) };
+        // Out of order, so that merges map rows.
+        vec![int(noise(n, 40) as i128 % 100_000), maybe]
+    };
+    (insert * TEXT_ROWS..(insert + 1) * TEXT_ROWS).map(row).collect()
+}
+
+fn described_texts() -> TableDefinition {
+    let mut definition = definition(&[("id", "UInt32"), ("t", "Nullable(String)")], &[0], &[]);
+    definition.name = "texts".to_owned();
+    definition.settings.insert("index_granularity".to_owned(), "64".to_owned());
+    let index = |id: u32, name: &str, analyzer: &str, positions: bool| TextIndexDefinition {
+        name: name.to_owned(),
+        fields: vec![TextField {
+            id,
+            expression: Expr::column(1, DataType::String.nullable()),
+            text: "t".to_owned(),
+            weight: 1.0,
+        }],
+        analyzer: analyzer.to_owned(),
+        positions,
+        bm25: Bm25 { k1: 1.5, b: 0.5 },
+    };
+    definition.text_indexes =
+        vec![index(2, "words", "default", true), index(3, "grams", "ngrams(2)", false)];
+    definition
+}
+
+/// The indexes of all parts tell what a scan of their texts tells.
+fn check_texts(snapshot: &TableSnapshot) {
+    let mut expected: Rows = (0..INSERTS).flat_map(text_rows).collect();
+    sort_all(&mut expected);
+    assert_eq!(all_sorted(read(snapshot).unwrap()), expected);
+    let phrase = Query::phrase(&["word1", "word2"], 0);
+    let words = [Query::term("word1"), Query::term("word20"), phrase];
+    let grams = [Query::term("1,"), Query::and(vec![Query::term("d2"), Query::term("d1")])];
+    for (index, queries) in snapshot.definition.text_indexes.iter().zip([&words[..], &grams[..]]) {
+        let analyzers = [Analyzer::new(&index.analyzer).unwrap()];
+        for query in queries {
+            let mut scan = ScanQuery::new(query, &analyzers, None, index.bm25).unwrap();
+            let text = |row: &Vec<Value>| row[1].as_bytes().map(<[u8]>::to_vec);
+            let matches = |row: &&Vec<Value>| scan.matches(&[text(row).as_deref()]);
+            let count = expected.iter().filter(matches).count() as u64;
+            let found = snapshot.parts.iter().map(|part| {
+                let index = part.text_index(index.fields[0].id).unwrap().unwrap();
+                Searcher::new(&[&index]).count(query).unwrap()
+            });
+            assert_eq!(found.sum::<u64>(), count, "{query:?}");
+            assert!(count > 0, "{query:?}");
+        }
+    }
+}
+
 fn described() -> TableDefinition {
     let mut definition = definition(COLUMNS, &[1], &[0]);
     definition.settings.insert("index_granularity".to_owned(), "64".to_owned());
@@ -287,7 +350,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// Versions of the part format that are read.
-const VERSIONS: [&str; 3] = ["v1", "v2", "v3"];
+const VERSIONS: [&str; 4] = ["v1", "v2", "v3", "v4"];
 
 /// A golden folder as a data folder of its own, without the catalog.
 fn unpacked(version: &str) -> tempfile::TempDir {
@@ -332,6 +395,13 @@ fn check_folder(version: &str) {
         check_numbers(&table.snapshot());
     }
     assert_eq!(store.table("d", "numbers").is_some(), version >= "v3");
+    if let Some(table) = store.table("d", "texts") {
+        check_texts(&table.snapshot());
+        store.optimize(&table, None, true, &CancelToken::new()).unwrap();
+        assert_eq!(table.snapshot().parts.len(), 1);
+        check_texts(&table.snapshot());
+    }
+    assert_eq!(store.table("d", "texts").is_some(), version >= "v4");
 }
 
 #[test]
@@ -380,7 +450,15 @@ fn write_a_new_golden_folder() {
         }
     }
     check_numbers(&numbers.snapshot());
-    drop((store, table, numbers));
+    let texts = create(&store, described_texts());
+    for at in 0..INSERTS {
+        insert(&store, &texts, &text_rows(at)).unwrap();
+        if at == 1 {
+            store.optimize(&texts, None, true, &CancelToken::new()).unwrap();
+        }
+    }
+    check_texts(&texts.snapshot());
+    drop((store, table, numbers, texts));
     let new = folder().join("new");
     if new.exists() {
         fs::remove_dir_all(&new).unwrap();

@@ -91,43 +91,72 @@ fn ngrams(argument: &str) -> Result<Tokenizer> {
     }
 }
 
-/// Reads a list of quoted strings, with or without square brackets.
 fn split_by_string(arguments: &str) -> Result<Tokenizer> {
     let wrong = |why: &str| refused(format!("Tokenizer 'splitByString({arguments})': {why}"));
-    let inner = arguments.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    let mut chars = inner.unwrap_or(arguments).chars().peekable();
-    let mut separators = Vec::new();
-    loop {
-        while chars.next_if(|c| c.is_whitespace() || *c == ',').is_some() {}
-        match chars.next() {
-            None => break,
-            Some('\'') => {}
-            Some(_) => return Err(wrong("separators are quoted strings")),
-        }
-        let mut separator = String::new();
-        loop {
-            match chars.next() {
-                None => return Err(wrong("a quote is not closed")),
-                Some('\'') => break,
-                Some('\\') => separator.push(match chars.next() {
-                    Some('n') => '\n',
-                    Some('t') => '\t',
-                    Some('r') => '\r',
-                    Some(other) => other,
-                    None => return Err(wrong("a quote is not closed")),
-                }),
-                Some(other) => separator.push(other),
-            }
-        }
-        if separator.is_empty() {
-            return Err(wrong("a separator is empty"));
-        }
-        separators.push(separator);
+    let separators = strings(arguments).map_err(wrong)?;
+    if separators.iter().any(String::is_empty) {
+        return Err(wrong("a separator is empty"));
     }
     if separators.is_empty() {
         return Err(wrong("there are no separators"));
     }
     Ok(Tokenizer::SplitByString(separators))
+}
+
+/// A list as `write_quoted` writes it.
+pub(super) fn quoted(text: &str) -> Result<Vec<String>> {
+    strings(text).map_err(|why| refused(format!("Stop words {text}: {why}")))
+}
+
+/// Reads a list of quoted strings, with or without square brackets.
+fn strings(text: &str) -> std::result::Result<Vec<String>, &'static str> {
+    let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let mut chars = inner.unwrap_or(text).chars().peekable();
+    let mut found = Vec::new();
+    loop {
+        while chars.next_if(|c| c.is_whitespace() || *c == ',').is_some() {}
+        match chars.next() {
+            None => return Ok(found),
+            Some('\'') => {}
+            Some(_) => return Err("a list of quoted strings is expected"),
+        }
+        let mut string = String::new();
+        loop {
+            match chars.next() {
+                None => return Err("a quote is not closed"),
+                Some('\'') => break,
+                Some('\\') => string.push(match chars.next() {
+                    Some('n') => '\n',
+                    Some('t') => '\t',
+                    Some('r') => '\r',
+                    Some(other) => other,
+                    None => return Err("a quote is not closed"),
+                }),
+                Some(other) => string.push(other),
+            }
+        }
+        found.push(string);
+    }
+}
+
+/// Writes `['a', 'b']`, with escapes.
+pub(super) fn write_quoted(
+    f: &mut fmt::Formatter<'_>,
+    strings: impl IntoIterator<Item = impl AsRef<str>>,
+) -> fmt::Result {
+    f.write_str("[")?;
+    for (index, string) in strings.into_iter().enumerate() {
+        let comma = if index > 0 { ", " } else { "" };
+        let escaped = string
+            .as_ref()
+            .replace('\\', "\\\\")
+            .replace('\'', "\\'")
+            .replace('\n', "\\n")
+            .replace('\t', "\\t")
+            .replace('\r', "\\r");
+        write!(f, "{comma}'{escaped}'")?;
+    }
+    f.write_str("]")
 }
 
 impl fmt::Display for Tokenizer {
@@ -141,18 +170,9 @@ impl fmt::Display for Tokenizer {
             Tokenizer::Array => f.write_str("array"),
             Tokenizer::Keyword => f.write_str("keyword"),
             Tokenizer::SplitByString(separators) => {
-                f.write_str("splitByString([")?;
-                for (index, separator) in separators.iter().enumerate() {
-                    let comma = if index > 0 { ", " } else { "" };
-                    let escaped = separator
-                        .replace('\\', "\\\\")
-                        .replace('\'', "\\'")
-                        .replace('\n', "\\n")
-                        .replace('\t', "\\t")
-                        .replace('\r', "\\r");
-                    write!(f, "{comma}'{escaped}'")?;
-                }
-                f.write_str("])")
+                f.write_str("splitByString(")?;
+                write_quoted(f, separators)?;
+                f.write_str(")")
             }
         }
     }
@@ -179,6 +199,22 @@ mod tests {
         }
         let one = Tokenizer::SplitByString(vec!["ab".into()]);
         assert_eq!(Tokenizer::parse("splitByString('ab')").unwrap(), one);
+    }
+
+    #[test]
+    fn analyzers_come_back() {
+        for text in [
+            "english",
+            "default, lowercase = 0",
+            "keyword, lowercase = 1, stopwords = ['a b', 'it\\'s', ', stopwords = [']",
+            "splitByString([', stopwords = [']), stopwords = ['the']",
+            "splitByString([', stopwords = ['])",
+        ] {
+            let analyzer = crate::Analyzer::new(text).unwrap();
+            assert_eq!(analyzer.to_string(), text);
+        }
+        assert!(crate::Analyzer::new("default, stopwords = ['a").is_err());
+        assert!(crate::Analyzer::new("default, stopwords = ['a, b]").is_err());
     }
 
     #[test]

@@ -13,21 +13,25 @@ use super::super::pattern::Pattern;
 use super::super::strings::{Strings, illegal, list_column, numbers, require_text};
 use super::{FOLDED, FOLDED_UTF8, Mode, PLAIN, UTF8};
 use crate::collection::lists_of;
+use crate::search::candidates;
 
 macro_rules! multi {
-    ($name:literal, $result:expr, $mode:expr, $what:literal, $sql:literal => $answer:literal) => {
+    (
+        $name:literal, $result:expr, $mode:expr, $what:literal, $sql:literal => $answer:literal
+        $(, $field:ident: $value:expr)*
+    ) => {
         declare!("String search", $name, "multiSearch...(haystack, [needle, ...])", $what, $sql => $answer, (2, 2),
-            |_, a| multi_search($name, a, $result, $mode))
+            |_, a| multi_search($name, a, $result, $mode) $(, $field: $value)*)
     };
 }
 
 pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[
     multi!("multiSearchAny", Answer::Any, PLAIN, "1 where any of several strings occurs.",
-        "SELECT multiSearchAny('granary', ['x', 'nar'])" => "1"),
+        "SELECT multiSearchAny('granary', ['x', 'nar'])" => "1", search: Some(candidates::ANY)),
     multi!("multiSearchAnyCaseInsensitive", Answer::Any, FOLDED, "As `multiSearchAny`, with the letters A to Z in any case.",
         "SELECT multiSearchAnyCaseInsensitive('GRANARY', ['x', 'nar'])" => "1"),
     multi!("multiSearchAnyUTF8", Answer::Any, UTF8, "1 where any of several strings in UTF-8 occurs.",
-        "SELECT multiSearchAnyUTF8('née', ['é'])" => "1"),
+        "SELECT multiSearchAnyUTF8('née', ['é'])" => "1", search: Some(candidates::ANY)),
     multi!("multiSearchAnyCaseInsensitiveUTF8", Answer::Any, FOLDED_UTF8, "As `multiSearchAnyUTF8`, in any case.",
         "SELECT multiSearchAnyCaseInsensitiveUTF8('NÉE', ['é'])" => "1"),
     multi!("multiSearchFirstIndex", Answer::Index, PLAIN, "The number, from 1, of the first of several strings that occurs; 0 if none does.",

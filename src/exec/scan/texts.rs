@@ -1,0 +1,224 @@
+//! Conditions and scores that the text indexes of parts answer.
+//!
+//! A condition that an index can answer whole becomes a set of rows, once a part; parts that are older than the index
+//! are asked row by row. Scores are computed for the rows that are read; their figures are of all parts.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Float64Array};
+use base::{Result, bail};
+use expr::{Argument, Expr};
+use plan::{PartScan, ScoredText, TextScore};
+use storage::Part;
+use text::{Index, Query, RowSet, Searcher, Statistics};
+use types::{Column, DataType, Value, array_from_values};
+
+use super::granule::Selection;
+use super::prepare::PreparedPart;
+use crate::context::ExecContext;
+
+/// A condition as a query of text indexes.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TextTest {
+    /// The indexes of the query's fields.
+    pub(crate) fields: Vec<u32>,
+    pub(crate) query: Query,
+    /// Whether the rows are those that meet the condition; else these are among them.
+    pub(crate) exact: bool,
+}
+
+impl TextTest {
+    /// The query that a condition is; none where an index cannot tell.
+    pub(crate) fn of(condition: &Expr, scan: &PartScan, context: &ExecContext) -> Option<TextTest> {
+        if scan.texts.is_empty() || !context.settings.text_indexes {
+            return None;
+        }
+        let mut test = TextTest { fields: Vec::new(), query: Query::None, exact: true };
+        (test.query, _) = test.read(condition, scan, context)?;
+        Some(test)
+    }
+
+    /// The query of a condition, and whether it may be NULL for some row.
+    fn read(
+        &mut self,
+        condition: &Expr,
+        scan: &PartScan,
+        context: &ExecContext,
+    ) -> Option<(Query, bool)> {
+        let Expr::Call { function, arguments, .. } = condition else { return None };
+        match function.as_str() {
+            "and" | "or" => {
+                let read = arguments.iter().map(|a| self.read(a, scan, context));
+                let (queries, nullable): (Vec<Query>, Vec<bool>) =
+                    read.collect::<Option<Vec<_>>>()?.into_iter().unzip();
+                let query =
+                    if function == "and" { Query::and(queries) } else { Query::or(queries) };
+                Some((query, nullable.contains(&true)))
+            }
+            "not" => {
+                let exact = std::mem::replace(&mut self.exact, true);
+                let (query, nullable) = self.read(arguments.first()?, scan, context)?;
+                // NOT NULL is NULL, but an absent text just does not match.
+                if nullable || !self.exact {
+                    return None;
+                }
+                self.exact = exact;
+                Some((Query::not(query), false))
+            }
+            _ => {
+                let text = arguments.first()?;
+                let (id, query) = self.leaf(function, arguments, scan, context)?;
+                let known = self.fields.iter().position(|field| *field == id);
+                let field = known.unwrap_or_else(|| {
+                    self.fields.push(id);
+                    self.fields.len() - 1
+                });
+                Some((query.map_fields(&|_| field), text.data_type().is_nullable()))
+            }
+        }
+    }
+
+    /// An index and what is asked of it by one call.
+    fn leaf(
+        &mut self,
+        function: &str,
+        arguments: &[Expr],
+        scan: &PartScan,
+        context: &ExecContext,
+    ) -> Option<(u32, Query)> {
+        let search = context.registry.function(function)?.search?;
+        let described: Vec<Argument> = arguments.iter().map(argument_of).collect();
+        let over_ids = arguments.first()?.clone().remap(&|c| scan.columns[c].id as usize);
+        let mut indexes = scan.texts.iter().filter(|text| text.expression == over_ids).peekable();
+        indexes.peek()?;
+        if let Some(question) = search.question {
+            let question = question(&described).ok()??;
+            let analyzer = question.analyzer.to_string();
+            let found = indexes.find(|text| {
+                text.analyzer == analyzer
+                    && (text.positions || !question.query.needs_positions())
+            })?;
+            return Some((found.id, question.query));
+        }
+        let candidates = search.candidates?;
+        let (id, query) = indexes.find_map(|text| {
+            let analyzer = text::Analyzer::new(&text.analyzer).ok()?;
+            Some((text.id, candidates(&described, &analyzer)?))
+        })?;
+        self.exact = false;
+        Some((id, query))
+    }
+
+    /// The rows of a part that meet the condition, and others where it is not exact; none where the part is older than an index.
+    pub(crate) fn rows(&self, part: &Part) -> Result<Option<RowSet>> {
+        self.ask(part, |searcher| searcher.rows(&self.query))
+    }
+
+    /// How many rows of a part meet the condition; none where the part is older than an index.
+    pub(crate) fn count(&self, part: &Part) -> Result<Option<u64>> {
+        self.ask(part, |searcher| searcher.count(&self.query))
+    }
+
+    fn ask<T>(
+        &self,
+        part: &Part,
+        ask: impl FnOnce(Searcher<'_>) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let Some(indexes) = indexes_of(part, &self.fields)? else { return Ok(None) };
+        let fields: Vec<&Index> = indexes.iter().map(AsRef::as_ref).collect();
+        let answer = ask(Searcher::new(&fields));
+        answer.map(Some).map_err(|e| e.within(format!("Part {}", part.name())))
+    }
+}
+
+fn argument_of(expression: &Expr) -> Argument {
+    Argument {
+        data_type: expression.data_type().without_low_cardinality(),
+        constant: expression.as_literal().cloned(),
+        lambda: None,
+    }
+}
+
+/// The indexes of some fields; none where the part is older than one.
+pub(crate) fn indexes_of(part: &Part, fields: &[u32]) -> Result<Option<Vec<Arc<Index>>>> {
+    fields.iter().map(|id| part.text_index(*id)).collect()
+}
+
+/// A score with the figures of all parts.
+pub(crate) struct PreparedScore {
+    pub(crate) score: TextScore,
+    pub(crate) statistics: Statistics,
+}
+
+impl PreparedScore {
+    /// Takes the figures of all parts of a table.
+    ///
+    /// # Errors
+    /// ILLEGAL_INDEX for a part that is older than an index.
+    pub(crate) fn new(score: &TextScore, parts: &[Arc<Part>]) -> Result<PreparedScore> {
+        let score = score.clone();
+        if let Some(statistics) = score.statistics.clone() {
+            return Ok(PreparedScore { score, statistics });
+        }
+        let mut statistics = Statistics::default();
+        for part in parts {
+            let indexes = scored_indexes(part, &score.fields)?;
+            let fields: Vec<&Index> = indexes.iter().map(AsRef::as_ref).collect();
+            statistics.merge(Statistics::of_part(&fields, &score.query)?);
+        }
+        Ok(PreparedScore { score, statistics })
+    }
+
+    /// The column of selected rows of a granule.
+    pub(crate) fn column(
+        &self,
+        part: &PreparedPart,
+        granule: usize,
+        selection: &Selection,
+    ) -> Result<Column> {
+        let first = part.part.granule_start(granule) as u32;
+        let rows: Vec<u32> = match selection {
+            Some(rows) => rows.iter().map(|row| first + u32::from(*row)).collect(),
+            None => (first..first + part.part.granule_rows(granule) as u32).collect(),
+        };
+        let indexes = scored_indexes(&part.part, &self.score.fields)?;
+        let fields: Vec<&Index> = indexes.iter().map(AsRef::as_ref).collect();
+        let searcher = Searcher::new(&fields).with_bm25(self.score.bm25);
+        let blame = |e: base::Error| e.within(format!("Part {}", part.part.name()));
+        let (query, statistics) = (&self.score.query, &self.statistics);
+        let array: ArrayRef = if self.score.explained {
+            let mut texts = Vec::with_capacity(rows.len());
+            for row in rows {
+                let found = searcher.explain(query, statistics, row).map_err(blame)?;
+                let text = found.map_or_else(String::new, |explanation| explanation.to_string());
+                texts.push(Value::from(text.as_str()));
+            }
+            array_from_values(&DataType::String, &texts)?
+        } else {
+            let scores = searcher.score_rows(query, statistics, &rows).map_err(blame)?;
+            Arc::new(Float64Array::from(scores))
+        };
+        Ok(Column::Flat(array))
+    }
+}
+
+/// The indexes that a score is asked of.
+///
+/// # Errors
+/// ILLEGAL_INDEX for a part that is older than one.
+pub(crate) fn scored_indexes(part: &Part, fields: &[ScoredText]) -> Result<Vec<Arc<Index>>> {
+    let mut indexes = Vec::with_capacity(fields.len());
+    for field in fields {
+        match part.text_index(field.id)? {
+            Some(index) => indexes.push(index),
+            None => bail!(
+                IllegalIndex,
+                "Part {} is older than index {}, by which it is to be scored: ALTER TABLE ... MATERIALIZE INDEX {}",
+                part.name(),
+                field.index,
+                field.index
+            ),
+        }
+    }
+    Ok(indexes)
+}
