@@ -186,12 +186,42 @@ impl Settings {
                 "output_format_pretty_row_numbers" => f.output_format_pretty_row_numbers = flag,
                 "output_format_pretty_color" => f.output_format_pretty_color = flag,
                 "client_protocol_version" => f.client_protocol_version = self.number(name),
-                _ => {}
+                _ => set_binary(&mut f, name, flag),
             }
         }
         f.max_insert_block_size = self.size("max_insert_block_size", 65_536).clamp(1, 1 << 20);
         Ok(f)
     }
+}
+
+/// The settings of types and objects in binary formats.
+fn set_binary(f: &mut FormatSettings, name: &str, flag: bool) {
+    let setting = match name {
+        "input_format_binary_read_json_as_string" => &mut f.input_format_binary_read_json_as_string,
+        "input_format_binary_decode_types_in_binary_format" => {
+            &mut f.input_format_binary_decode_types_in_binary_format
+        }
+        "input_format_native_decode_types_in_binary_format" => {
+            &mut f.input_format_native_decode_types_in_binary_format
+        }
+        "output_format_binary_write_json_as_string" => {
+            &mut f.output_format_binary_write_json_as_string
+        }
+        "output_format_binary_encode_types_in_binary_format" => {
+            &mut f.output_format_binary_encode_types_in_binary_format
+        }
+        "output_format_native_write_json_as_string" => {
+            &mut f.output_format_native_write_json_as_string
+        }
+        "output_format_native_encode_types_in_binary_format" => {
+            &mut f.output_format_native_encode_types_in_binary_format
+        }
+        "output_format_native_use_flattened_dynamic_and_json_serialization" => {
+            &mut f.output_format_native_use_flattened_dynamic_and_json_serialization
+        }
+        _ => return,
+    };
+    *setting = flag;
 }
 
 impl SettingKind {

@@ -14,6 +14,7 @@ use crate::{
 
 mod null_rows;
 mod tagged;
+mod tagged_nulls;
 
 /// All functions that queries may call.
 #[derive(Default)]

@@ -9,7 +9,12 @@
 //! UUID, IPv6, (U)Int128   FixedSizeBinary(16): network order, integers little-endian
 //! (U)Int256               FixedSizeBinary(32), little-endian
 //! Map, Tuple, Array       Map, Struct, List
+//! Variant, Dynamic, JSON  see `arrow_layout/several.rs`
 //! ```
+
+mod several;
+
+pub(crate) use several::{check_parquet, json_leaves};
 
 use std::sync::Arc;
 
@@ -101,6 +106,7 @@ fn inner_type_of(arrow: &ArrowType) -> Result<DataType> {
             _ => bail!(UnknownType, "A map without keys and values"),
         },
         ArrowType::Dictionary(_, value) => inner_type_of(value)?,
+        ArrowType::Union(fields, _) => several::variant_of(fields)?,
         other => bail!(UnknownType, "The type {other} is not supported"),
     })
 }
@@ -133,6 +139,7 @@ pub(crate) fn to_layout(array: &ArrayRef, data_type: &DataType) -> Result<ArrayR
     let inner = data_type.inner();
     match (inner, array.data_type()) {
         (DataType::Nothing, _) => types::default_array(&DataType::null(), array.len()),
+        (DataType::Variant(_), ArrowType::Union(..)) => several::of_union(array),
         (DataType::Array(item), _) => {
             let target = match array.data_type() {
                 ArrowType::LargeList(item) | ArrowType::FixedSizeList(item, _) => {
@@ -260,12 +267,13 @@ fn wide_from_layout(array: &ArrayRef, signed: bool, arrow: &ArrowType) -> Result
 
 /// The arrow field that a column is written as; `text` is the type of strings.
 pub(crate) fn arrow_field(name: &str, data_type: &DataType, text: &ArrowType) -> ArrowField {
-    let nullable = data_type.is_nullable();
+    let nullable = data_type.is_nullable() && !data_type.is_tagged();
     let arrow = match data_type.inner() {
         DataType::Bool => ArrowType::Boolean,
         DataType::String | DataType::AggregateFunction(_) => text.clone(),
         DataType::Enum8(_) | DataType::Enum16(_) => text.clone(),
-        DataType::Variant(_) | DataType::Dynamic(_) | DataType::Json(_) => text.clone(),
+        DataType::Variant(members) => several::union_of(members, text),
+        DataType::Dynamic(_) | DataType::Json(_) => text.clone(),
         DataType::Date | DataType::Date32 => ArrowType::Date32,
         DataType::DateTime(zone) => timestamp(TimeUnit::Second, *zone),
         DataType::DateTime64(precision, zone) => timestamp(unit(*precision), *zone),
@@ -298,7 +306,7 @@ pub(crate) fn arrow_field(name: &str, data_type: &DataType, text: &ArrowType) ->
         ),
         other => other.arrow_type(),
     };
-    ArrowField::new(name, arrow, nullable)
+    several::marked(ArrowField::new(name, arrow, nullable), data_type)
 }
 
 fn timestamp(unit: TimeUnit, zone: Option<TimeZone>) -> ArrowType {
@@ -328,12 +336,12 @@ pub(crate) fn from_layout(
             let bits = array.as_primitive::<arrow_array::types::UInt8Type>().values();
             Arc::new(BooleanArray::new(bits.iter().map(|bit| *bit != 0).collect(), nulls))
         }
+        (DataType::Variant(members), ArrowType::Union(fields, _)) => {
+            several::to_union(array, members, fields)?
+        }
+        (DataType::Dynamic(_), _) => cast(&several::json_texts(array, data_type)?, arrow)?,
         (
-            DataType::Enum8(_)
-            | DataType::Enum16(_)
-            | DataType::Variant(_)
-            | DataType::Dynamic(_)
-            | DataType::Json(_),
+            DataType::Enum8(_) | DataType::Enum16(_) | DataType::Json(_) | DataType::Variant(_),
             _,
         ) => {
             let names = crate::text::array_to_text(array, data_type, &FormatSettings::default())?;

@@ -11,7 +11,10 @@
 //! Array(T)                                   varint count, items
 //! Map(K, V)                                  varint count, keys and values in turn
 //! Tuple(...)                                 the items
+//! Variant(...), Dynamic, JSON                see `binary/typed.rs`
 //! ```
+
+mod typed;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -21,9 +24,12 @@ use arrow_array::types::{
 use arrow_array::{Array, BinaryViewArray, FixedSizeBinaryArray};
 use arrow_buffer::NullBuffer;
 use base::{Error, Result, bail};
-use types::{DataType, Physical, Value, wide};
+use types::{DataType, Physical, wide};
 
-use crate::text::NO_MEMBER;
+use crate::FormatSettings;
+
+use typed::ObjectBytes;
+pub(crate) use typed::{Mark, TypedBytes};
 
 /// Appends a number of 7 bits a byte, lowest first, the high bit telling that more follow.
 pub(crate) fn write_varint(mut number: u64, out: &mut Vec<u8>) {
@@ -83,26 +89,11 @@ enum Bytes<'a> {
     Fixed(&'a FixedSizeBinaryArray),
     /// 256 bits, with a sign or without.
     Wide(&'a FixedSizeBinaryArray, bool),
-    /// Of a Variant, with its types.
-    Tagged(&'a BinaryViewArray, Vec<DataType>),
+    /// With what tells their types.
+    Typed(TypedBytes),
+    Objects(ObjectBytes),
     List(&'a [i32], Box<ColumnBytes<'a>>),
     Struct(Vec<ColumnBytes<'a>>),
-}
-
-/// Appends a value of a Variant: the number of its type, 255 for NULL, and the value.
-fn write_tagged(tagged: Option<(DataType, Value)>, members: &[DataType], out: &mut Vec<u8>) {
-    let start = out.len();
-    let written = tagged.and_then(|(data_type, value)| {
-        let number = members.iter().position(|member| *member == data_type)?;
-        out.push(number as u8);
-        let array = types::array_from_values(&data_type, &[value]).ok()?;
-        ColumnBytes::new(&array, &data_type).ok()?.write(0, out);
-        Some(())
-    });
-    if written.is_none() {
-        out.truncate(start);
-        out.push(NO_MEMBER);
-    }
 }
 
 /// The values of a primitive array.
@@ -128,21 +119,14 @@ pub(crate) fn layout(array: &dyn Array) -> Error {
     Error::logical(format!("a column of layout {} is not of its type", array.data_type()))
 }
 
-impl<'a> ColumnBytes<'a> {
-    pub(crate) fn new(array: &'a dyn Array, data_type: &DataType) -> Result<ColumnBytes<'a>> {
-        let inner = data_type.inner();
-        if let DataType::Variant(members) = inner {
-            let values = array.as_binary_view_opt().ok_or_else(|| layout(array))?;
-            let values = Bytes::Tagged(values, members.to_vec());
-            return Ok(ColumnBytes { nulls: array.nulls(), nullable: false, values });
-        }
-        if let DataType::Dynamic(_) | DataType::Json(_) = inner {
-            bail!(NotImplemented, "Values of {data_type} cannot be written in binary formats yet");
-        }
-        if let DataType::AggregateFunction(_) = inner {
-            bail!(NotImplemented, "States of aggregate functions cannot be written: {data_type}");
-        }
-        let values = match inner.physical() {
+impl<'a> Bytes<'a> {
+    /// Values of which the column's type tells all.
+    fn of_one_type(
+        array: &'a dyn Array,
+        inner: &DataType,
+        settings: &FormatSettings,
+    ) -> Result<Bytes<'a>> {
+        Ok(match inner.physical() {
             Physical::UInt8 => Bytes::One(native::<UInt8Type>(array)?),
             Physical::UInt16 => Bytes::Two(native::<UInt16Type>(array)?),
             Physical::UInt32 => Bytes::Four(native::<UInt32Type>(array)?),
@@ -177,7 +161,7 @@ impl<'a> ColumnBytes<'a> {
             Physical::List => {
                 let list = array.as_list_opt::<i32>().ok_or_else(|| layout(array))?;
                 let item = inner.list_item().ok_or_else(|| layout(array))?;
-                let items = ColumnBytes::new(list.values(), &item)?;
+                let items = ColumnBytes::new(list.values(), &item, settings)?;
                 Bytes::List(list.value_offsets(), Box::new(items))
             }
             Physical::Struct => {
@@ -186,12 +170,38 @@ impl<'a> ColumnBytes<'a> {
                 let items = fields.iter().zip(parts.columns());
                 Bytes::Struct(
                     items
-                        .map(|(field, part)| ColumnBytes::new(part, &field.data_type))
+                        .map(|(field, part)| ColumnBytes::new(part, &field.data_type, settings))
                         .collect::<Result<_>>()?,
                 )
             }
+        })
+    }
+}
+
+impl<'a> ColumnBytes<'a> {
+    pub(crate) fn new(
+        array: &'a dyn Array,
+        data_type: &DataType,
+        settings: &FormatSettings,
+    ) -> Result<ColumnBytes<'a>> {
+        let inner = data_type.inner();
+        let values = match inner {
+            DataType::Variant(members) => {
+                Bytes::Typed(TypedBytes::new(array, &Mark::Number(members), settings)?)
+            }
+            DataType::Dynamic(_) => Bytes::Typed(TypedBytes::new(array, &Mark::Code, settings)?),
+            DataType::Json(_) if settings.output_format_binary_write_json_as_string => {
+                Bytes::Typed(TypedBytes::texts(array, inner, settings)?)
+            }
+            DataType::Json(paths) => Bytes::Objects(ObjectBytes::new(array, paths, settings)?),
+            DataType::AggregateFunction(_) => bail!(
+                NotImplemented,
+                "States of aggregate functions cannot be written: {data_type}"
+            ),
+            _ => Bytes::of_one_type(array, inner, settings)?,
         };
-        Ok(ColumnBytes { nulls: array.nulls(), nullable: data_type.is_nullable(), values })
+        let nullable = data_type.is_nullable() && !inner.is_tagged();
+        Ok(ColumnBytes { nulls: array.nulls(), nullable, values })
     }
 
     /// Appends the value of a row.
@@ -223,14 +233,8 @@ impl<'a> ColumnBytes<'a> {
             Bytes::Wide(numbers, signed) => {
                 out.extend_from_slice(&wide_to_wire(numbers.value(row), *signed));
             }
-            Bytes::Tagged(values, members) => {
-                let tagged = if self.nulls.is_some_and(|n| n.is_null(row)) {
-                    None
-                } else {
-                    types::tagged::untag(values.value(row)).ok()
-                };
-                write_tagged(tagged, members, out);
-            }
+            Bytes::Typed(values) => out.extend_from_slice(values.value(row)),
+            Bytes::Objects(objects) => objects.write(row, out),
             Bytes::List(offsets, items) => {
                 let (from, to) = (offsets[row] as usize, offsets[row + 1] as usize);
                 write_varint((to - from) as u64, out);

@@ -5,6 +5,7 @@ mod golden;
 mod hostile;
 mod reading;
 mod round_trip;
+mod several;
 
 use types::{Block, DataType, Field, Schema};
 

@@ -101,6 +101,15 @@ fn convert_values(
             return lists(array, from, to, settings);
         }
         (DataType::Tuple(_), DataType::Tuple(_)) => return tuples(array, from, to, settings),
+        (_, DataType::Dynamic(_)) => return types::tagged::tag_array(array, from),
+        (DataType::Variant(own), DataType::Variant(members))
+            if own.iter().all(|member| members.contains(member)) =>
+        {
+            return Ok(array.clone());
+        }
+        (_, DataType::Variant(members)) if members.contains(from) => {
+            return types::tagged::tag_array(array, from);
+        }
         _ => {}
     }
     if let Some(array) = instants(array, from, to)? {

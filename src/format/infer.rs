@@ -40,7 +40,7 @@ pub fn infer_schema(
         Some(Input::Rows(kind)) => rows(kind, declaration.header, &bytes, complete, settings),
         Some(Input::Document) => document(declaration.base_name, &bytes, settings),
         Some(Input::RowBinary) if declaration.header == Header::NamesAndTypes => {
-            told_by_row_binary(&bytes)
+            told_by_row_binary(&bytes, settings)
         }
         Some(Input::Native) => told_by_native(&bytes, settings),
         _ => bail!(
@@ -83,8 +83,8 @@ fn start(head: &mut dyn ByteSource, settings: &FormatSettings) -> Result<(Vec<u8
     Ok((bytes, true))
 }
 
-fn told_by_row_binary(bytes: &[u8]) -> Result<Columns> {
-    let (names, types) = crate::input::row_binary_header(&mut Cursor::new(bytes))?;
+fn told_by_row_binary(bytes: &[u8], settings: &FormatSettings) -> Result<Columns> {
+    let (names, types) = crate::input::row_binary_header(&mut Cursor::new(bytes), settings)?;
     Ok(names.iter().map(|n| String::from_utf8_lossy(n).into_owned()).zip(types).collect())
 }
 

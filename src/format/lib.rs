@@ -22,6 +22,7 @@ mod input;
 mod output;
 pub mod settings;
 pub mod text;
+mod type_code;
 
 pub use declaration::{FormatDeclaration, Header, find, formats};
 pub use infer::infer_schema;

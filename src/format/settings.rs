@@ -159,6 +159,15 @@ settings! {
     output_format_sql_insert_use_replace: bool = false,
     output_format_sql_insert_quote_names: bool = true,
 
+    input_format_binary_read_json_as_string: bool = false,
+    input_format_binary_decode_types_in_binary_format: bool = false,
+    input_format_native_decode_types_in_binary_format: bool = false,
+    output_format_binary_write_json_as_string: bool = false,
+    output_format_binary_encode_types_in_binary_format: bool = false,
+    output_format_native_write_json_as_string: bool = false,
+    output_format_native_encode_types_in_binary_format: bool = false,
+    output_format_native_use_flattened_dynamic_and_json_serialization: bool = false,
+
     output_format_parquet_row_group_size: usize = 1_000_000,
     output_format_parquet_compression_method: String = "zstd".to_owned(),
 

@@ -25,6 +25,7 @@ mod parse_json;
 mod parser;
 mod push_value;
 mod tagged_text;
+mod typed_binary;
 mod values;
 
 use std::sync::Arc;
@@ -50,6 +51,7 @@ pub(crate) use json::{
 };
 pub(crate) use number::write_f64 as write_float;
 pub(crate) use tagged_text::NO_MEMBER;
+pub(crate) use typed_binary::{TypedInput, check_dynamic, read_whole as read_typed};
 
 /// How a text is escaped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

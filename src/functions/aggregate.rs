@@ -25,6 +25,7 @@ mod combinators;
 mod cross_table;
 mod decayed;
 mod distinct;
+mod distinct_paths;
 mod downsampled;
 mod encoded;
 mod extremes;
@@ -81,6 +82,7 @@ pub(crate) fn register(registry: &mut Registry) {
     quantile::register(registry);
     registry.add_aggregates(arrays::FUNCTIONS);
     registry.add_aggregates(windows::FUNCTIONS);
+    registry.add_aggregates(distinct_paths::FUNCTIONS);
     registry.add_aggregates(unique::FUNCTIONS);
     registry.add_aggregates(bits::FUNCTIONS);
     registry.add_aggregates(maps::FUNCTIONS);

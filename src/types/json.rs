@@ -4,8 +4,12 @@
 //! path that the type names is always there and has the type's type.
 
 use std::fmt;
+use std::ops::Range;
 
-use base::{Result, bail};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, BinaryViewArray};
+use arrow_buffer::{NullBuffer, OffsetBuffer};
+use base::{Error, Result, bail};
 
 use crate::{DataType, Value, tagged};
 
@@ -72,7 +76,7 @@ impl JsonPaths {
     ///
     /// # Errors
     /// BAD_ARGUMENTS
-    pub(crate) fn finish(mut self) -> Result<JsonPaths> {
+    pub fn finish(mut self) -> Result<JsonPaths> {
         self.typed.sort_by(|a, b| a.0.cmp(&b.0));
         self.skipped.sort();
         self.skipped.dedup();
@@ -86,6 +90,72 @@ impl JsonPaths {
             );
         }
         Ok(self)
+    }
+}
+
+/// The entries of a column of objects: paths, and values with their types.
+#[derive(Debug)]
+pub struct Objects {
+    offsets: OffsetBuffer<i32>,
+    nulls: Option<NullBuffer>,
+    first: usize,
+    paths: BinaryViewArray,
+    values: ArrayRef,
+}
+
+impl Objects {
+    /// # Errors
+    /// LOGICAL_ERROR for an array of another layout.
+    pub fn new(array: &dyn Array) -> Result<Objects> {
+        let broken = || Error::logical("objects of another layout");
+        let list = array.as_list_opt::<i32>().ok_or_else(broken)?;
+        let entries = list.values().as_struct_opt().ok_or_else(broken)?;
+        let [paths, values] = entries.columns() else { return Err(broken()) };
+        let offsets = list.offsets().clone();
+        let first = offsets.first().map_or(0, |at| *at as usize);
+        let count = offsets.last().map_or(0, |at| *at as usize) - first;
+        Ok(Objects {
+            offsets,
+            nulls: list.nulls().cloned(),
+            first,
+            paths: tagged::strings(paths)?.slice(first, count),
+            values: values.slice(first, count),
+        })
+    }
+
+    /// How many objects there are.
+    pub fn rows(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// The paths of all objects.
+    pub fn paths(&self) -> &BinaryViewArray {
+        &self.paths
+    }
+
+    /// The values of all paths.
+    pub fn values(&self) -> &ArrayRef {
+        &self.values
+    }
+
+    /// Where the entries of a row lie.
+    pub fn entries(&self, row: usize) -> Range<usize> {
+        if self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
+            return 0..0;
+        }
+        let (start, end) = (self.offsets[row] as usize, self.offsets[row + 1] as usize);
+        start - self.first..end - self.first
+    }
+
+    /// The first entry of a row whose path is not less.
+    pub fn lower_bound(&self, row: usize, path: &[u8]) -> usize {
+        let entries = self.entries(row);
+        let (mut low, mut high) = (entries.start, entries.end);
+        while low < high {
+            let middle = (low + high) / 2;
+            if self.paths.value(middle) < path { low = middle + 1 } else { high = middle }
+        }
+        low
     }
 }
 

@@ -51,7 +51,7 @@ pub use dictionary::{Dictionary, MemoryDictionary};
 pub use enum_values::EnumValues;
 pub use families::{TypeFamily, families};
 pub use geo::GeoKind;
-pub use json::JsonPaths;
+pub use json::{JsonPaths, Objects};
 pub use nesting::{NESTING_LIMIT, nested};
 pub use physical::{
     Physical, array_from_values, brain_float, default_array, item_field, struct_fields, value_at,

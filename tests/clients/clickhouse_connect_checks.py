@@ -373,6 +373,55 @@ def check_asynchronous_inserts(client):
     same(client.command("SELECT sum(a) FROM later"), 190)
 
 
+def check_objects(client):
+    client.command("CREATE TABLE objects (n UInt32, j JSON(t Nullable(Int8)), o Nullable(JSON)) ORDER BY n")
+    rows = [
+        (1, {"a": 5, "b": {"c": "x", "d": [1, 2]}, "t": 7}, {"k": True}),
+        (2, {"a": "text", "l": [{"k": 1}, {"k": "z"}]}, None),
+        (3, {}, {}),
+    ]
+    client.insert("objects", rows, column_names=["n", "j", "o"])
+    found = client.query("SELECT n, j, o FROM objects ORDER BY n").result_rows
+    same(found[0], rows[0])
+    same(found[1], (2, {"a": "text", "l": [{"k": 1}, {"k": "z"}], "t": None}, None))
+    same(found[2], (3, {"t": None}, {}))
+    # Paths beyond those that are kept apart.
+    few = client.query("""SELECT '{"x":1,"y":{"z":[1,2]},"w":"s"}'::JSON(max_dynamic_paths=1) AS j""")
+    same(few.result_rows, [({"x": 1, "y": {"z": [1, 2]}, "w": "s"},)])
+    paths = client.query("SELECT j.a, j.b.c, j.^b FROM objects ORDER BY n").result_rows
+    same(paths, [(5, "x", {"c": "x", "d": [1, 2]}), ("text", None, {}), (None, None, {})])
+    # Strings of JSON are sent as such.
+    client.insert("objects", [(4, '{"a":1.5}')], column_names=["n", "j"])
+    same(client.query("SELECT j FROM objects WHERE n = 4").result_rows, [({"a": 1.5, "t": None},)])
+    settings = {"output_format_binary_write_json_as_string": 1}
+    raw = client.raw_query("SELECT j FROM objects WHERE n = 4", settings=settings, fmt="RowBinary")
+    same(raw, b'\x12{"a":1.5,"t":null}')
+
+
+def check_values_of_several_types(client):
+    client.command(
+        """CREATE TABLE several (n UInt32, v Variant(String, UInt64, Array(Int8)), d Dynamic,
+            a Array(Dynamic), m Map(String, Variant(Bool, String))) ORDER BY n"""
+    )
+    rows = [(1, "x"), (2, 5), (3, [1, -1]), (4, None)]
+    client.insert("several", rows, column_names=["n", "v"])
+    same(client.query("SELECT n, v FROM several ORDER BY n").result_rows, rows)
+    same(client.query("SELECT v.UInt64 FROM several ORDER BY n").result_rows[1], (5,))
+    # What the client sends for a Dynamic are strings.
+    client.insert("several", [(5, "text")], column_names=["n", "d"])
+    client.command(
+        """INSERT INTO several (n, d, a, m) SELECT 10 + number,
+            multiIf(number = 0, toInt64(5)::Dynamic, number = 1, [1.5, NULL]::Array(Nullable(Float64))::Dynamic,
+                number = 2, toDate('2024-02-29')::Dynamic, NULL),
+            [1::Int8::Dynamic, 'x'::Dynamic, NULL], map('k', true, 'l', 'x') FROM numbers(4)"""
+    )
+    found = client.query("SELECT d, a, m FROM several WHERE n = 5 OR n >= 10 ORDER BY n").result_rows
+    same([row[0] for row in found], ["text", 5, [1.5, None], datetime.date(2024, 2, 29), None])
+    same(found[1][1:], ([1, "x", None], {"k": True, "l": "x"}))
+    beyond = client.query("SELECT arrayJoin([1::Int8::Dynamic, 'x'::Dynamic])::Dynamic(max_types=1)")
+    same(beyond.result_rows, [(1,), ("x",)])
+
+
 def check_external_data(client):
     external = ExternalData(
         file_name="known.csv", fmt="CSV", structure="id UInt64, name String", data=b"1,one\n2,two\n"

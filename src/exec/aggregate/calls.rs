@@ -58,7 +58,11 @@ pub(crate) fn bind_calls(
         let mut types: Vec<DataType> = arguments.iter().map(Expr::data_type).collect();
         let compares =
             matches!(call.function.as_str(), "uniqExact" | "min" | "max" | "any" | "anyLast");
-        let codes = if compares && arguments.len() == 1 { dictionary(&arguments[0]) } else { None };
+        // NULL of a Variant or Dynamic is a value, which has no code.
+        let codes = match arguments.as_slice() {
+            [argument] if compares && !argument.data_type().is_tagged() => dictionary(argument),
+            _ => None,
+        };
         if codes.is_some() {
             types[0] =
                 if types[0].is_nullable() { DataType::UInt32.nullable() } else { DataType::UInt32 };

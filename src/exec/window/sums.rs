@@ -32,7 +32,10 @@ pub(super) fn sums(call: &WindowCall, batch: &Batch<'_>) -> Result<Option<Column
             Ok(Some(Column::Flat(Arc::new(counts))))
         }
         ("count", [argument]) => {
-            let counts = counts(batch, valid_rows(argument).as_ref());
+            // NULL of a Variant or Dynamic counts.
+            let all = call.arguments.iter().any(|argument| argument.data_type().is_tagged());
+            let valid = if all { None } else { valid_rows(argument) };
+            let counts = counts(batch, valid.as_ref());
             Ok(Some(Column::Flat(Arc::new(UInt64Array::from(counts)))))
         }
         ("sum", [argument]) => summed(call, argument, batch),

@@ -1,4 +1,5 @@
-//! Rows with NULL arguments are skipped for aggregate functions that do not treat them.
+//! Rows with NULL arguments are skipped for aggregate functions that do not treat them. NULL of a Variant or
+//! Dynamic is a value like others: see `tagged_nulls`.
 
 use std::any::Any;
 use std::ops::Range;
@@ -8,6 +9,7 @@ use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder, NullBuffer};
 use base::{Error, Result, bail};
 use types::{Column, DataType};
 
+use super::tagged_nulls;
 use crate::aggregate::NullRows;
 use crate::{
     Accumulator, AggregateArguments, AggregateDeclaration, BoundAggregate, FunctionContext,
@@ -20,11 +22,23 @@ pub(crate) fn bind(
     arguments: &AggregateArguments<'_>,
 ) -> Result<BoundAggregate> {
     let nullable = arguments.types.iter().any(DataType::is_nullable);
-    // NULL is a value like others of a type that is none of `Nullable`.
     let only_tagged = arguments.types.iter().all(|t| !t.is_nullable() || t.is_tagged());
     if !nullable || (only_tagged && declaration.name == "count") {
         return (declaration.bind)(context, arguments);
     }
+    let bound = bind_skipping(declaration, context, arguments, only_tagged)?;
+    Ok(match arguments.types.iter().any(DataType::is_tagged) {
+        true => tagged_nulls::with_values(bound, arguments.types),
+        false => bound,
+    })
+}
+
+fn bind_skipping(
+    declaration: &AggregateDeclaration,
+    context: &FunctionContext,
+    arguments: &AggregateArguments<'_>,
+    only_tagged: bool,
+) -> Result<BoundAggregate> {
     let bare: Vec<DataType> = arguments.types.iter().map(|t| t.inner().clone()).collect();
     let only_null = bare.contains(&DataType::Nothing);
     if only_null && declaration.nulls == NullRows::SkipThenNull {
@@ -37,8 +51,9 @@ pub(crate) fn bind(
         Err(_) if only_null => return Ok(BoundAggregate::new(DataType::null(), OnlyNull::default)),
         Err(error) => return Err(error),
     };
-    let gives_null =
-        declaration.nulls == NullRows::SkipThenNull && inner.return_type.can_be_nullable();
+    let gives_null = declaration.nulls == NullRows::SkipThenNull
+        && !only_tagged
+        && inner.return_type.can_be_nullable();
     if only_null && !inner.return_type.can_be_nullable() {
         return Ok(BoundAggregate::new(DataType::null(), OnlyNull::default));
     }

@@ -5,6 +5,8 @@
 //!    of what they give. Types that the function does not take fail when a value of them comes.
 //! 3. Of a Dynamic they are not: where a function gives the same for all that it takes of some usual types, that
 //!    is the result's type, else the result is Dynamic.
+//! 4. Values of types that the function does not take are errors, or give NULL without
+//!    `variant_throw_on_type_mismatch` and `dynamic_throw_on_type_mismatch`.
 
 use arrow_array::{Array, ArrayRef, UInt32Array};
 use arrow_buffer::NullBuffer;
@@ -55,9 +57,15 @@ pub(super) fn check_objects(
 
 /// Fails where values of different types would be compared.
 pub(super) fn check_aggregate(name: &str, types: &[DataType]) -> Result<()> {
-    let ordered = ["min", "max", "argMin", "argMax"].iter().any(|known| name.starts_with(known));
+    let starts = |names: [&str; 2]| names.iter().any(|known| name.starts_with(known));
+    // Of these the second argument is compared.
+    let compared = match () {
+        () if starts(["argMin", "argMax"]) => types.get(1..2).unwrap_or_default(),
+        () if starts(["min", "max"]) => types,
+        () => &[],
+    };
     let mixed = |t: &&DataType| t.is_tagged() || matches!(t.inner(), DataType::Json(_));
-    if let Some(found) = types.iter().find(mixed).filter(|_| ordered) {
+    if let Some(found) = compared.iter().find(mixed) {
         bail!(
             IllegalTypeOfArgument,
             "Illegal type {found} of argument of aggregate function {name} because the values of that data type can contain values with different data types. Consider using typed subcolumns or cast column to a specific data type"
@@ -181,6 +189,11 @@ fn call(
         return call_typed(declaration, context, arguments, columns, rows, result);
     };
     let mut pieces = Vec::new();
+    let setting = match arguments[at].data_type {
+        DataType::Variant(_) => "variant_throw_on_type_mismatch",
+        _ => "dynamic_throw_on_type_mismatch",
+    };
+    let throws = context.settings.get(setting).is_none_or(|value| value != "0");
     for group in tagged::groups(columns[at].to_flat()?.as_ref())? {
         let own = UInt32Array::from(group.rows.clone());
         let mut taken = Vec::with_capacity(columns.len());
@@ -192,10 +205,19 @@ fn call(
         }
         let mut typed = arguments.to_vec();
         typed[at] = Argument::of(group.data_type);
-        let values = call(declaration, context, &typed, &taken, own.len(), result)?;
-        pieces.push((group.rows, values));
+        match call(declaration, context, &typed, &taken, own.len(), result) {
+            Ok(values) => pieces.push((group.rows, values)),
+            Err(error) if !throws && is_mismatch(&error) => {}
+            Err(error) => return Err(error),
+        }
     }
     tagged::scatter(rows, pieces, result)
+}
+
+/// Whether an error says that a function does not take values of a type.
+fn is_mismatch(error: &Error) -> bool {
+    use base::ErrorCode::{IllegalTypeOfArgument, NoCommonType, TypeMismatch};
+    matches!(error.code(), IllegalTypeOfArgument | NoCommonType | TypeMismatch)
 }
 
 /// Calls the function of types that are known, and brings what it gives to the result's type.

@@ -17,9 +17,13 @@ const STRUCTURE: &str = "a UInt8, b UInt16, c UInt32, d UInt64, e UInt128, f Int
     aj Array(Array(Tuple(Date, Map(UInt8, String)))), ak Nullable(UUID), al Array(Nullable(Bool))";
 
 /// A small generator of numbers, so that one seed makes one block.
-struct Numbers(u64);
+pub(super) struct Numbers(u64);
 
 impl Numbers {
+    pub(super) fn new(seed: u64) -> Numbers {
+        Numbers(seed)
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -28,7 +32,7 @@ impl Numbers {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(super) fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit
     }
 
@@ -61,7 +65,7 @@ impl Numbers {
     }
 }
 
-fn value(data_type: &DataType, numbers: &mut Numbers) -> Value {
+pub(super) fn value(data_type: &DataType, numbers: &mut Numbers) -> Value {
     let int = |number: i128| Value::Int(number);
     match data_type {
         DataType::Nullable(inner) => match numbers.below(3) {

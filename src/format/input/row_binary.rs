@@ -10,6 +10,7 @@ use super::{BlockReader, InputBlock};
 use crate::FormatSettings;
 use crate::declaration::Header;
 use crate::text::{ColumnParser, Cursor, read_binary_string, read_varint, visible};
+use crate::type_code::read_type;
 
 /// More columns than this are no header but something else.
 const MAX_COLUMNS: u64 = 100_000;
@@ -59,7 +60,8 @@ impl RowBinaryReader {
     /// Reads the header from what has arrived.
     fn try_header(&mut self) -> Result<()> {
         let mut cursor = Cursor::new(self.arrived.rest());
-        let (names, types) = read_header(&mut cursor, self.header == Header::NamesAndTypes)?;
+        let (names, types) =
+            read_header(&mut cursor, self.header == Header::NamesAndTypes, &self.settings)?;
         let map = FieldMap::named(&names, &self.wanted, &self.settings)?;
         for (at, column) in map.columns.iter().enumerate() {
             let sent = types.get(at);
@@ -170,7 +172,11 @@ impl RowBinaryReader {
 }
 
 /// Names, and types if they follow.
-fn read_header(cursor: &mut Cursor<'_>, with_types: bool) -> Result<(Vec<Vec<u8>>, Vec<DataType>)> {
+fn read_header(
+    cursor: &mut Cursor<'_>,
+    with_types: bool,
+    settings: &FormatSettings,
+) -> Result<(Vec<Vec<u8>>, Vec<DataType>)> {
     const NAME_LIMIT: usize = 1 << 20;
     let count = read_varint(cursor)?;
     if count > MAX_COLUMNS {
@@ -182,6 +188,10 @@ fn read_header(cursor: &mut Cursor<'_>, with_types: bool) -> Result<(Vec<Vec<u8>
     }
     let mut types = Vec::new();
     for _ in 0..if with_types { count } else { 0 } {
+        if settings.input_format_binary_decode_types_in_binary_format {
+            types.push(read_type(cursor)?);
+            continue;
+        }
         let text = read_binary_string(cursor, NAME_LIMIT)?;
         let Ok(text) = std::str::from_utf8(text) else {
             bail!(IncorrectData, "The name of a type is not UTF-8: {}", visible(text));
@@ -192,8 +202,11 @@ fn read_header(cursor: &mut Cursor<'_>, with_types: bool) -> Result<(Vec<Vec<u8>
 }
 
 /// Names and types of RowBinaryWithNamesAndTypes.
-pub(crate) fn names_and_types(cursor: &mut Cursor<'_>) -> Result<(Vec<Vec<u8>>, Vec<DataType>)> {
-    read_header(cursor, true)
+pub(crate) fn names_and_types(
+    cursor: &mut Cursor<'_>,
+    settings: &FormatSettings,
+) -> Result<(Vec<Vec<u8>>, Vec<DataType>)> {
+    read_header(cursor, true, settings)
 }
 
 fn read_row(

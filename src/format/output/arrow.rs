@@ -9,13 +9,14 @@ use arrow_schema::{DataType as ArrowType, Schema as ArrowSchema, SchemaRef};
 use base::{Error, Result, bail};
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
-use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
+use parquet::basic::{BrotliLevel, Compression, GzipLevel, LogicalType, ZstdLevel};
 use parquet::file::properties::WriterProperties;
+use parquet::schema::types::{SchemaDescriptor, Type as ParquetType, TypePtr};
 use types::{Block, Schema};
 
 use super::{BlockWriter, Statistics, flat};
 use crate::FormatSettings;
-use crate::arrow_layout::{arrow_error, arrow_field, from_layout};
+use crate::arrow_layout::{arrow_error, arrow_field, check_parquet, from_layout, json_leaves};
 use crate::declaration::FormatDeclaration;
 
 /// Where a writer of another crate puts its bytes, and we take them.
@@ -63,13 +64,16 @@ pub(crate) fn make(
     settings: &FormatSettings,
 ) -> Result<Box<dyn BlockWriter>> {
     let sink = Sink::default();
+    let is_parquet = declaration.base_name == "Parquet";
+    if is_parquet {
+        schema.fields().iter().try_for_each(|f| check_parquet(&f.name, &f.data_type))?;
+    }
     let arrow_schema = |text: &ArrowType| {
         let fields = schema.fields().iter();
         ArrowSchema::new(
             fields.map(|f| arrow_field(&f.name, &f.data_type, text)).collect::<Vec<_>>(),
         )
     };
-    let is_parquet = declaration.base_name == "Parquet";
     let as_text = arrow_schema(&ArrowType::Utf8);
     let arrow = Arc::new(if is_parquet {
         arrow_schema(&ArrowType::BinaryView)
@@ -81,7 +85,8 @@ pub(crate) fn make(
     let inner = match declaration.base_name {
         "Parquet" => {
             // Bytes are written as they are into columns that are marked as text.
-            let marked = ArrowSchemaConverter::new().convert(&as_text).map_err(parquet_error)?;
+            let as_text = ArrowSchemaConverter::new().convert(&as_text).map_err(parquet_error)?;
+            let marked = mark_json(&as_text, schema)?;
             let properties = WriterProperties::builder()
                 .set_compression(compression(&settings.output_format_parquet_compression_method)?)
                 .set_max_row_group_row_count(Some(
@@ -105,6 +110,42 @@ pub(crate) fn make(
         }
     };
     Ok(Box::new(ArrowBlocks { schema: schema.clone(), arrow, sink, inner: Some(inner) }))
+}
+
+/// The schema with the columns of objects marked as JSON.
+fn mark_json(text: &SchemaDescriptor, schema: &Schema) -> Result<SchemaDescriptor> {
+    let mut leaves = Vec::new();
+    schema.fields().iter().for_each(|field| json_leaves(&field.data_type, &mut leaves));
+    if !leaves.contains(&true) {
+        return Ok(text.clone());
+    }
+    let root = marked(text.root_schema(), &mut leaves.into_iter()).map_err(parquet_error)?;
+    Ok(SchemaDescriptor::new(root))
+}
+
+fn marked(
+    part: &ParquetType,
+    leaves: &mut std::vec::IntoIter<bool>,
+) -> Result<TypePtr, parquet::errors::ParquetError> {
+    if part.is_primitive() {
+        if leaves.next() != Some(true) {
+            return Ok(Arc::new(part.clone()));
+        }
+        let json = ParquetType::primitive_type_builder(part.name(), part.get_physical_type())
+            .with_repetition(part.get_basic_info().repetition())
+            .with_logical_type(Some(LogicalType::Json));
+        return Ok(Arc::new(json.build()?));
+    }
+    let fields = part.get_fields().iter().map(|field| marked(field, leaves));
+    let info = part.get_basic_info();
+    let mut group = ParquetType::group_type_builder(part.name())
+        .with_fields(fields.collect::<Result<_, _>>()?)
+        .with_logical_type(info.logical_type_ref().cloned())
+        .with_converted_type(info.converted_type());
+    if info.has_repetition() {
+        group = group.with_repetition(info.repetition());
+    }
+    Ok(Arc::new(group.build()?))
 }
 
 fn parquet_error(error: parquet::errors::ParquetError) -> Error {

@@ -10,32 +10,44 @@
 //!          Tuple         its columns one after another
 //! ```
 //!
-//! LowCardinality is written as its inner type, which is what the header says too.
+//! LowCardinality is written as its inner type, which is what the header says too. Variant, Dynamic and JSON: see
+//! `native/part.rs`.
 
-use arrow_array::Array;
+mod object;
+mod part;
+mod several;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     ArrowPrimitiveType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
     Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
+use arrow_array::{Array, ArrayRef};
 use arrow_buffer::ToByteSlice;
 use base::{Result, bail};
 use types::{Block, DataType, Physical, Schema};
 
+use self::part::{Layout, Part, Version, has_several_types};
 use super::{BlockWriter, Statistics, flat};
 use crate::FormatSettings;
 use crate::binary::{
     brain_to_wire, layout, native, uuid_to_wire, wide_to_wire, write_string, write_varint,
 };
 use crate::declaration::FormatDeclaration;
+use crate::type_code::write_type;
 
 /// The version from which each column says how it is serialized.
 const WITH_SERIALIZATION: u64 = 54_454;
 
+/// The version from which Dynamic and JSON no longer say how much they may keep apart.
+const WITHOUT_LIMITS: u64 = 54_473;
+
 struct Native {
     schema: Schema,
-    types: Vec<String>,
+    /// Types of the columns, as they are sent.
+    types: Vec<Vec<u8>>,
     version: u64,
+    layout: Layout,
 }
 
 /// The writer of the format.
@@ -45,19 +57,28 @@ pub(crate) fn make(
     settings: &FormatSettings,
 ) -> Result<Box<dyn BlockWriter>> {
     let version = settings.client_protocol_version;
-    let types = schema
-        .fields()
-        .iter()
-        .map(|field| {
-            let sent = field.data_type.without_low_cardinality();
-            match sent {
-                // Clients of version 0 know no zones here; anywhere else they get them.
-                DataType::DateTime(_) if version == 0 => "DateTime".to_owned(),
-                sent => sent.to_string(),
+    let mut types = Vec::new();
+    for field in schema.fields() {
+        let sent = field.data_type.without_low_cardinality();
+        let mut bytes = Vec::new();
+        match sent {
+            sent if settings.output_format_native_encode_types_in_binary_format => {
+                write_type(&sent, &mut bytes)?;
             }
-        })
-        .collect();
-    Ok(Box::new(Native { schema: schema.clone(), types, version }))
+            // Clients of version 0 know no zones here; anywhere else they get them.
+            DataType::DateTime(_) if version == 0 => write_string(b"DateTime", &mut bytes),
+            sent => write_string(sent.to_string().as_bytes(), &mut bytes),
+        }
+        types.push(bytes);
+    }
+    let version_of_types =
+        match settings.output_format_native_use_flattened_dynamic_and_json_serialization {
+            true => Version::Flattened,
+            false if version < WITHOUT_LIMITS => Version::WithLimits,
+            false => Version::Plain,
+        };
+    let layout = Layout { version: version_of_types, settings: settings.clone() };
+    Ok(Box::new(Native { schema: schema.clone(), types, version, layout }))
 }
 
 impl BlockWriter for Native {
@@ -74,11 +95,17 @@ impl BlockWriter for Native {
         for ((array, field), type_name) in arrays.iter().zip(self.schema.fields()).zip(&self.types)
         {
             write_string(field.name.as_bytes(), out);
-            write_string(type_name.as_bytes(), out);
+            out.extend_from_slice(type_name);
             if self.version >= WITH_SERIALIZATION {
                 out.push(0);
             }
-            encode_column(array, &field.data_type, out)?;
+            if !has_several_types(&field.data_type) {
+                encode_column(array, &field.data_type, out)?;
+                continue;
+            }
+            let part = Part::new(array, &field.data_type, false, &self.layout)?;
+            part.prefix(&self.layout, out)?;
+            part.values(out)?;
         }
         Ok(())
     }
@@ -101,20 +128,34 @@ impl BlockWriter for Native {
 /// # Errors
 /// NOT_IMPLEMENTED for states of aggregate functions, LOGICAL_ERROR for a wrong layout.
 fn encode_column(array: &dyn Array, data_type: &DataType, out: &mut Vec<u8>) -> Result<()> {
-    if data_type.is_tagged() || matches!(data_type.inner(), DataType::Json(_)) {
-        bail!(NotImplemented, "Values of {data_type} cannot be written in Native format yet");
-    }
     if data_type.is_nullable() {
-        match array.nulls() {
-            Some(nulls) => out.extend(nulls.iter().map(|valid| u8::from(!valid))),
-            None => out.resize(out.len() + array.len(), 0),
-        }
+        encode_nulls(array, out);
     }
     let inner = data_type.inner();
     if let DataType::AggregateFunction(_) = inner {
         bail!(NotImplemented, "States of aggregate functions cannot be written: {data_type}");
     }
     encode_values(array, inner, out)
+}
+
+/// Appends a byte a row, 1 for NULL.
+fn encode_nulls(array: &dyn Array, out: &mut Vec<u8>) {
+    match array.nulls() {
+        Some(nulls) => out.extend(nulls.iter().map(|valid| u8::from(!valid))),
+        None => out.resize(out.len() + array.len(), 0),
+    }
+}
+
+/// Appends where the items of each row end, and gives the items.
+fn encode_ends(array: &dyn Array, out: &mut Vec<u8>) -> Result<ArrayRef> {
+    let list = array.as_list_opt::<i32>().ok_or_else(|| layout(array))?;
+    let offsets: &[i32] = list.value_offsets();
+    let first = offsets.first().copied().unwrap_or(0);
+    let last = offsets.last().copied().unwrap_or(0);
+    for end in offsets.iter().skip(1) {
+        out.extend_from_slice(&((end - first) as u64).to_le_bytes());
+    }
+    Ok(list.values().slice(first as usize, (last - first) as usize))
 }
 
 fn encode_values(array: &dyn Array, inner: &DataType, out: &mut Vec<u8>) -> Result<()> {
@@ -183,14 +224,7 @@ fn encode_values(array: &dyn Array, inner: &DataType, out: &mut Vec<u8>) -> Resu
 fn encode_composite(array: &dyn Array, inner: &DataType, out: &mut Vec<u8>) -> Result<()> {
     match inner.physical() {
         Physical::List => {
-            let list = array.as_list_opt::<i32>().ok_or_else(|| layout(array))?;
-            let offsets: &[i32] = list.value_offsets();
-            let first = offsets.first().copied().unwrap_or(0);
-            let last = offsets.last().copied().unwrap_or(0);
-            for end in offsets.iter().skip(1) {
-                out.extend_from_slice(&((end - first) as u64).to_le_bytes());
-            }
-            let items = list.values().slice(first as usize, (last - first) as usize);
+            let items = encode_ends(array, out)?;
             let item = inner.list_item().ok_or_else(|| layout(array))?;
             encode_column(&items, &item, out)
         }

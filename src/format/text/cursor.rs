@@ -2,22 +2,56 @@
 
 use base::{Error, Result, bail, error};
 
+/// Values within values that binary input may hold; types are nested less deep.
+const DEEPEST: usize = 200;
+
+/// Rows of an input that may stand there without any bytes.
+const UNPAID: usize = 1 << 22;
+
 /// A place in some bytes; reading moves it on.
 #[derive(Debug, Clone)]
 pub struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
+    depth: usize,
+    unpaid: usize,
 }
 
 impl<'a> Cursor<'a> {
     /// The start of a text.
     pub fn new(bytes: &'a [u8]) -> Cursor<'a> {
-        Cursor { bytes, at: 0 }
+        Cursor { bytes, at: 0, depth: 0, unpaid: 0 }
     }
 
     /// A place within a text.
     pub fn at(bytes: &'a [u8], at: usize) -> Cursor<'a> {
-        Cursor { bytes, at: at.min(bytes.len()) }
+        Cursor { bytes, at: at.min(bytes.len()), depth: 0, unpaid: 0 }
+    }
+
+    /// Reads what lies within a value.
+    ///
+    /// # Errors
+    /// TOO_DEEP_RECURSION where values lie too deep within one another, and what `read` gives.
+    pub(crate) fn within<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        if self.depth >= DEEPEST {
+            bail!(TooDeepRecursion, "Values are nested deeper than {DEEPEST} levels");
+        }
+        self.depth += 1;
+        let outcome = read(self);
+        self.depth -= 1;
+        outcome
+    }
+
+    /// Counts rows that no bytes stand for, so that what is announced alone takes no memory.
+    ///
+    /// # Errors
+    /// INCORRECT_DATA where these are far more than there are bytes.
+    pub(crate) fn take_unpaid(&mut self, rows: usize) -> Result<()> {
+        self.unpaid = self.unpaid.saturating_add(rows);
+        if self.unpaid > UNPAID.saturating_add(self.bytes.len()) {
+            bail!(IncorrectData, "Suspiciously many rows without values: {}", self.unpaid);
+        }
+        Ok(())
     }
 
     /// How many bytes were read.

@@ -140,12 +140,21 @@ impl ColumnParser {
         cursor: &mut Cursor<'_>,
         settings: &FormatSettings,
     ) -> Result<()> {
-        let Values::Tagged(strings, input) = &mut self.values else {
-            bail!(NotImplemented, "JSON cannot be read in binary formats yet");
-        };
-        match input.read_binary(strings, cursor, settings)? {
-            Some(()) => self.note_valid(),
-            None => self.note_null(),
+        let nullable = self.is_nullable();
+        match &mut self.values {
+            Values::Tagged(strings, input) => match input.read_binary(strings, cursor, settings)? {
+                Some(()) => self.note_valid(),
+                None => self.note_null(),
+            },
+            Values::Objects(offsets, columns, input) => {
+                if nullable && array::<1>(cursor)? != [0] {
+                    self.push_default();
+                    return Ok(());
+                }
+                input.read_binary(offsets, columns, cursor, settings)?;
+                self.note_valid();
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -155,27 +164,30 @@ impl ColumnParser {
         cursor: &mut Cursor<'_>,
         settings: &FormatSettings,
     ) -> Result<()> {
-        match &mut self.values {
-            Values::Array(offsets, item) => {
-                for _ in 0..item_count(cursor, settings)? {
-                    item.read_binary(cursor, settings)?;
+        let values = &mut self.values;
+        cursor.within(|cursor| {
+            match values {
+                Values::Array(offsets, item) => {
+                    for _ in 0..item_count(cursor, settings)? {
+                        item.read_binary(cursor, settings)?;
+                    }
+                    close_list(offsets, item.len())?;
                 }
-                close_list(offsets, item.len())?;
-            }
-            Values::Map(offsets, pair) => {
-                for _ in 0..item_count(cursor, settings)? {
-                    pair.0.read_binary(cursor, settings)?;
-                    pair.1.read_binary(cursor, settings)?;
+                Values::Map(offsets, pair) => {
+                    for _ in 0..item_count(cursor, settings)? {
+                        pair.0.read_binary(cursor, settings)?;
+                        pair.1.read_binary(cursor, settings)?;
+                    }
+                    close_list(offsets, pair.0.len())?;
                 }
-                close_list(offsets, pair.0.len())?;
+                Values::Tuple(_, items, rows) => {
+                    items.iter_mut().try_for_each(|item| item.read_binary(cursor, settings))?;
+                    *rows += 1;
+                }
+                _ => {}
             }
-            Values::Tuple(_, items, rows) => {
-                items.iter_mut().try_for_each(|item| item.read_binary(cursor, settings))?;
-                *rows += 1;
-            }
-            _ => {}
-        }
-        Ok(())
+            Ok(())
+        })
     }
 }
 

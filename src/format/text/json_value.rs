@@ -169,7 +169,11 @@ impl Leaf {
             return Ok(None);
         }
         let nullable_items = nullable_items || self.has_null_item();
-        let data_type = settled(&self.data_type, false, nullable_items);
+        let data_type = match &self.data_type {
+            // Not an item beside other objects, whose type would be theirs.
+            DataType::Json(_) => DataType::Json(Arc::new(JsonPaths::default())),
+            other => settled(other, false, nullable_items),
+        };
         let value = self.as_type(&data_type)?;
         Ok(Some(Value::Bytes(tagged::tag(&data_type, &value).into())))
     }

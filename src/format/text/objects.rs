@@ -15,17 +15,19 @@ use regex::bytes::Regex;
 use types::{DataType, JsonPaths, Value, tagged};
 
 use super::cursor::{Cursor, visible};
+use super::from_binary::read_string;
 use super::json_value::{read_leaf, too_deep};
 use super::parser::{ColumnParser, read_items};
+use super::typed_binary::TypedInput;
 use super::values::close_list;
 use super::{Escaping, escape, json};
 use crate::FormatSettings;
 
 /// Paths that one object may have.
-const MOST_PATHS: usize = 100_000;
+pub(super) const MOST_PATHS: usize = 100_000;
 
 /// Bytes that a path may have.
-const LONGEST_PATH: usize = 1 << 16;
+pub(super) const LONGEST_PATH: usize = 1 << 16;
 
 /// The paths of a type, ready to read objects.
 #[derive(Debug)]
@@ -222,6 +224,7 @@ pub(super) struct ObjectInput {
     paths: Arc<JsonPaths>,
     settings: FormatSettings,
     reader: Option<Reader>,
+    binary: TypedInput,
 }
 
 /// Paths and values of objects in the making.
@@ -230,7 +233,8 @@ type Columns = (ColumnParser, ColumnParser);
 impl ObjectInput {
     pub(super) fn new(paths: &Arc<JsonPaths>, settings: &FormatSettings) -> Box<ObjectInput> {
         let settings = settings.clone();
-        Box::new(ObjectInput { paths: paths.clone(), settings, reader: None })
+        let binary = TypedInput::default();
+        Box::new(ObjectInput { paths: paths.clone(), settings, reader: None, binary })
     }
 
     pub(super) fn push_default(&self, offsets: &mut Vec<i32>, columns: &mut Columns) {
@@ -250,16 +254,31 @@ impl ObjectInput {
         columns: &mut Columns,
         text: &[u8],
     ) -> Result<()> {
-        let reader = match &mut self.reader {
-            Some(reader) => reader,
-            none => none.insert(Reader::new(&self.paths)?),
-        };
         let mut cursor = Cursor::new(text);
-        let object = reader.read(&mut cursor, &self.settings)?;
+        let object = ready(&mut self.reader, &self.paths)?.read(&mut cursor, &self.settings)?;
         cursor.skip_spaces();
         if !cursor.is_at_end() {
             bail!(IncorrectData, "Cannot parse JSON object here: {}", visible(text));
         }
+        self.push_object(offsets, columns, &object)
+    }
+
+    /// Appends an object of RowBinary.
+    pub(super) fn read_binary(
+        &mut self,
+        offsets: &mut Vec<i32>,
+        columns: &mut Columns,
+        cursor: &mut Cursor<'_>,
+        settings: &FormatSettings,
+    ) -> Result<()> {
+        if settings.input_format_binary_read_json_as_string {
+            let text = read_string(cursor, settings.max_value_bytes)?;
+            return self.push(offsets, columns, text);
+        }
+        let reader = ready(&mut self.reader, &self.paths)?;
+        let is_skipped = |path: &[u8]| reader.is_skipped(path);
+        let entries = self.binary.read_entries(&self.paths, is_skipped, cursor, settings)?;
+        let object = reader.finish(entries)?;
         self.push_object(offsets, columns, &object)
     }
 
@@ -273,6 +292,14 @@ impl ObjectInput {
         push_entries(object, columns)?;
         close_list(offsets, columns.0.len())
     }
+}
+
+/// The reader of objects, made when it is needed.
+fn ready<'r>(reader: &'r mut Option<Reader>, paths: &Arc<JsonPaths>) -> Result<&'r Reader> {
+    Ok(match reader {
+        Some(reader) => reader,
+        none => none.insert(Reader::new(paths)?),
+    })
 }
 
 fn push_entries(object: &Value, columns: &mut Columns) -> Result<()> {

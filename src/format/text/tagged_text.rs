@@ -9,6 +9,7 @@ use super::column_text::ColumnText;
 use super::cursor::{Cursor, visible};
 use super::json_value::read_leaf;
 use super::parser::ColumnParser;
+use super::typed_binary::TypedInput;
 use crate::FormatSettings;
 use crate::guess::{Guess, text_guess};
 
@@ -122,11 +123,13 @@ fn read_member(
 pub(super) struct TaggedInput {
     data_type: DataType,
     settings: FormatSettings,
+    binary: TypedInput,
 }
 
 impl TaggedInput {
     pub(super) fn new(data_type: &DataType, settings: &FormatSettings) -> Box<TaggedInput> {
-        Box::new(TaggedInput { data_type: data_type.clone(), settings: settings.clone() })
+        let (data_type, settings) = (data_type.clone(), settings.clone());
+        Box::new(TaggedInput { data_type, settings, binary: TypedInput::default() })
     }
 
     /// Appends the value of a text.
@@ -141,29 +144,30 @@ impl TaggedInput {
         Ok(())
     }
 
-    /// Appends a value of RowBinary: a number of a type of the Variant and the value; `None` is NULL.
+    /// Appends a value of RowBinary (see `binary/typed.rs`); `None` is NULL.
     pub(super) fn read_binary(
-        &self,
+        &mut self,
         strings: &mut BytesBuilder,
         cursor: &mut Cursor<'_>,
         settings: &FormatSettings,
     ) -> Result<Option<()>> {
-        let DataType::Variant(members) = &self.data_type else {
-            bail!(NotImplemented, "{} cannot be read in binary formats yet", self.data_type);
+        let value = match &self.data_type {
+            DataType::Variant(members) => {
+                let number = super::from_binary::take(cursor, 1)?[0];
+                match members.get(usize::from(number)) {
+                    _ if number == NO_MEMBER => None,
+                    Some(member) => Some(self.binary.read_of(member, cursor, settings)?),
+                    None => bail!(
+                        IncorrectData,
+                        "Cannot read value of {}: unexpected discriminator {number}",
+                        self.data_type
+                    ),
+                }
+            }
+            _ => self.binary.read(cursor, settings)?,
         };
-        let number = super::from_binary::take(cursor, 1)?[0];
-        if number == NO_MEMBER {
-            strings.push(&[]);
-            return Ok(None);
-        }
-        let Some(member) = members.get(usize::from(number)) else {
-            bail!(IncorrectData, "There is no type {number} in {}", self.data_type);
-        };
-        let mut parser = ColumnParser::new(member, settings);
-        parser.read_binary(cursor, settings)?;
-        let value = value_at(&parser.finish()?, member, 0);
-        strings.push(&tagged::tag(member, &value));
-        Ok(Some(()))
+        strings.push(value.as_deref().unwrap_or_default());
+        Ok(value.map(drop))
     }
 }
 

@@ -7,7 +7,9 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BinaryViewArray, ListArray};
 use base::{Error, Result, bail, error};
 use expr::{Argument, Bound, FunctionContext, FunctionDeclaration, Nulls};
-use types::{Column, DataType, EnumValues, JsonPaths, Value, array_from_values, tagged, value_at};
+use types::{
+    Column, DataType, EnumValues, JsonPaths, Objects, Value, array_from_values, tagged, value_at,
+};
 
 use crate::scalar::declare;
 use crate::scalar::lane::argument;
@@ -23,6 +25,9 @@ pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Variant, Dynami
         "SELECT dynamicElement(CAST(toInt64(5), 'Dynamic'), 'Int64')" => "5"; bind_dynamic_element, nulls: Nulls::Custom;
     "dynamicType" (1, 1) "dynamicType(dynamic)" "The name of the type of a Dynamic's value; None for NULL."
         "SELECT dynamicType(CAST(toInt64(5), 'Dynamic'))" => "Int64"; bind_dynamic_type, nulls: Nulls::Custom;
+    "isDynamicElementInSharedData" (1, 1) "isDynamicElementInSharedData(dynamic)"
+        "Whether a value is of a type beyond the first max_types of a Dynamic, which are kept apart."
+        "SELECT isDynamicElementInSharedData(CAST(toInt64(5), 'Dynamic(max_types=0)'))" => "true"; bind_is_shared, nulls: Nulls::Custom;
     "getSubcolumn" (2, 2) "getSubcolumn(value, 'name')"
         "A part of a value, as value.name gives it: of a Variant or Dynamic that type, of a JSON that path."
         "SELECT getSubcolumn(CAST('{\"a\":{\"b\":5}}', 'JSON'), 'a.b')" => "5"; bind_subcolumn, nulls: Nulls::Custom;
@@ -155,6 +160,28 @@ fn bind_dynamic_type(_: &FunctionContext, arguments: &[Argument]) -> Result<Boun
     }))
 }
 
+/// Whether the type of a value is none of the first of a block.
+fn bind_is_shared(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+    let DataType::Dynamic(most) = arguments[0].data_type else {
+        return Err(illegal(&arguments[0], "isDynamicElementInSharedData", "Dynamic"));
+    };
+    Ok(mapped(DataType::Bool, move |array| {
+        let strings = tagged::strings(array)?;
+        let mut apart: HashSet<&str> = HashSet::new();
+        let mut of_row = |row: usize| {
+            if strings.is_null(row) {
+                return Ok(false);
+            }
+            let name = tagged::type_name(strings.value(row))?;
+            let room = apart.len() < usize::from(most);
+            Ok(!apart.contains(name) && !(room && apart.insert(name)))
+        };
+        let shared = (0..strings.len()).map(&mut of_row).collect::<Result<Vec<bool>>>()?;
+        let shared = shared.into_iter().map(u8::from);
+        Ok(Arc::new(arrow_array::UInt8Array::from_iter_values(shared)) as ArrayRef)
+    }))
+}
+
 fn bind_subcolumn(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let name = name_argument(arguments, "getSubcolumn")?;
     let data_type = &arguments[0].data_type;
@@ -195,43 +222,6 @@ fn bind_subcolumn(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> 
     }
 }
 
-/// Paths and values of the objects of a column.
-struct Objects<'a> {
-    list: &'a ListArray,
-    paths: &'a BinaryViewArray,
-    values: &'a ArrayRef,
-}
-
-impl<'a> Objects<'a> {
-    fn new(array: &'a ArrayRef) -> Result<Objects<'a>> {
-        let broken = || Error::logical("objects of another layout");
-        let list = array.as_list_opt::<i32>().ok_or_else(broken)?;
-        let entries = list.values().as_struct_opt().ok_or_else(broken)?;
-        let [paths, values] = entries.columns() else { return Err(broken()) };
-        Ok(Objects { list, paths: tagged::strings(paths)?, values })
-    }
-
-    /// Where the entries of a row lie.
-    fn entries(&self, row: usize) -> std::ops::Range<usize> {
-        if self.list.is_null(row) {
-            return 0..0;
-        }
-        let offsets = self.list.value_offsets();
-        offsets[row] as usize..offsets[row + 1] as usize
-    }
-
-    /// The first entry of a row whose path is not less.
-    fn lower_bound(&self, row: usize, path: &[u8]) -> usize {
-        let entries = self.entries(row);
-        let (mut low, mut high) = (entries.start, entries.end);
-        while low < high {
-            let middle = (low + high) / 2;
-            if self.paths.value(middle) < path { low = middle + 1 } else { high = middle }
-        }
-        low
-    }
-}
-
 /// The values of a path, or what lies below it with `^` before the path.
 fn json_path(paths: &Arc<JsonPaths>, name: &str) -> Bound {
     if let Some(prefix) = name.strip_prefix('^') {
@@ -258,7 +248,9 @@ fn json_path(paths: &Arc<JsonPaths>, name: &str) -> Bound {
             let values = (0..strings.len()).map(of_row).collect::<Result<Vec<_>>>()?;
             array_from_values(&data_type, &values)
         }),
-        None => mapped(DataType::dynamic(), move |array| values_of(array, path.as_bytes())),
+        None => mapped(DataType::Dynamic(paths.dynamic_types as u8), move |array| {
+            values_of(array, path.as_bytes())
+        }),
     }
 }
 
@@ -283,11 +275,11 @@ fn values_of(array: &ArrayRef, path: &[u8]) -> Result<ArrayRef> {
     let objects = Objects::new(array)?;
     let at = (0..array.len()).map(|row| {
         let at = objects.lower_bound(row, path);
-        let found = at < objects.entries(row).end && objects.paths.value(at) == path;
+        let found = at < objects.entries(row).end && objects.paths().value(at) == path;
         found.then_some(at as u32)
     });
     let at: arrow_array::UInt32Array = at.collect();
-    arrow_select::take::take(objects.values, &at, None)
+    arrow_select::take::take(objects.values(), &at, None)
         .map_err(|e| Error::logical(format!("values of a path: {e}")))
 }
 
@@ -308,10 +300,10 @@ fn below(paths: &Arc<JsonPaths>, path: &str) -> Bound {
             let start = objects.lower_bound(row, prefix.as_bytes());
             let mut entries = Vec::new();
             for at in start..objects.entries(row).end {
-                let Some(rest) = objects.paths.value(at).strip_prefix(prefix.as_bytes()) else {
+                let Some(rest) = objects.paths().value(at).strip_prefix(prefix.as_bytes()) else {
                     break;
                 };
-                let value = value_at(objects.values, &dynamic, at);
+                let value = value_at(objects.values(), &dynamic, at);
                 entries.push(Value::Tuple([Value::from(rest), value].into()));
             }
             Value::Array(entries.into())
@@ -338,13 +330,13 @@ fn json_argument<'a>(arguments: &'a [Argument], function: &str) -> Result<&'a Ar
 
 /// For each row the entries of the paths that are asked for. The first paths of a block are kept apart, up to
 /// as many as the type says.
-fn chosen(objects: &Objects<'_>, rows: usize, paths: &JsonPaths, which: Which) -> Vec<Vec<usize>> {
+fn chosen(objects: &Objects, rows: usize, paths: &JsonPaths, which: Which) -> Vec<Vec<usize>> {
     let mut apart: HashSet<&[u8]> = HashSet::new();
     let mut out = Vec::with_capacity(rows);
     for row in 0..rows {
         let mut own = Vec::new();
         for at in objects.entries(row) {
-            let path = objects.paths.value(at);
+            let path = objects.paths().value(at);
             let typed = std::str::from_utf8(path).is_ok_and(|path| paths.type_of(path).is_some());
             let room = apart.len() < paths.dynamic_paths;
             let dynamic = !typed && (apart.contains(path) || (room && apart.insert(path)));
@@ -369,7 +361,7 @@ fn bind_paths(arguments: &[Argument], which: Which, function: &str) -> Result<Bo
         let objects = Objects::new(array)?;
         let rows = chosen(&objects, array.len(), &paths, which);
         let names = |own: &Vec<usize>| {
-            Value::Array(own.iter().map(|at| Value::from(objects.paths.value(*at))).collect())
+            Value::Array(own.iter().map(|at| Value::from(objects.paths().value(*at))).collect())
         };
         array_from_values(&return_type, &rows.iter().map(names).collect::<Vec<_>>())
     }))
@@ -380,12 +372,12 @@ fn bind_path_types(arguments: &[Argument], which: Which, function: &str) -> Resu
     let return_type = DataType::map(DataType::String, DataType::String);
     Ok(mapped(return_type.clone(), move |array| {
         let objects = Objects::new(array)?;
-        let values = tagged::strings(objects.values)?;
+        let values = tagged::strings(objects.values())?;
         let rows = chosen(&objects, array.len(), &paths, which);
         let pairs = |own: &Vec<usize>| -> Result<Value> {
             let pair = |at: &usize| {
                 let name = tagged::type_name(values.value(*at))?;
-                let path = Value::from(objects.paths.value(*at));
+                let path = Value::from(objects.paths().value(*at));
                 Ok(Value::Tuple([path, Value::from(name)].into()))
             };
             Ok(Value::Array(own.iter().map(pair).collect::<Result<_>>()?))

@@ -69,6 +69,16 @@ impl Comparison {
 pub(crate) type Kernel = Box<dyn Fn(&Column, &Column, usize) -> Result<Column> + Send + Sync>;
 
 fn illegal(arguments: &[Argument], name: &str) -> base::Error {
+    let inner = |at: usize| arguments[at].data_type.inner();
+    let mixed = |text: usize, other: usize| inner(text).is_string() && inner(other).is_number();
+    if mixed(0, 1) || mixed(1, 0) {
+        return error!(
+            NoCommonType,
+            "There is no supertype for types {}, {} because some of them are String/FixedString/Enum and some of them are not",
+            arguments[0].data_type,
+            arguments[1].data_type
+        );
+    }
     error!(
         IllegalTypeOfArgument,
         "Illegal types of arguments (`{}`, `{}`) of function `{name}`",
