@@ -146,7 +146,8 @@ impl Resolver<'_, '_> {
         }
         let arguments =
             call.arguments.iter().map(|a| self.resolve(a)).collect::<Result<Vec<_>>>()?;
-        if arguments.first().is_some_and(|text| text.as_literal().is_some()) {
+        // A text that is of no table is a collection of its own.
+        if arguments.first().is_some_and(|text| text.columns().is_empty()) {
             return self.call(&call.name, arguments);
         }
         bail!(

@@ -45,8 +45,8 @@ pub(crate) fn write_part(
     origin: Origin,
 ) -> Result<NewPart> {
     let PartitionBuffer { values, columns, rows } = buffer;
-    let sizes: Vec<usize> = columns.iter().map(ColumnBuffer::memory).collect();
-    let types = &plan.types;
+    let (sizes, types): (Vec<usize>, _) =
+        (columns.iter().map(ColumnBuffer::memory).collect(), &plan.types);
     let mut columns: Vec<Option<ColumnBuffer>> = columns.into_iter().map(Some).collect();
     let mut full: Vec<Option<Arc<FullColumn>>> = (0..columns.len()).map(|_| None).collect();
     let indexes = if rows as u64 <= MOST_ROWS { plan.texts.as_slice() } else { &[] };
