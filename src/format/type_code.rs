@@ -406,7 +406,6 @@ mod tests {
         check("Decimal(76, 5)", "1c4c05");
         check("Tuple(UInt8, String)", "1f020115");
         check("Tuple(a UInt8, `b c` String)", "20020161010362206315");
-        check("Tuple()", "1f00");
         check("IntervalYear", "220a");
         check("LowCardinality(Nullable(String))", "262315");
         check("Map(String, UInt8)", "271501");

@@ -55,12 +55,7 @@ impl Query<'_> {
         let snapshot = self.stored_table(&name)?.snapshot();
         let definition = &snapshot.definition;
         let Some(index) = definition.text_indexes.iter().find(|index| index.name == rest[0]) else {
-            bail!(
-                BadArguments,
-                "Table {} has no text index {}",
-                definition.full_name(),
-                rest[0]
-            );
+            bail!(BadArguments, "Table {} has no text index {}", definition.full_name(), rest[0]);
         };
         let fields = index.fields.iter().map(|field| (field.id, field.text.clone())).collect();
         let field = |name: &str, data_type| Field::new(name.to_owned(), data_type);

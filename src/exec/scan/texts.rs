@@ -95,8 +95,7 @@ impl TextTest {
             let question = question(&described).ok()??;
             let analyzer = question.analyzer.to_string();
             let found = indexes.find(|text| {
-                text.analyzer == analyzer
-                    && (text.positions || !question.query.needs_positions())
+                text.analyzer == analyzer && (text.positions || !question.query.needs_positions())
             })?;
             return Some((found.id, question.query));
         }
