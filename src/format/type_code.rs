@@ -103,9 +103,9 @@ pub(crate) fn write_type(data_type: &DataType, out: &mut Vec<u8>) -> Result<()> 
         }
         DataType::Decimal { precision, scale } => {
             let code = match precision {
-                ..=9 => 0x19,
-                ..=18 => 0x1a,
-                ..=38 => 0x1b,
+                0..=9 => 0x19,
+                10..=18 => 0x1a,
+                19..=38 => 0x1b,
                 _ => 0x1c,
             };
             out.extend_from_slice(&[code, *precision, *scale]);
