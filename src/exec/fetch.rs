@@ -13,6 +13,9 @@ use crate::scheduler::Step;
 /// Where a row lies: part, granule, row within it.
 pub(crate) type Place = (u32, u32, u16);
 
+/// Granules that are read without other threads: waking these would take longer.
+const FEW: usize = 16;
+
 /// Part, granule, and rows of it with their places in the order.
 type RowsOfGranule = (u32, u32, Vec<(u16, usize)>);
 
@@ -56,7 +59,11 @@ fn fetch_granules(
     context: &Arc<ExecContext>,
 ) -> Result<Vec<(Block, Vec<usize>)>> {
     type Done = Vec<(Block, Vec<usize>)>;
-    let lanes = context.settings.threads.clamp(1, granules.len().max(1));
+    if granules.len() <= FEW {
+        let reader = GranuleReader::new(prepared.clone());
+        return granules.into_iter().map(|rows| fetch_one(&reader, prepared, rows)).collect();
+    }
+    let lanes = context.settings.threads.clamp(1, granules.len());
     let lanes = (0..lanes).map(|_| (GranuleReader::new(prepared.clone()), Done::new()));
     let waiting = Mutex::new(granules);
     let (own, prepared) = (context.clone(), prepared.clone());
@@ -64,17 +71,23 @@ fn fetch_granules(
         lanes.collect(),
         move |(reader, done): &mut (GranuleReader, Done)| {
             own.cancel.check()?;
-            let Some((part, granule, mut rows)) = waiting.lock().pop() else {
-                return Ok(Step::Done);
-            };
-            rows.sort_unstable();
-            let selection = Some(rows.iter().map(|(row, _)| *row).collect::<Vec<u16>>());
-            let visible: Vec<usize> = (0..prepared.visible).collect();
-            let part = &prepared.parts[part as usize];
-            let block = reader.some_columns(part, granule as usize, &selection, &visible, &[])?;
-            done.push((block, rows.into_iter().map(|(_, at)| at).collect()));
+            let Some(rows) = waiting.lock().pop() else { return Ok(Step::Done) };
+            done.push(fetch_one(reader, &prepared, rows)?);
             Ok(Step::Again)
         },
     )?;
     Ok(lanes.into_iter().flat_map(|(_, done)| done).collect())
+}
+
+fn fetch_one(
+    reader: &GranuleReader,
+    prepared: &PreparedScan,
+    (part, granule, mut rows): RowsOfGranule,
+) -> Result<(Block, Vec<usize>)> {
+    rows.sort_unstable();
+    let selection = Some(rows.iter().map(|(row, _)| *row).collect::<Vec<u16>>());
+    let visible: Vec<usize> = (0..prepared.visible).collect();
+    let part = &prepared.parts[part as usize];
+    let block = reader.some_columns(part, granule as usize, &selection, &visible, &[])?;
+    Ok((block, rows.into_iter().map(|(_, at)| at).collect()))
 }

@@ -65,10 +65,8 @@ pub(crate) fn answer(
     let types = scan.types();
     let Some(facts) = facts(aggregation, &picked, &types) else { return Ok(None) };
     if let Some(count) = counted_by_texts(&facts, &scan, &snapshot.parts, context)? {
-        let value = Value::Int(i128::from(count));
-        let column = |call: &AggregateCall| Column::constant(&call.data_type, &value, 1);
-        let columns = aggregation.calls.iter().map(column).collect::<Result<_>>()?;
-        return Ok(Some(Block::new(columns, 1)));
+        let known = vec![Known::default(); types.len()];
+        return only_row(&facts, aggregation, count, &known).map(Some);
     }
     // Other conditions cannot be told by zone maps; preparing the scan twice would cost.
     if !scan.filter.iter().all(|f| is_told_by_zones(f, &types, context)) {
@@ -117,12 +115,22 @@ pub(crate) fn answer(
             take_values(&block.column(column).to_flat()?, &types[column], &mut known[column])?;
         }
     }
+    only_row(&facts, aggregation, rows, &known).map(Some)
+}
+
+/// What the calls give.
+fn only_row(
+    facts: &[Fact],
+    aggregation: &Aggregation,
+    rows: u64,
+    known: &[Known],
+) -> Result<Block> {
     let mut columns = Vec::with_capacity(facts.len());
     for (fact, call) in facts.iter().zip(&aggregation.calls) {
-        let value = fact.value(rows, &known, &call.data_type);
+        let value = fact.value(rows, known, &call.data_type);
         columns.push(Column::constant(&call.data_type, &value, 1)?);
     }
-    Ok(Some(Block::new(columns, 1)))
+    Ok(Block::new(columns, 1))
 }
 
 /// How many rows meet conditions that text indexes answer, where nothing else is asked.

@@ -42,28 +42,19 @@ pub(crate) fn best_scored(
     limit: usize,
     context: &Arc<ExecContext>,
 ) -> Result<Option<Block>> {
-    let (Some(Expr::Column { index, .. }), Some(SortKey { descending: true, .. })) =
+    let (Some(Expr::Column { index: column, .. }), Some(SortKey { descending: true, .. })) =
         (over_scan.first(), keys.first())
     else {
         return Ok(None);
     };
-    let among_equals = keys.len() > 1;
-    let searched = if among_equals { limit + limit / 4 + 32 } else { limit };
-    let Some(score) = scan.columns[*index].score.and_then(|at| scan.scores.get(at as usize)) else {
+    let column = *column;
+    let score = scan.columns[column].score.and_then(|at| scan.scores.get(at as usize));
+    let Some(score) = score.filter(|s| !s.explained && context.settings.text_indexes) else {
         return Ok(None);
     };
-    if score.explained || !context.settings.text_indexes {
-        return Ok(None);
-    }
-    let (mut tests, mut rest) = (Vec::new(), Vec::new());
-    for condition in &scan.filter {
-        match TextTest::of(condition, scan, context) {
-            Some(test) if test.exact => tests.push(test),
-            _ => rest.push(condition.clone()),
-        }
-    }
-    // Without a search in the conditions rows that score nothing count too.
-    let finds_all = !tests.is_empty();
+    let Conditions { tests, rest, more_than } = Conditions::of(scan, column, context);
+    // Else rows that score nothing count too.
+    let finds_all = !tests.is_empty() || more_than.is_some();
     let (fields, query) = combined(score, tests);
     for part in parts {
         if indexes_of(part, &fields)?.is_none() {
@@ -74,9 +65,11 @@ pub(crate) fn best_scored(
     let prepared = Arc::new(prepared);
     prepared.unify(context)?;
     let filters = if prepared.is_filtered() { passing(&prepared, context)? } else { Vec::new() };
+    let among_equals = keys.len() > 1;
+    let searched = if among_equals { limit + limit / 4 + 32 } else { limit };
     let search = Search {
         prepared: prepared.clone(),
-        column: *index,
+        column,
         fields,
         query,
         filters,
@@ -89,20 +82,86 @@ pub(crate) fn best_scored(
     if found.len() < limit && !finds_all {
         return Ok(None);
     }
-    found.sort_by(|a, b| b.score.total_cmp(&a.score).then((a.part, a.row).cmp(&(b.part, b.row))));
-    found.truncate(searched);
-    if among_equals
-        && let Some(last) = limit.checked_sub(1).and_then(|last| found.get(last)).map(|f| f.score)
-    {
-        let matter = found.partition_point(|hit| hit.score >= last);
-        if matter == searched {
-            // There may be more of the same score.
-            return Ok(None);
-        }
-        found.truncate(matter);
-    } else {
+    found.retain(|hit| more_than.is_none_or(|least| hit.score > least));
+    let wanted = if among_equals { with_equals(found, limit, searched) } else { Some(found) };
+    let Some(mut found) = wanted else { return Ok(None) };
+    if !among_equals {
+        sort_best(&mut found);
         found.truncate(limit);
     }
+    let block = rows_of(&found, &prepared, context)?;
+    if !among_equals || block.rows() == 0 {
+        return Ok(Some(block));
+    }
+    let values = evaluator(over_scan, context)?.evaluate(&block)?;
+    let types: Vec<DataType> = over_scan.iter().map(Expr::data_type).collect();
+    let first = Order::new(&values, &types, keys)?.smallest(block.rows(), limit);
+    Ok(Some(block.take(&first.into())?))
+}
+
+/// The conditions of a scan, by who answers them.
+struct Conditions {
+    /// The text indexes.
+    tests: Vec<TextTest>,
+    /// The columns.
+    rest: Vec<Expr>,
+    /// The score itself, which must be more than this.
+    more_than: Option<f64>,
+}
+
+impl Conditions {
+    fn of(scan: &PartScan, score: usize, context: &ExecContext) -> Conditions {
+        let mut all = Conditions { tests: Vec::new(), rest: Vec::new(), more_than: None };
+        for condition in &scan.filter {
+            if let Some(least) = least_score(condition, score) {
+                all.more_than = Some(all.more_than.map_or(least, |before| before.max(least)));
+                continue;
+            }
+            match TextTest::of(condition, scan, context) {
+                Some(test) if test.exact => all.tests.push(test),
+                _ => all.rest.push(condition.clone()),
+            }
+        }
+        all
+    }
+}
+
+/// What a condition asks the score to be more than: a number from 0 on, so that only rows that match pass.
+fn least_score(condition: &Expr, score: usize) -> Option<f64> {
+    let Expr::Call { function, arguments, .. } = condition else { return None };
+    let (column, number) = match (function.as_str(), arguments.as_slice()) {
+        ("greater", [column, number]) | ("less", [number, column]) => (column, number),
+        _ => return None,
+    };
+    let number = number.as_literal()?.as_float().filter(|number| *number >= 0.0);
+    matches!(column, Expr::Column { index, .. } if *index == score).then_some(number)?
+}
+
+/// Best first; of equal scores the row of the earlier part, then the earlier row.
+fn sort_best(found: &mut [Found]) {
+    found.sort_by(|a, b| b.score.total_cmp(&a.score).then((a.part, a.row).cmp(&(b.part, b.row))));
+}
+
+/// The best rows with all that score as the last of them; none where there may be more of these than were searched.
+fn with_equals(mut found: Vec<Found>, limit: usize, searched: usize) -> Option<Vec<Found>> {
+    sort_best(&mut found);
+    found.truncate(searched);
+    if let Some(last) = limit.checked_sub(1).and_then(|last| found.get(last)).map(|f| f.score) {
+        let matter = found.partition_point(|hit| hit.score >= last);
+        if matter == searched {
+            return None;
+        }
+        found.truncate(matter);
+    }
+    Some(found)
+}
+
+/// The visible columns of some rows.
+fn rows_of(
+    found: &[Found],
+    prepared: &Arc<PreparedScan>,
+    context: &Arc<ExecContext>,
+) -> Result<Block> {
     context.counters.read_rows.fetch_add(found.len() as u64, Ordering::Relaxed);
     let places: Vec<Place> = found
         .iter()
@@ -111,15 +170,9 @@ pub(crate) fn best_scored(
             (hit.part, hit.row / granularity, (hit.row % granularity) as u16)
         })
         .collect();
-    let block = fetch(&prepared, &places, context)?;
+    let block = fetch(prepared, &places, context)?;
     context.counters.read_bytes.fetch_add(block.memory() as u64, Ordering::Relaxed);
-    if !among_equals || block.rows() == 0 {
-        return Ok(Some(block));
-    }
-    let values = evaluator(over_scan, context)?.evaluate(&block)?;
-    let types: Vec<DataType> = over_scan.iter().map(Expr::data_type).collect();
-    let first = Order::new(&values, &types, keys)?.smallest(block.rows(), limit);
-    Ok(Some(block.take(&first.into())?))
+    Ok(block)
 }
 
 /// The query of a score under conditions that text indexes answer, and the indexes of its fields.

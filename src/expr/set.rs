@@ -264,8 +264,9 @@ fn bits(array: &ArrayRef, physical: Physical) -> Cow<'_, [u64]> {
         Physical::Int16 => of::<Int16Type>(array, |v| v as u64),
         Physical::Int32 => of::<Int32Type>(array, |v| v as u64),
         Physical::Int64 => same::<Int64Type>(array),
-        Physical::Float32 => of::<Float32Type>(array, |v| (f64::from(v) + 0.0).to_bits()),
-        Physical::Float64 => of::<Float64Type>(array, |v| (v + 0.0).to_bits()),
+        // 0 and -0 are elements of their own, as in ClickHouse.
+        Physical::Float32 => of::<Float32Type>(array, |v| f64::from(v).to_bits()),
+        Physical::Float64 => of::<Float64Type>(array, f64::to_bits),
         Physical::Int128
         | Physical::Bytes
         | Physical::Fixed(_)

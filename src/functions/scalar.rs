@@ -44,7 +44,7 @@ mod bits;
 mod bits_of_text;
 mod calendar;
 pub(crate) mod cast;
-mod choose;
+pub(crate) mod choose;
 mod clock_arithmetic;
 mod codes;
 mod comparison;

@@ -32,6 +32,7 @@ mod scope;
 mod score;
 mod select;
 mod subqueries;
+mod table;
 mod window;
 
 use std::collections::HashMap;

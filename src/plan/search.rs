@@ -4,6 +4,8 @@ use expr::Expr;
 use serde::{Deserialize, Serialize};
 use storage::TableDefinition;
 
+use crate::{Plan, Scan, Source};
+
 /// A text, or array of texts, that has an index in parts that are not older than it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IndexedText {
@@ -70,4 +72,24 @@ pub(crate) fn column_analyzers(definition: &TableDefinition) -> Vec<Option<Strin
         })
     };
     definition.physical_columns().map(|(at, _)| of_column(at)).collect()
+}
+
+/// What cuts the texts of a column that comes as it is from a table with a text index.
+pub(crate) fn analyzer_of(plan: &Plan, column: usize) -> Option<String> {
+    match plan {
+        Plan::Scan(Scan { source: Source::Table(snapshot), columns, .. })
+            if !snapshot.definition.text_indexes.is_empty() =>
+        {
+            column_analyzers(&snapshot.definition).get(*columns.get(column)?).cloned().flatten()
+        }
+        Plan::Filter { input, .. }
+        | Plan::Sort { input, .. }
+        | Plan::Limit { input, .. }
+        | Plan::LimitBy { input, .. } => analyzer_of(input, column),
+        Plan::Project { input, expressions, .. } => match expressions.get(column)? {
+            Expr::Column { index, .. } => analyzer_of(input, *index),
+            _ => None,
+        },
+        _ => None,
+    }
 }

@@ -191,6 +191,17 @@ impl<'a> FileWriter<'a> {
         self.list.push(row, frequency, values, self.lengths, &mut self.output)
     }
 
+    /// Adds ascending rows of the current term; `values` holds the positions of all in turn.
+    pub(crate) fn push_rows(
+        &mut self,
+        rows: &[u32],
+        frequencies: &[u32],
+        values: &[u32],
+    ) -> Result<()> {
+        let values = if self.options.positions { values } else { &[] };
+        self.list.push_rows(rows, frequencies, values, self.lengths, &mut self.output)
+    }
+
     /// Ends the current term, the rows of which were added; without rows it is left out.
     pub(crate) fn end_term(&mut self, term: &[u8]) -> Result<()> {
         match self.list.finish(self.lengths, &mut self.output)? {

@@ -93,6 +93,33 @@ impl ListWriter {
         Ok(())
     }
 
+    /// Adds rows, each greater than the one before; `values` holds the positions of all in turn.
+    pub(crate) fn push_rows(
+        &mut self,
+        mut rows: &[u32],
+        mut frequencies: &[u32],
+        mut values: &[u32],
+        lengths: &[u32],
+        output: &mut Output<'_>,
+    ) -> Result<()> {
+        while !rows.is_empty() {
+            let count = rows.len().min(BLOCK - self.filled);
+            let place = self.filled..self.filled + count;
+            let (often, of_later) = frequencies.split_at(count);
+            self.rows[place.clone()].copy_from_slice(&rows[..count]);
+            self.frequencies[place].copy_from_slice(often);
+            let own: usize = often.iter().map(|frequency| *frequency as usize).sum();
+            let (of_these, later) = values.split_at(own.min(values.len()));
+            self.values.extend_from_slice(of_these);
+            (rows, frequencies, values) = (&rows[count..], of_later, later);
+            self.filled += count;
+            if self.filled == BLOCK {
+                self.flush(lengths, output)?;
+            }
+        }
+        Ok(())
+    }
+
     fn flush(&mut self, lengths: &[u32], output: &mut Output<'_>) -> Result<()> {
         if !self.begun {
             self.begun = true;

@@ -244,20 +244,39 @@ impl<'a> ListCursor<'a> {
         self.at += 1;
     }
 
+    /// Writes the loaded rows from the current one on that come before another row, and are not dropped; gives the last
+    /// of them.
     #[inline]
-    fn emit(&mut self, file: &mut FileWriter<'_>) -> Result<()> {
-        let frequency = self.frequencies[self.at];
+    fn emit_before(&mut self, other: u32, file: &mut FileWriter<'_>) -> Result<u32> {
+        let rows = &self.rows[self.at..self.filled];
+        let count = rows.iter().position(|row| *row >= other).unwrap_or(rows.len());
+        let rows = &rows[..count];
+        if rows.windows(2).any(|pair| pair[0] >= pair[1]) {
+            return Err(out_of_order());
+        }
+        let Some(last) = rows.last().copied() else { return Err(out_of_order()) };
+        let frequencies = &self.frequencies[self.at..self.at + count];
         let values = match self.positions {
-            Some(_) => &self.values[self.start..self.start + frequency as usize],
+            Some(_) => {
+                let start = self.start;
+                self.start += frequencies.iter().map(|f| *f as usize).sum::<usize>();
+                self.values.get(start..self.start).ok_or_else(out_of_order)?
+            }
             None => &[],
         };
-        file.push(self.rows[self.at], frequency, values)?;
-        self.step();
-        Ok(())
+        file.push_rows(rows, frequencies, values)?;
+        self.at += count;
+        Ok(last)
     }
 }
 
-/// Writes the rows of one term, ascending.
+#[cold]
+fn out_of_order() -> Error {
+    corrupted("rows of merged postings do not ascend")
+}
+
+/// Writes the rows of one term, ascending: of the source with the least row as many as come before the rows of all
+/// others.
 fn merge_lists(cursors: &mut [ListCursor<'_>], rows: u32, file: &mut FileWriter<'_>) -> Result<()> {
     let mut heap = BinaryHeap::with_capacity(cursors.len());
     for (number, cursor) in cursors.iter_mut().enumerate() {
@@ -266,17 +285,22 @@ fn merge_lists(cursors: &mut [ListCursor<'_>], rows: u32, file: &mut FileWriter<
         }
     }
     let mut next = 0;
-    while let Some(mut least) = heap.peek_mut() {
-        let Reverse((row, number)) = *least;
-        if row < next || row >= rows {
-            return Err(corrupted("rows of merged postings do not ascend"));
-        }
-        next = row + 1;
+    while let [Reverse((row, number)), others @ ..] = heap.as_slice() {
+        // The second least is a child of the least.
+        let second = others.iter().take(2).map(|Reverse((row, _))| *row).min();
+        let (row, number, second) = (*row, *number, second.unwrap_or(RowMap::DROPPED));
         let cursor = &mut cursors[number];
-        cursor.emit(file)?;
-        match cursor.current()? {
-            Some(row) => least.0.0 = row,
-            None => drop(PeekMut::pop(least)),
+        let last = cursor.emit_before(second, file)?;
+        if row < next || last >= rows {
+            return Err(out_of_order());
+        }
+        next = last + 1;
+        let current = cursor.current()?;
+        if let Some(mut least) = heap.peek_mut() {
+            match current {
+                Some(row) => least.0.0 = row,
+                None => drop(PeekMut::pop(least)),
+            }
         }
     }
     Ok(())

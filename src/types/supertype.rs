@@ -21,12 +21,15 @@ pub fn require_supertype(types: &[DataType]) -> Result<DataType> {
     }
 }
 
-/// The least common type, else a Variant of the types.
+/// The least common type that holds the values as they are, else a Variant of the types: decimals are no floats.
 ///
 /// # Errors
 /// NO_COMMON_TYPE where one of the types cannot be in a Variant.
 pub fn common_or_variant(types: &[DataType]) -> Result<DataType> {
-    match least_supertype(types).or_else(|| variant_of(types)) {
+    let any = |test: fn(&DataType) -> bool| types.iter().any(|t| test(t.inner()));
+    let exact = !any(DataType::is_float) || !any(|t| matches!(t, DataType::Decimal { .. }));
+    let common = if exact { least_supertype(types) } else { None };
+    match common.or_else(|| variant_of(types)) {
         Some(found) => Ok(found),
         None => require_supertype(types),
     }

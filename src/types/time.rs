@@ -19,6 +19,13 @@ pub const MOST_SECONDS: i64 = 3_599_999;
 /// The first and last second that a time zone is asked about (years -9999 to 9999 about).
 const FARTHEST: i64 = 250_000_000_000;
 
+/// 2037-03-01: from about then on the compiled database has no changes of offsets.
+const FIRST_UNTOLD: i64 = 2_119_478_400;
+
+/// Zones whose rules follow the moon; their changes are told further.
+const FOLLOWING_THE_MOON: [&str; 4] =
+    ["Africa/Casablanca", "Africa/El_Aaiun", "Asia/Gaza", "Asia/Hebron"];
+
 /// A time zone of the IANA database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TimeZone(Tz);
@@ -58,6 +65,7 @@ impl TimeZone {
         if self.0 == Tz::UTC {
             return 0;
         }
+        let utc = utc - self.beyond(utc);
         match chrono::DateTime::from_timestamp(utc.clamp(-FARTHEST, FARTHEST), 0) {
             Some(at) => {
                 i64::from(self.0.offset_from_utc_datetime(&at.naive_utc()).fix().local_minus_utc())
@@ -72,6 +80,10 @@ impl TimeZone {
         if self.0 == Tz::UTC {
             return local;
         }
+        let beyond = self.beyond(local);
+        if beyond != 0 {
+            return self.to_utc(local - beyond) + beyond;
+        }
         let Some(at) = chrono::DateTime::from_timestamp(local.clamp(-FARTHEST, FARTHEST), 0) else {
             return local;
         };
@@ -82,6 +94,23 @@ impl TimeZone {
             }
             LocalResult::None => local - self.offset(local - DAY),
         }
+    }
+}
+
+impl TimeZone {
+    /// How many seconds a time lies after the same time of one of the last years the database tells of, where it is
+    /// later than they all: rules of months and weekdays stay as they were last.
+    fn beyond(self, seconds: i64) -> i64 {
+        if seconds < FIRST_UNTOLD || FOLLOWING_THE_MOON.contains(&self.name()) {
+            return 0;
+        }
+        let days = seconds.div_euclid(DAY);
+        // Years from March to February have the same weekdays if they begin with the same one.
+        let Civil { year, month, .. } = civil_from_days(days);
+        let start = days_from_civil(year - i32::from(month < 3), 3, 1);
+        let same = (2026..=2036).map(|year| days_from_civil(year, 3, 1));
+        let found = same.into_iter().find(|told| (start - told) % 7 == 0);
+        found.map_or(0, |told| (start - told) * DAY)
     }
 }
 

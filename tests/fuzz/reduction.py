@@ -153,7 +153,7 @@ class Reducer:
         if granary.error and kind != f"refused:{granary.code}" or not granary.error and kind.startswith("refused"):
             return False
         clickhouse = self.pair.clickhouse.run(text)
-        return comparison.compare(granary, clickhouse, queries.ordered(query)) == kind
+        return comparison.compare(granary, clickhouse, queries.ordered(query), queries.zeros_merge(query)) == kind
 
     def lone(self, query, kind):
         """The smallest expression of the query that shows it alone, over the same source."""

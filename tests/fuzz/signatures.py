@@ -76,7 +76,7 @@ isNull isNotNull isZeroOrNull | Num | Bool
 isNull isNotNull | T | Bool
 ($1 IS NULL) | T | Bool
 ($1 IS NOT NULL) | T | Bool
-assumeNotNull toNullable identity materialize | T | T
+toNullable identity materialize | T | T
 firstNonDefault | Num Num | Num
 clamp | Num Num Num | Num
 isNaN isFinite isInfinite | Num | Bool
@@ -142,7 +142,9 @@ multiSearchAny multiSearchFirstIndex multiSearchFirstPosition multiSearchAnyCase
 multiSearchAllPositions multiSearchAllPositionsCaseInsensitive multiSearchAllPositionsUTF8 | Str needles | [Int]
 multiMatchAny multiMatchAnyIndex | Str res | Int
 editDistance damerauLevenshteinDistance byteHammingDistance editDistanceUTF8 | Str Str | Int
-jaroSimilarity jaroWinklerSimilarity stringJaccardIndex | Str Str | Float
+stringJaccardIndex | Str Str | Float
+jaroSimilarity(concat('a', $1), concat('b', $2)) | Str Str | Float
+jaroWinklerSimilarity(concat('a', $1), concat('b', $2)) | Str Str | Float
 ngramDistance ngramSearch ngramDistanceCaseInsensitive | Str needle | Float
 hex bin base64Encode base64URLEncode base58Encode base32Encode | Str | Str
 unhex unbin tryBase64Decode tryBase64URLDecode tryBase58Decode tryBase32Decode | Str | Str
@@ -262,7 +264,8 @@ mapSort mapReverseSort | k:Str,v:T>T {Str:T} | {Str:T}
 mapKeys | {Str:T} | [Str]
 mapValues | {Str:T} | [T]
 length | {Str:T} | Int
-mapContainsKey mapContainsValue | {Str:Str} Str | Bool
+mapContainsKey($1, ifNull($2, 'q')) | {Str:Str} Str | Bool
+mapContainsValue($1, ifNull($2, 'q')) | {Str:Str} Str | Bool
 mapContainsKeyLike mapContainsValueLike | {Str:Str} like | Bool
 $1[$2] | {Str:T} Str | T
 mapAdd mapSubtract | {Str:UInt64} {Str:UInt64} | {Str:Int}
@@ -353,7 +356,7 @@ bitAnd bitOr bitXor bitHammingDistance | Int Int | Int
 bitNot bitCount | Int | Int
 bitShiftLeft bitShiftRight bitRotateLeft bitRotateRight | UInt32 small | Int
 bitShiftLeft bitShiftRight | Int64 small | Int
-bitShiftLeft bitShiftRight | Str small | Str
+bitShiftLeft bitShiftRight | Str small | Tuples
 bitTest | UInt64 small | Int
 bitTestAll bitTestAny | UInt64 small pos | Int
 """,
@@ -425,7 +428,8 @@ quantile(0.5) quantileExact(0.9) quantileExactLow quantileExactHigh quantileExac
 quantile(0.9) quantileExact(0.5) | MildFloat | Float
 quantiles(0.1,0.9) quantilesExact(0.25,0.75) | SInt | [Num]
 quantileExact(0.5) | When | When
-quantileExactWeighted(0.5) quantileExactWeightedInterpolated(0.4) quantileInterpolatedWeighted(0.4) | SInt UInt8 | Num
+quantileExactWeighted(0.5) quantileExactWeightedInterpolated(0.4) | SInt UInt8 | Num
+quantileInterpolatedWeighted(0.4) | UInt8 UInt8 | Num
 quantileTiming(0.5) | UInt8 | Float
 quantileDeterministic(0.5) | SInt id | Num
 argMin argMax | T id | T

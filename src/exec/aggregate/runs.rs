@@ -60,7 +60,11 @@ fn starts(columns: &[Column], count: usize) -> Option<UInt32Array> {
         match column {
             Column::Constant { .. } => {}
             Column::Dictionary(coded) if coded.nulls.is_none() => mark(&coded.codes, &mut changed),
-            Column::Flat(array) if array.null_count() == 0 => mark_array(array, &mut changed)?,
+            Column::Flat(array) if array.null_count() == 0 => {
+                if !mark_floats(array, &mut changed) {
+                    mark_array(array, &mut changed)?;
+                }
+            }
             _ => return None,
         }
     }
@@ -116,10 +120,28 @@ fn mark_array(array: &ArrayRef, changed: &mut [u8]) -> Option<()> {
         DataType::Int16 => t::Int16Type,
         DataType::Int32 => t::Int32Type,
         DataType::Int64 => t::Int64Type,
-        DataType::Float32 => t::Float32Type,
-        DataType::Float64 => t::Float64Type,
     }
     Some(())
+}
+
+/// Floats are the same where their bits are: 0 and -0 are keys of their own.
+fn mark_floats(array: &ArrayRef, changed: &mut [u8]) -> bool {
+    match array.data_type() {
+        DataType::Float32 => {
+            mark(
+                array.as_primitive::<t::Float32Type>().values().inner().typed_data::<u32>(),
+                changed,
+            );
+        }
+        DataType::Float64 => {
+            mark(
+                array.as_primitive::<t::Float64Type>().values().inner().typed_data::<u64>(),
+                changed,
+            );
+        }
+        _ => return false,
+    }
+    true
 }
 
 #[cfg(test)]

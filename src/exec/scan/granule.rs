@@ -8,6 +8,7 @@ use arrow_array::BooleanArray;
 use arrow_buffer::BooleanBuffer;
 use base::Result;
 use storage::Extremes;
+use text::RowSet;
 use types::{Block, Column, DataType, DictionaryColumn, Value};
 
 use super::predicate::{CodeSet, Shape, Verdict};
@@ -109,15 +110,7 @@ impl GranuleReader {
                     }
                     codes(set, part, granule, column, &mut selection, cached)?;
                 }
-                Test::Rows(set) => {
-                    let first = part.part.granule_start(granule) as u32;
-                    let rows = part.part.granule_rows(granule);
-                    let found = set.range(first, first + rows as u32);
-                    let found: Vec<u16> = found.map(|row| (row - first) as u16).collect();
-                    if found.len() < rows {
-                        intersect(&mut selection, found, &mut cached[..])?;
-                    }
-                }
+                Test::Rows(set) => told_rows(set, part, granule, &mut selection, cached)?,
                 Test::Member(conjunct) => {
                     let conjunct = &self.scan.conjuncts[*conjunct];
                     self.member(conjunct, part, granule, &mut selection, cached)?;
@@ -357,6 +350,21 @@ impl GranuleReader {
         };
         Ok(if self.scan.encoded { values } else { Column::Flat(values.to_flat()?) })
     }
+}
+
+/// Keeps the rows that an index told.
+fn told_rows(
+    set: &RowSet,
+    part: &PreparedPart,
+    granule: usize,
+    selection: &mut Selection,
+    cached: &mut [(usize, Column)],
+) -> Result<()> {
+    let first = part.part.granule_start(granule) as u32;
+    let rows = part.part.granule_rows(granule);
+    let found = set.range(first, first + rows as u32);
+    let found: Vec<u16> = found.map(|row| (row - first) as u16).collect();
+    if found.len() < rows { intersect(selection, found, cached) } else { Ok(()) }
 }
 
 /// Keeps the selected rows whose bit is set.

@@ -37,6 +37,22 @@ pub(crate) enum Verdict {
 }
 
 impl Shape {
+    /// What it asks, for EXPLAIN.
+    pub(super) fn describe(&self) -> String {
+        match self {
+            Shape::Range { low, high, .. } => {
+                let low = if *low == i128::MIN { "-Inf".to_owned() } else { low.to_string() };
+                let high = if *high == i128::MAX { "+Inf".to_owned() } else { high.to_string() };
+                format!("in [{low}, {high}]")
+            }
+            Shape::NotEqual { value, .. } => format!("not in [{value}, {value}]"),
+            Shape::Among { values, .. } => format!("in {}-element set", values.len()),
+            Shape::Within { low, high, .. } => format!("in a set within [{low}, {high}]"),
+            Shape::Strings { .. } => "by dictionary codes".to_owned(),
+            Shape::Other => "unknown".to_owned(),
+        }
+    }
+
     /// The shape of a conjunct over columns of these types.
     pub(crate) fn of(conjunct: &Expr, types: &[DataType], context: &ExecContext) -> Shape {
         let columns = conjunct.columns();

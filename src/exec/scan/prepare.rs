@@ -11,13 +11,12 @@ use expr::{Evaluator, Expr, Set};
 use parking_lot::{Mutex, RwLock};
 use plan::{PartScan, ReadColumn};
 use storage::{ColumnChunk, Extremes, Part, PartDictionary};
-use text::RowSet;
 use types::{Column, DataType, Dictionary, array_from_values};
 
 use super::global::GlobalDictionary;
 use super::predicate::{CodeSet, Shape, Verdict, paired, test_values};
 use super::single_values;
-use super::texts::{PreparedScore, TextTest};
+use super::texts::{PreparedScore, TextTest, scores};
 use crate::context::ExecContext;
 use crate::pipeline::{Bounds, evaluator};
 use crate::scheduler::Step;
@@ -73,7 +72,7 @@ pub(crate) enum Test {
     /// A set of codes.
     Codes(usize, Arc<CodeSet>),
     /// Rows that a text index told.
-    Rows(Arc<RowSet>),
+    Rows(Arc<text::RowSet>),
     /// The conjunct's set, which a join brought.
     Member(usize),
     /// The conjunct's expression.
@@ -178,12 +177,13 @@ impl PreparedScan {
         Ok(prepared)
     }
 
-    fn prepare_part(
+    /// The granules of a part that zone maps do not leave out.
+    fn granules_by_zones(
         &self,
-        part: Arc<Part>,
-        chunks: Vec<Option<Arc<ColumnChunk>>>,
-        context: &Arc<ExecContext>,
-    ) -> Result<Option<PreparedPart>> {
+        part: &Part,
+        chunks: &[Option<Arc<ColumnChunk>>],
+        context: &ExecContext,
+    ) -> Result<Vec<usize>> {
         let mut granules: Vec<usize> = (0..part.granules()).collect();
         if context.settings.skip_granules {
             for conjunct in &self.conjuncts {
@@ -195,26 +195,26 @@ impl PreparedScan {
                 }
             }
             for conjunct in self.conjuncts.iter().filter(|c| c.on_single_values) {
-                single_values::retain(&mut granules, conjunct, &chunks, &self.types)?;
+                single_values::retain(&mut granules, conjunct, chunks, &self.types)?;
             }
         }
+        Ok(granules)
+    }
+
+    fn prepare_part(
+        &self,
+        part: Arc<Part>,
+        chunks: Vec<Option<Arc<ColumnChunk>>>,
+        context: &Arc<ExecContext>,
+    ) -> Result<Option<PreparedPart>> {
+        let mut granules = self.granules_by_zones(&part, &chunks, context)?;
         let (mut tests, mut codes, mut rest) = (Vec::new(), Vec::new(), Vec::new());
-        let mut told = vec![false; self.conjuncts.len()];
-        for (conjunct, told) in self.conjuncts.iter().zip(&mut told) {
-            let Some(rows) = conjunct.text.as_ref().map(|text| text.rows(&part)).transpose()?
-            else {
-                continue;
-            };
-            let Some(rows) = rows else { continue };
-            *told = conjunct.text.as_ref().is_some_and(|text| text.exact);
-            granules.retain(|g| {
-                let first = part.granule_start(*g) as u32;
-                rows.range(first, first + part.granule_rows(*g) as u32).next().is_some()
-            });
-            tests.push(Test::Rows(Arc::new(rows)));
-        }
-        if granules.is_empty() {
-            return Ok(None);
+        let mut told = Vec::with_capacity(self.conjuncts.len());
+        for conjunct in &self.conjuncts {
+            let text = conjunct.text.as_ref();
+            let rows = text.map_or(Ok(None), |text| text.narrow(&part, &mut granules))?;
+            told.push(rows.is_some() && text.is_some_and(|text| text.exact));
+            tests.extend(rows.map(Test::Rows));
         }
         let mut members = Vec::new();
         for (at, conjunct) in self.conjuncts.iter().enumerate() {
@@ -345,7 +345,7 @@ impl PreparedScan {
             .iter()
             .filter_map(|c| {
                 let column = c.shape.column()?;
-                Some((self.names[column].clone(), describe(&c.shape)))
+                Some((self.names[column].clone(), c.shape.describe()))
             })
             .collect()
     }
@@ -411,16 +411,6 @@ fn code_range(shape: &Shape, numbers: &PartDictionary) -> Result<std::ops::Range
     Ok(first..end.max(first))
 }
 
-/// The scores that columns are read of.
-fn scores(scan: &PartScan, parts: &[Arc<Part>]) -> Result<Vec<Option<PreparedScore>>> {
-    let number = |column: &ReadColumn| column.score.map(|at| at as usize);
-    let score = |column: &ReadColumn| -> Result<Option<PreparedScore>> {
-        let found = number(column).and_then(|at| scan.scores.get(at));
-        found.map(|score| PreparedScore::new(score, parts)).transpose()
-    };
-    scan.columns.iter().map(score).collect()
-}
-
 /// A column of a part, whose values must lie in memory as the scan expects.
 fn chunk_of(part: &Part, column: &ReadColumn) -> Result<Option<Arc<ColumnChunk>>> {
     if column.score.is_some() {
@@ -440,21 +430,6 @@ fn chunk_of(part: &Part, column: &ReadColumn) -> Result<Option<Arc<ColumnChunk>>
         );
     }
     Ok(chunk)
-}
-
-fn describe(shape: &Shape) -> String {
-    match shape {
-        Shape::Range { low, high, .. } => {
-            let low = if *low == i128::MIN { "-Inf".to_owned() } else { low.to_string() };
-            let high = if *high == i128::MAX { "+Inf".to_owned() } else { high.to_string() };
-            format!("in [{low}, {high}]")
-        }
-        Shape::NotEqual { value, .. } => format!("not in [{value}, {value}]"),
-        Shape::Among { values, .. } => format!("in {}-element set", values.len()),
-        Shape::Within { low, high, .. } => format!("in a set within [{low}, {high}]"),
-        Shape::Strings { .. } => "by dictionary codes".to_owned(),
-        Shape::Other => "unknown".to_owned(),
-    }
 }
 
 impl PreparedScan {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float64Array};
 use base::{Result, bail};
 use expr::{Argument, Expr};
-use plan::{PartScan, ScoredText, TextScore};
+use plan::{PartScan, ReadColumn, ScoredText, TextScore};
 use storage::Part;
 use text::{Index, Query, RowSet, Searcher, Statistics};
 use types::{Column, DataType, Value, array_from_values};
@@ -109,8 +109,22 @@ impl TextTest {
     }
 
     /// The rows of a part that meet the condition, and others where it is not exact; none where the part is older than an index.
-    pub(crate) fn rows(&self, part: &Part) -> Result<Option<RowSet>> {
+    fn rows(&self, part: &Part) -> Result<Option<RowSet>> {
         self.ask(part, |searcher| searcher.rows(&self.query))
+    }
+
+    /// The same as `rows`; granules without such rows are left out.
+    pub(super) fn narrow(
+        &self,
+        part: &Part,
+        granules: &mut Vec<usize>,
+    ) -> Result<Option<Arc<RowSet>>> {
+        let Some(rows) = self.rows(part)? else { return Ok(None) };
+        granules.retain(|granule| {
+            let first = part.granule_start(*granule) as u32;
+            rows.range(first, first + part.granule_rows(*granule) as u32).next().is_some()
+        });
+        Ok(Some(Arc::new(rows)))
     }
 
     /// How many rows of a part meet the condition; none where the part is older than an index.
@@ -220,4 +234,14 @@ pub(crate) fn scored_indexes(part: &Part, fields: &[ScoredText]) -> Result<Vec<A
         }
     }
     Ok(indexes)
+}
+
+/// The scores that columns are read of.
+pub(super) fn scores(scan: &PartScan, parts: &[Arc<Part>]) -> Result<Vec<Option<PreparedScore>>> {
+    let number = |column: &ReadColumn| column.score.map(|at| at as usize);
+    let score = |column: &ReadColumn| -> Result<Option<PreparedScore>> {
+        let found = number(column).and_then(|at| scan.scores.get(at));
+        found.map(|score| PreparedScore::new(score, parts)).transpose()
+    };
+    scan.columns.iter().map(score).collect()
 }

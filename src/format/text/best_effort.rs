@@ -2,7 +2,7 @@
 //! `2.1.2020 03:04`, digits without separators, Unix timestamps, with offsets and zones.
 
 use base::{Result, error};
-use types::time::{DAY, civil_from_days};
+use types::time::{DAY, civil_from_days, days_in_month};
 
 use super::cursor::{Cursor, visible};
 use super::instant::{Zone, days_or_epoch, read_fraction, to_ticks};
@@ -23,20 +23,22 @@ struct Found {
     offset: Option<i64>,
 }
 
-/// Reads a whole text as an instant in ticks of 10^-precision seconds.
+/// Reads a whole text as an instant in ticks of 10^-precision seconds; without `with_fraction` a Unix
+/// timestamp has whole seconds.
 ///
 /// # Errors
 /// CANNOT_PARSE_DATETIME
 pub(crate) fn read(
     text: &[u8],
     precision: u8,
+    with_fraction: bool,
     style: DateTimeInput,
     zone: &mut Zone,
 ) -> Result<i64> {
     let refused = || error!(CannotParseDatetime, "Cannot read DateTime here: '{}'", visible(text));
     let mut cursor = Cursor::new(text);
     cursor.skip_spaces();
-    if let Some(ticks) = timestamp(&mut cursor, precision) {
+    if let Some(ticks) = timestamp(&mut cursor, precision, with_fraction) {
         return Ok(ticks);
     }
     let mut found = Found::default();
@@ -56,35 +58,27 @@ pub(crate) fn read(
     found.instant(precision, zone).ok_or_else(refused)
 }
 
-/// A Unix timestamp: 9, 10 or 13 digits, or short ones with nothing else, maybe a fraction.
-fn timestamp(cursor: &mut Cursor<'_>, precision: u8) -> Option<i64> {
+/// A Unix timestamp: 9, 10 or 13 digits, of DateTime64 maybe a fraction.
+fn timestamp(cursor: &mut Cursor<'_>, precision: u8, with_fraction: bool) -> Option<i64> {
     let text = cursor.rest();
-    let (negative, digits) = match text.strip_prefix(b"-") {
-        Some(rest) => (true, rest),
-        None => (false, text),
-    };
-    let count = digits.iter().take_while(|b| b.is_ascii_digit()).count();
-    let fraction = match digits.get(count) {
+    let count = text.iter().take_while(|b| b.is_ascii_digit()).count();
+    let fraction = match text.get(count) {
         None => &[][..],
-        Some(b'.') if digits[count + 1..].iter().all(u8::is_ascii_digit) => &digits[count + 1..],
+        Some(b'.') if with_fraction && text[count + 1..].iter().all(u8::is_ascii_digit) => {
+            &text[count + 1..]
+        }
         Some(_) => return None,
     };
-    let whole = std::str::from_utf8(&digits[..count]).ok()?.parse::<i64>().ok()?;
-    let sign = if negative { -1 } else { 1 };
+    let whole = std::str::from_utf8(&text[..count]).ok()?.parse::<i64>().ok()?;
     match count {
         9 | 10 => {
             let fraction = read_fraction(&mut Cursor::new(fraction), precision);
-            Some(sign * to_ticks(whole, fraction, precision))
+            Some(to_ticks(whole, fraction, precision))
         }
-        1..=3 | 5 | 7 if fraction.is_empty() || negative => {
-            let fraction = read_fraction(&mut Cursor::new(fraction), precision);
-            Some(sign * to_ticks(whole, fraction, precision))
+        13 if text.len() == count => {
+            let seconds = to_ticks(whole / 1000, 0, precision);
+            Some(seconds.saturating_add(thousandths(whole, precision)))
         }
-        13 if fraction.is_empty() => Some(
-            sign * to_ticks(whole / 1000, 0, precision)
-                .saturating_add(thousandths(whole, precision)),
-        ),
-        11 | 12 | 15.. if fraction.is_empty() => Some(sign * whole),
         _ => None,
     }
 }
@@ -292,10 +286,11 @@ impl Found {
         self.second = (number % 100) as u32;
     }
 
-    /// The instant, if a date or a time was found and all is in its range.
+    /// The instant, if a date or a time was found and the date exists. Of a date, 0 is as good as nothing.
     fn instant(self, precision: u8, zone: &mut Zone) -> Option<i64> {
-        if self.year.is_none() && self.month.is_none() && self.day.is_none() && self.hour.is_none()
-        {
+        let set = |part: Option<u32>| part.filter(|p| *p != 0);
+        let (year, month, day) = (set(self.year), set(self.month), set(self.day));
+        if [year, month, day, self.hour].iter().all(Option::is_none) {
             return None;
         }
         let mut hour = self.hour.unwrap_or(0);
@@ -304,17 +299,11 @@ impl Found {
             Some(false) if hour == 12 => hour = 0,
             _ => {}
         }
-        let (month, day) = (self.month.unwrap_or(1), self.day.unwrap_or(1));
-        if hour > 23 || self.minute > 59 || self.second > 59 {
+        let (month, day) = (month.unwrap_or(1), day.unwrap_or(1));
+        let year = year.unwrap_or_else(this_year);
+        if !(1..=12).contains(&month) || day > days_in_month(year as i32, month) {
             return None;
         }
-        if self.year == Some(0) && self.month == Some(0) && self.day == Some(0) {
-            return Some(0);
-        }
-        if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-            return None;
-        }
-        let year = self.year.unwrap_or_else(this_year);
         let local = days_or_epoch(year, month, day) * DAY
             + i64::from(hour * 3600 + self.minute * 60 + self.second);
         let seconds = match self.offset {
@@ -339,7 +328,7 @@ mod tests {
 
     fn parsed(text: &str) -> i64 {
         let mut zone = Zone::new(TimeZone::UTC);
-        read(text.as_bytes(), 0, DateTimeInput::BestEffort, &mut zone)
+        read(text.as_bytes(), 0, false, DateTimeInput::BestEffort, &mut zone)
             .unwrap_or_else(|e| panic!("{text}: {e}"))
     }
 
@@ -377,18 +366,11 @@ mod tests {
     #[test]
     fn nonsense_is_refused_and_nothing_panics() {
         let mut zone = Zone::new(TimeZone::UTC);
-        for text in [
-            "",
-            "abc",
-            "2020-13-01",
-            "25:00",
-            "2020-01-02 03:04:99",
-            "--",
-            "1:2:3:4",
-            "2020-01-02 x",
-        ] {
+        for text in
+            ["", "abc", "2020-13-01", "2023-02-29", "0", "12345", "--", "1:2:3:4", "2020-01-02 x"]
+        {
             assert!(
-                read(text.as_bytes(), 3, DateTimeInput::BestEffort, &mut zone).is_err(),
+                read(text.as_bytes(), 3, true, DateTimeInput::BestEffort, &mut zone).is_err(),
                 "{text}"
             );
         }

@@ -2,7 +2,7 @@
 
 use base::{Result, bail};
 use types::TimeZone;
-use types::time::{DAY, civil_from_days, days_from_civil};
+use types::time::{DAY, civil_from_days, days_from_civil, days_in_month};
 
 use super::cursor::{Cursor, visible};
 use super::number::read_i64;
@@ -135,19 +135,40 @@ fn digits(text: &[u8]) -> Option<u32> {
     Some(number)
 }
 
-/// Days of a date whose parts were read; 0 when they cannot be one, as in ClickHouse.
-pub(crate) fn days_or_epoch(year: u32, month: u32, day: u32) -> i64 {
+/// Days of a date whose parts were read; others when they cannot be one, as in ClickHouse.
+fn days_or(year: u32, month: u32, day: u32, otherwise: i64) -> i64 {
     if !(1..=12).contains(&month) || !(1..=31).contains(&day) || year > 9999 {
-        return 0;
+        return otherwise;
     }
     days_from_civil(year as i32, month, day)
 }
 
-/// Reads `YYYY-MM-DD`, `YYYY-M-D` or `YYYYMMDD` as days since 1970.
+/// As `days_or`, with 1970-01-01.
+pub(crate) fn days_or_epoch(year: u32, month: u32, day: u32) -> i64 {
+    days_or(year, month, day, 0)
+}
+
+/// Whether `YYYY-MM-DD` at the start of a text is a day of the calendar.
+pub(crate) fn is_day(text: &[u8]) -> bool {
+    let part = |from: usize, to: usize| text.get(from..to).and_then(digits).unwrap_or(0);
+    let (year, month, day) = (part(0, 4), part(5, 7), part(8, 10));
+    // Every month has 28 days.
+    (1..=12).contains(&month)
+        && (1..=31).contains(&day)
+        && (day <= 28 || day <= days_in_month(year as i32, month))
+        && year > 0
+}
+
+/// Reads `YYYY-MM-DD`, `YYYY-M-D` or `YYYYMMDD` as days since 1970; 0 where there is no such day.
 ///
 /// # Errors
 /// CANNOT_PARSE_DATE
 pub(crate) fn read_days(cursor: &mut Cursor<'_>) -> Result<i64> {
+    read_days_or(cursor, 0)
+}
+
+/// As `read_days`, with what a day that is none becomes.
+pub(crate) fn read_days_or(cursor: &mut Cursor<'_>, otherwise: i64) -> Result<i64> {
     let rest = cursor.rest();
     if let Some(text) = rest.get(..10)
         && let (b'-', b'-') = (text[4], text[7])
@@ -155,7 +176,7 @@ pub(crate) fn read_days(cursor: &mut Cursor<'_>) -> Result<i64> {
             (digits(&text[..4]), digits(&text[5..7]), digits(&text[8..]))
     {
         cursor.advance(10);
-        return Ok(days_or_epoch(year, month, day));
+        return Ok(days_or(year, month, day, otherwise));
     }
     let refused = || -> Result<i64> {
         bail!(
@@ -168,7 +189,7 @@ pub(crate) fn read_days(cursor: &mut Cursor<'_>) -> Result<i64> {
     if let Some((month, day)) = rest.get(4..6).and_then(digits).zip(rest.get(6..8).and_then(digits))
     {
         cursor.advance(8);
-        return Ok(days_or_epoch(year, month, day));
+        return Ok(days_or(year, month, day, otherwise));
     }
     let mut at = 4;
     let mut part = || -> Option<u32> {
@@ -185,7 +206,7 @@ pub(crate) fn read_days(cursor: &mut Cursor<'_>) -> Result<i64> {
     match (month, day) {
         (Some(month), Some(day)) => {
             cursor.advance(at);
-            Ok(days_or_epoch(year, month, day))
+            Ok(days_or(year, month, day, otherwise))
         }
         _ => refused(),
     }
@@ -196,22 +217,17 @@ pub(crate) fn to_date(days: i64) -> u16 {
     days.clamp(0, LAST_DATE) as u16
 }
 
-/// Reads `hh:mm:ss` or `hh:mm` as a second of the day.
+/// Reads `hh:mm:ss` as a second of the day; more than 59 minutes or 23 hours count on.
 fn read_clock(cursor: &mut Cursor<'_>) -> Option<i64> {
     let rest = cursor.rest();
     let hour = rest.get(..2).and_then(digits)?;
-    if rest.get(2) != Some(&b':') {
+    let minute = rest.get(3..5).and_then(digits)?;
+    let second = rest.get(6..8).and_then(digits)?;
+    if rest[2] != b':' || rest[5] != b':' {
         return None;
     }
-    let minute = rest.get(3..5).and_then(digits)?;
-    let mut read = 5;
-    let mut second = 0;
-    if rest.get(5) == Some(&b':') {
-        second = rest.get(6..8).and_then(digits)?;
-        read = 8;
-    }
-    cursor.advance(read);
-    Some(i64::from(hour.min(23) * 3600 + minute.min(59) * 60 + second.min(59)))
+    cursor.advance(8);
+    Some(i64::from(hour * 3600 + minute * 60 + second))
 }
 
 /// Reads the digits behind a point as a number of ticks; more digits than the precision are cut.
@@ -240,10 +256,17 @@ pub(crate) fn to_ticks(seconds: i64, fraction: i64, precision: u8) -> i64 {
 /// CANNOT_PARSE_DATETIME
 pub(crate) fn read_basic(cursor: &mut Cursor<'_>, precision: u8, zone: &mut Zone) -> Result<i64> {
     let rest = cursor.rest();
-    if rest.get(4).is_some_and(|b| !b.is_ascii_digit() && *b != b'.')
-        && rest[..4].iter().all(u8::is_ascii_digit)
-    {
-        let days = read_days(cursor)?;
+    let separates = |b: &u8| !b.is_ascii_digit() && (*b != b'.' || rest.get(7) == Some(b));
+    if rest.get(4).is_some_and(separates) && rest[..4].iter().all(u8::is_ascii_digit) {
+        let (Some(year), Some(month), Some(day)) = (
+            rest.get(..4).and_then(digits),
+            rest.get(5..7).and_then(digits),
+            rest.get(8..10).and_then(digits),
+        ) else {
+            bail!(CannotParseDatetime, "Cannot parse DateTime here: '{}'", visible(rest));
+        };
+        cursor.advance(10);
+        let days = days_or_epoch(year, month, day);
         let mut second = 0;
         let mut fraction = 0;
         if matches!(cursor.peek(), Some(b' ' | b'T')) {

@@ -276,7 +276,9 @@ impl Values {
                 vector.push(decimal::read_decimal(cursor, *precision, *scale)?);
             }
             Values::Date(vector) => vector.push(instant::to_date(instant::read_days(cursor)?)),
-            Values::Date32(vector) => vector.push(instant::read_days(cursor)? as i32),
+            Values::Date32(vector) => {
+                vector.push(instant::read_days_or(cursor, FIRST_DAY_32)? as i32)
+            }
             Values::DateTime(vector, zone) => {
                 vector.push(to_seconds(instant::read_basic(cursor, 0, zone)?));
             }
@@ -301,21 +303,31 @@ impl Values {
 
     /// Reads a date with time of which `text` is the whole text.
     pub(super) fn read_instant(&mut self, text: &[u8], settings: &FormatSettings) -> Result<()> {
-        let (precision, zone) = match self {
-            Values::DateTime(_, zone) => (0, zone),
-            Values::DateTime64(_, precision, zone) => (*precision, zone),
+        let (precision, with_fraction, zone) = match self {
+            Values::DateTime(_, zone) => (0, false, zone),
+            Values::DateTime64(_, precision, zone) => (*precision, true, zone),
             _ => return Err(Error::logical("no instant")),
         };
+        let basic = settings.date_time_input_format == DateTimeInput::Basic;
         let plain = text.len() == 19 && text[4] == b'-' && text[7] == b'-' && text[13] == b':';
-        let ticks = if plain || settings.date_time_input_format == DateTimeInput::Basic {
+        let ticks = if basic || plain && instant::is_day(text) {
             let mut cursor = Cursor::new(text);
+            // Few digits are no timestamp where a text is to be a time.
+            let few = match text.first() {
+                Some(b'-') => !with_fraction,
+                _ => text.len() < 5,
+            };
+            if few && text.last().is_some_and(u8::is_ascii_digit) {
+                return Err(cursor.expected(b"a time"));
+            }
             let ticks = instant::read_basic(&mut cursor, precision, zone)?;
             if !cursor.is_at_end() {
                 return Err(cursor.expected(b"end of value"));
             }
             ticks
         } else {
-            best_effort::read(text, precision, settings.date_time_input_format, zone)?
+            let style = settings.date_time_input_format;
+            best_effort::read(text, precision, with_fraction, style, zone)?
         };
         match self {
             Values::DateTime(vector, _) => vector.push(to_seconds(ticks)),
@@ -395,6 +407,9 @@ pub(super) fn close_list(offsets: &mut Vec<i32>, items: usize) -> Result<()> {
         Err(_) => bail!(TooLargeArraySize, "Too many array elements in one block: {items}"),
     }
 }
+
+/// 1900-01-01, which a Date32 is whose text has no day that exists.
+const FIRST_DAY_32: i64 = -25_567;
 
 fn to_seconds(seconds: i64) -> u32 {
     seconds.clamp(0, i64::from(u32::MAX)) as u32

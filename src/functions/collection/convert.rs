@@ -8,7 +8,7 @@ use format::text::{ColumnParser, Escaping};
 use types::{Column, DataType, default_array, least_supertype, require_supertype};
 
 use super::lists::{Lists, tuples, with_nulls};
-use crate::scalar::cast::{conversion, text_settings};
+use crate::scalar::cast::{conversion, padded, text_settings};
 use crate::text::strings::Strings;
 
 /// The type that values of several types are compared in: their supertype, or a wide enough number.
@@ -83,6 +83,19 @@ pub(super) fn convert(
             tuples(&types, parts, array.len())
         }
         _ => convert_plain(context, array, bare_from, bare_to),
+    }
+}
+
+/// As `convert`, for looking up: the zeros at the end of a FixedString are part of it among strings.
+pub(super) fn convert_to_find(
+    context: &FunctionContext,
+    array: &ArrayRef,
+    from: &DataType,
+    to: &DataType,
+) -> Result<ArrayRef> {
+    match (from.inner(), to.inner()) {
+        (DataType::FixedString(_), DataType::String) => padded(array),
+        _ => convert(context, array, from, to),
     }
 }
 

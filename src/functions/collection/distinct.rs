@@ -45,12 +45,12 @@ fn together(function: &'static str, arguments: &[Argument]) -> Result<Vec<DataTy
 fn keys_together(function: &str, columns: &[Column], types: &[DataType]) -> Result<(Lists, Keys)> {
     let mut lists = same_lengths(function, columns)?;
     let keys = if let [only] = types {
-        Keys::new(&lists[0].items, only)?
+        Keys::exact(&lists[0].items, only)?
     } else {
         let parts: Vec<ArrayRef> = lists.iter().map(|l| l.items.clone()).collect();
         let count = parts[0].len();
         let items = super::lists::tuples(types, parts, count)?;
-        Keys::new(&items, &DataType::tuple(types.to_vec()))?
+        Keys::exact(&items, &DataType::tuple(types.to_vec()))?
     };
     Ok((lists.swap_remove(0), keys))
 }
@@ -79,7 +79,7 @@ fn distinct(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     };
     Ok(Bound::new(DataType::array(bare.clone()), move |columns, rows| {
         let lists = Lists::new(&columns[0])?;
-        let keys = Keys::new(&lists.items, &item)?;
+        let keys = Keys::exact(&lists.items, &item)?;
         let mut seen: HashSet<Key<'_>> = HashSet::new();
         let mut picker = Picker::new(rows);
         for row in 0..rows {
@@ -151,7 +151,7 @@ fn read_together(
         start += part.len();
     }
     let all = concat(&parts.iter().collect::<Vec<_>>())?;
-    let keys = Keys::new(&all, common)?;
+    let keys = Keys::exact(&all, common)?;
     Ok(Together { lists, starts, all, keys })
 }
 

@@ -5,7 +5,7 @@ use base::Result;
 use expr::{Argument, Bound, FunctionContext, FunctionDeclaration};
 use types::{Column, DataType};
 
-use super::convert::{comparable, convert};
+use super::convert::{comparable, convert_to_find};
 use super::keys::Keys;
 use super::lists::{Lists, illegal, take, with_default, with_nulls};
 use crate::text::declare;
@@ -91,8 +91,9 @@ fn of_map(
     Ok(Bound::new(return_type, move |columns, rows| {
         let lists = Lists::new(&columns[0])?;
         let pairs = lists.items.as_struct();
-        let keys = Keys::new(&convert(&context, pairs.column(0), &key, &common)?, &common)?;
-        let wanted = convert(&context, &columns[1].to_flat()?, &wanted, &common)?;
+        let keys = convert_to_find(&context, pairs.column(0), &key, &common)?;
+        let keys = Keys::new(&keys, &common)?;
+        let wanted = convert_to_find(&context, &columns[1].to_flat()?, &wanted, &common)?;
         let wanted = Keys::new(&wanted, &common)?;
         let missing = lists.items.len();
         let places = (0..rows).map(|row| {

@@ -5,7 +5,7 @@ use base::Result;
 use expr::{Argument, Bound, FunctionContext, FunctionDeclaration, Nulls};
 use types::{Column, DataType};
 
-use super::convert::{comparable, convert};
+use super::convert::{comparable, convert, convert_to_find};
 use super::keys::{Key, Keys};
 use super::lists::{Lists, Picker, illegal, item_type, numbers};
 use crate::text::declare;
@@ -68,10 +68,10 @@ impl Searcher {
         if self.is_map {
             lists.items = lists.items.as_struct().column(0).clone();
         }
-        let items = convert(&self.context, &lists.items, &self.item, &self.common)?;
+        let items = convert_to_find(&self.context, &lists.items, &self.item, &self.common)?;
         let items = Keys::new(&items, &self.common)?;
         let wanted = &columns[1].to_flat()?;
-        let wanted = convert(&self.context, wanted, &self.wanted, &self.common)?;
+        let wanted = convert_to_find(&self.context, wanted, &self.wanted, &self.common)?;
         Ok(Searched { lists, items, wanted: Keys::new(&wanted, &self.common)? })
     }
 }
@@ -95,7 +95,7 @@ fn search(
         let found = (0..rows).map(|row| {
             let (from, to) = lists.bounds(row);
             let sought = wanted.key(row);
-            let mut places = (from..to).filter(|at| items.key(*at) == sought);
+            let mut places = (from..to).filter(|at| items.key(*at).equals(&sought));
             match search {
                 Search::Has => u64::from(places.next().is_some()),
                 Search::Index => places.next().map_or(0, |at| (at - from) as u64 + 1),
@@ -119,7 +119,7 @@ fn remove(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
         for row in 0..rows {
             let (from, to) = lists.bounds(row);
             (from..to)
-                .filter(|at| items.key(*at) != wanted.key(row))
+                .filter(|at| !items.key(*at).equals(&wanted.key(row)))
                 .for_each(|at| picker.push(at));
             picker.end_row();
         }
@@ -158,19 +158,28 @@ fn two_arrays(
 
 /// Whether a slice has a key; long ones are looked up in a set by the callers.
 fn any_of(sought: &[Key<'_>], within: &[Key<'_>]) -> bool {
-    if sought.len() * within.len() <= 256 {
-        return sought.iter().any(|key| within.contains(key));
+    let mut sought = sought.iter().filter(|key| **key != Key::Nan);
+    if sought.clone().count() * within.len() <= 256 {
+        return sought.any(|key| within.contains(key));
     }
     let set: std::collections::HashSet<&Key<'_>> = within.iter().collect();
-    sought.iter().any(|key| set.contains(key))
+    sought.any(|key| set.contains(key))
 }
 
 fn all_of(sought: &[Key<'_>], within: &[Key<'_>]) -> bool {
+    if sought.contains(&Key::Nan) {
+        return false;
+    }
     if sought.len() * within.len() <= 256 {
         return sought.iter().all(|key| within.contains(key));
     }
     let set: std::collections::HashSet<&Key<'_>> = within.iter().collect();
     sought.iter().all(|key| set.contains(key))
+}
+
+fn follows(sought: &[Key<'_>], within: &[Key<'_>]) -> bool {
+    let same = |window: &[Key<'_>]| window.iter().zip(sought).all(|(a, b)| a.equals(b));
+    sought.is_empty() || within.windows(sought.len()).any(same)
 }
 
 fn compare(context: &FunctionContext, function: &str, arguments: &[Argument]) -> Result<Bound> {
@@ -181,7 +190,7 @@ fn compare(context: &FunctionContext, function: &str, arguments: &[Argument]) ->
         match function {
             "hasAll" => |a, b| all_of(b, a),
             "hasAny" => |a, b| any_of(a, b),
-            _ => |a, b| b.is_empty() || a.windows(b.len()).any(|window| window == b),
+            _ => |a, b| follows(b, a),
         },
     )
 }

@@ -1,6 +1,6 @@
 //! Values of any type as keys that can be compared, sorted and hashed.
 //!
-//! The order is ClickHouse's: NaN after all numbers, NULL after all values; 0 and -0 are equal.
+//! The order is ClickHouse's: NaN after all numbers, NULL after all values; 0 and -0 are equal, unless keys are exact.
 //! Nested values are encoded so that comparing bytes compares values.
 
 use std::cmp::Ordering;
@@ -49,17 +49,26 @@ fn signed(number: i64) -> u64 {
 }
 
 /// Bits whose order as integers is that of the floats.
-fn float(number: f64) -> u64 {
+fn float(number: f64, exact: bool) -> u64 {
     if number.is_nan() {
         return u64::MAX;
     }
-    let bits = if number == 0.0 { 0 } else { number.to_bits() };
+    let bits = if number == 0.0 && !exact { 0 } else { number.to_bits() };
     if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
 }
 
 impl Keys {
     /// The keys of an array of a type.
     pub(super) fn new(array: &ArrayRef, data_type: &DataType) -> Result<Keys> {
+        Keys::of(array, data_type, false)
+    }
+
+    /// As `new`, with keys of their own for 0 and -0: for telling different values apart.
+    pub(super) fn exact(array: &ArrayRef, data_type: &DataType) -> Result<Keys> {
+        Keys::of(array, data_type, true)
+    }
+
+    fn of(array: &ArrayRef, data_type: &DataType, exact: bool) -> Result<Keys> {
         macro_rules! words {
             ($type:ty, $f:expr) => {
                 Values::Words(array.as_primitive::<$type>().values().iter().map($f).collect())
@@ -72,7 +81,7 @@ impl Keys {
                         .as_primitive::<$type>()
                         .values()
                         .iter()
-                        .map(|v| float(f64::from(*v)))
+                        .map(|v| float(f64::from(*v), exact))
                         .collect(),
                 )
             };
@@ -95,7 +104,7 @@ impl Keys {
             }
             Physical::Bytes => Values::Views(array.as_binary_view().clone()),
             Physical::Fixed(_) => Values::Fixed(array.as_fixed_size_binary().clone()),
-            Physical::List | Physical::Struct => Values::Encoded(encode(array, data_type)?),
+            Physical::List | Physical::Struct => Values::Encoded(encode(array, data_type, exact)?),
         };
         Ok(Keys { nulls: array.nulls().filter(|n| n.null_count() > 0).cloned(), values })
     }
@@ -126,14 +135,21 @@ impl Keys {
     }
 }
 
+impl Key<'_> {
+    /// Whether two keys are of equal values: no number equals NaN, and it does not equal itself.
+    pub(super) fn equals(&self, other: &Key<'_>) -> bool {
+        self == other && *self != Key::Nan
+    }
+}
+
 /// Nested values as bytes: parts one after another, each with a mark for NULL before it.
-fn encode(array: &ArrayRef, data_type: &DataType) -> Result<Vec<Vec<u8>>> {
+fn encode(array: &ArrayRef, data_type: &DataType, exact: bool) -> Result<Vec<Vec<u8>>> {
     let mut rows = vec![Vec::new(); array.len()];
     match data_type.physical() {
         Physical::List => {
             let lists = Lists::of_array(array)?;
             let item = data_type.list_item().unwrap_or(DataType::Nothing);
-            let keys = Keys::new(&lists.items, &item)?;
+            let keys = Keys::of(&lists.items, &item, exact)?;
             for (row, out) in rows.iter_mut().enumerate() {
                 let (from, to) = lists.bounds(row);
                 for at in from..to {
@@ -146,7 +162,7 @@ fn encode(array: &ArrayRef, data_type: &DataType) -> Result<Vec<Vec<u8>>> {
         _ => {
             let DataType::Tuple(fields) = data_type.inner() else { return Ok(rows) };
             for (part, field) in array.as_struct().columns().iter().zip(fields.iter()) {
-                let keys = Keys::new(part, &field.data_type)?;
+                let keys = Keys::of(part, &field.data_type, exact)?;
                 for (row, out) in rows.iter_mut().enumerate() {
                     write_key(keys.key(row), out);
                 }

@@ -7,7 +7,7 @@ use arrow_array::{Array, ArrayRef, StructArray, UInt32Array};
 use arrow_buffer::NullBuffer;
 use base::{Error, Result, bail};
 use expr::Argument;
-use types::{Column, DataType, default_array, struct_fields};
+use types::{Column, DataType, Value, array_from_values, default_array, struct_fields};
 
 pub(super) use crate::text::strings::{illegal, list_column, numbers};
 
@@ -112,9 +112,15 @@ pub(super) fn concat(arrays: &[&ArrayRef]) -> Result<ArrayRef> {
     arrow_select::concat::concat(&arrays).map_err(|e| Error::logical(format!("concat: {e}")))
 }
 
-/// The items with the type's default value after the last.
+/// The items with the default value after the last: that of the type, of an Enum its element of number 0 if it
+/// has one.
 pub(super) fn with_default(items: &ArrayRef, item: &DataType) -> Result<ArrayRef> {
-    concat(&[items, &default_array(item, 1)?])
+    let has_zero = item.enum_values().is_some_and(|values| values.name(0).is_some());
+    let default = match has_zero && !item.is_nullable() {
+        true => array_from_values(item, &[Value::Int(0)])?,
+        false => default_array(item, 1)?,
+    };
+    concat(&[items, &default])
 }
 
 /// The same array with other nulls.

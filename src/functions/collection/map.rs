@@ -10,7 +10,7 @@ use base::{Error, Result, bail};
 use expr::{Argument, Bound, FunctionContext, FunctionDeclaration, LambdaCall, Nulls, common_type};
 use types::{Column, DataType, default_array, require_supertype};
 
-use super::convert::{comparable, convert};
+use super::convert::{comparable, convert, convert_to_find};
 use super::keys::{Key, Keys};
 use super::lists::{Lists, Picker, concat, illegal, list_column, numbers, take, tuples};
 use super::mapped::{element_types, parameters, truths};
@@ -175,14 +175,14 @@ fn contains(
     let context = context.clone();
     Ok(Bound::new(DataType::UInt8, move |columns, rows| {
         let lists = Lists::new(&columns[0])?;
-        let items = convert(&context, &part(&lists, at), &item, &common)?;
+        let items = convert_to_find(&context, &part(&lists, at), &item, &common)?;
         let items = Keys::new(&items, &common)?;
-        let wanted = convert(&context, &columns[1].to_flat()?, &wanted, &common)?;
+        let wanted = convert_to_find(&context, &columns[1].to_flat()?, &wanted, &common)?;
         let wanted = Keys::new(&wanted, &common)?;
         let flags = (0..rows).map(|row| {
             let (from, to) = lists.bounds(row);
             let sought = wanted.key(row);
-            u8::from((from..to).any(|at| items.key(at) == sought))
+            u8::from((from..to).any(|at| items.key(at).equals(&sought)))
         });
         Ok(numbers::<UInt8Type>(flags.collect()))
     }))

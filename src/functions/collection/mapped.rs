@@ -351,7 +351,7 @@ fn compact(arguments: &[Argument]) -> Result<Bound> {
     let shape = Shape::new("arrayCompact", arguments)?;
     let item = shape.item.clone();
     Ok(shape.bind("arrayCompact", DataType::array(item), |shape, mapped, rows| {
-        let keys = Keys::new(&mapped.values, &shape.value)?;
+        let keys = Keys::exact(&mapped.values, &shape.value)?;
         let mut picker = Picker::new(rows);
         for row in 0..rows {
             let (from, to) = mapped.lists.bounds(row);

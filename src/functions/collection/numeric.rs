@@ -138,9 +138,12 @@ fn folded(function: &'static str, arguments: &[Argument], f: fn(&[f64]) -> f64) 
     sum_type(function, &shape.value)?;
     Ok(shape.bind(function, DataType::Float64, move |shape, mapped, rows| {
         let values = as_floats(&mapped.values, &shape.value)?;
+        // Only floats have a zero below 0.
+        let exact = !shape.value.inner().is_float();
         let results = (0..rows).map(|row| {
             let (from, to) = mapped.lists.bounds(row);
-            f(&values[from..to])
+            let result = f(&values[from..to]);
+            if exact { result + 0.0 } else { result }
         });
         Ok(numbers::<Float64Type>(results.collect()))
     }))

@@ -37,15 +37,17 @@ pub(super) fn key_value_pairs(_: &FunctionContext, arguments: &[Argument]) -> Re
     }))
 }
 
-/// A word, quoted or up to an ending byte, and what follows it.
-fn word(text: &[u8], quote: u8, ends: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
-    if let Some(inside) = text.strip_prefix(&[quote])
-        && let Some(end) = inside.iter().position(|b| *b == quote)
-    {
-        return (&inside[..end], &inside[end + 1..]);
+/// A word up to an ending byte, and what follows it. A quote, also one inside, begins a quoted word instead;
+/// `None` where that does not end.
+fn word(text: &[u8], quote: u8, ends: impl Fn(u8) -> bool) -> Option<(&[u8], &[u8])> {
+    let end = text.iter().position(|b| *b == quote || ends(*b)).unwrap_or(text.len());
+    match text[end..].strip_prefix(&[quote]) {
+        Some(inside) => {
+            let end = inside.iter().position(|b| *b == quote)?;
+            Some((&inside[..end], &inside[end + 1..]))
+        }
+        None => Some(text.split_at(end)),
     }
-    let end = text.iter().position(|b| ends(*b)).unwrap_or(text.len());
-    text.split_at(end)
 }
 
 fn next_pair<'a>(
@@ -57,9 +59,10 @@ fn next_pair<'a>(
     let mut rest = text;
     loop {
         let start = rest.iter().position(|b| !delimiters.contains(b))?;
-        let (key, after) = word(&rest[start..], quote, |b| b == between || delimiters.contains(&b));
+        let ends = |b: u8| b == between || delimiters.contains(&b);
+        let (key, after) = word(&rest[start..], quote, ends)?;
         if let Some(after) = after.strip_prefix(&[between]) {
-            let (value, after) = word(after, quote, |b| b == between || delimiters.contains(&b));
+            let (value, after) = word(after, quote, |b| delimiters.contains(&b))?;
             return Some((key, value, after));
         }
         // A word without a value is passed over.

@@ -3,10 +3,12 @@
 use arrow_array::ArrayRef;
 use base::{Result, bail};
 use expr::{Argument, Bound, FunctionContext, FunctionDeclaration, Nulls};
-use types::{DataType, require_supertype};
+use types::{Column, DataType, least_supertype, require_supertype};
 
 use super::convert::convert;
 use super::lists::{Lists, Picker, concat, illegal, item_type, tuples, with_default};
+use crate::scalar::choose::choose;
+use crate::scalar::lane::without_nulls;
 use crate::text::declare;
 use crate::text::strings::{Integers, require_integer};
 
@@ -165,22 +167,38 @@ fn filled(
     context: &FunctionContext,
     function: &'static str,
     arguments: &[Argument],
+    kept: Option<&DataType>,
     f: impl Fn(usize, usize, i64, usize, &mut Picker) -> Result<()> + Send + Sync + 'static,
 ) -> Result<Bound> {
     let item = item_type(function, arguments, 0)?;
     require_integer(function, arguments, 1)?;
     let filler = arguments.get(2).map(|a| a.data_type.clone());
-    let common = match &filler {
-        Some(filler) => require_supertype(&[item.clone(), filler.clone()])?,
-        None => item.clone(),
+    let common = match (&filler, kept) {
+        (_, Some(kept)) => kept.clone(),
+        (Some(filler), None) => require_supertype(&[item.clone(), filler.clone()])?,
+        (None, None) => item.clone(),
     };
+    // Shifts keep the type of the elements: a NULL that it does not hold becomes its default.
+    let bare = kept.is_some_and(|kept| !kept.is_nullable());
+    let filler = filler.map(|filler| if bare { filler.inner().clone() } else { filler });
+    let own = match item.inner() {
+        DataType::Date32 => types::Value::Int(crate::scalar::cast::DATE32_DEFAULT.into()),
+        other => other.default_value(),
+    };
+    let own = (kept.is_some() && !item.is_nullable()).then_some(own);
     let context = context.clone();
     Ok(Bound::new(DataType::array(common.clone()), move |columns, rows| {
         let lists = Lists::new(&columns[0])?;
         let numbers = Integers::new(&columns[1])?;
         let all = match &filler {
             Some(filler) => {
-                items_and_values(&lists, &item, &columns[2], filler, &common, &context)?
+                let given =
+                    if bare { over_default(&columns[2], filler)? } else { columns[2].clone() };
+                items_and_values(&lists, &item, &given, filler, &common, &context)?
+            }
+            None if own.is_some() => {
+                let default = types::array_from_values(&item, own.as_slice())?;
+                concat(&[&lists.items, &default])?
             }
             None => with_default(&lists.items, &item)?,
         };
@@ -195,11 +213,21 @@ fn filled(
     }))
 }
 
+/// A column with the type's default in place of NULL.
+fn over_default(column: &Column, data_type: &DataType) -> Result<Column> {
+    let Some(nulls) = column.nulls().filter(|n| n.null_count() > 0) else {
+        return without_nulls(column);
+    };
+    let default = Column::constant(data_type, &data_type.default_value(), column.len())?;
+    let which: Vec<u32> = nulls.iter().map(|valid| u32::from(!valid)).collect();
+    choose(data_type, &[without_nulls(column)?, default], &which)
+}
+
 /// The greatest size of an array that `arrayResize` makes, as in ClickHouse.
 const LONGEST: u64 = 1 << 30;
 
 fn resize(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
-    filled(context, "arrayResize", arguments, |from, to, number, filler, picker| {
+    filled(context, "arrayResize", arguments, None, |from, to, number, filler, picker| {
         let wanted = number.unsigned_abs();
         if wanted > LONGEST || picker.picked.len() as u64 + wanted > LONGEST {
             bail!(TooLargeArraySize, "Too large array size: {wanted}, maximum: {LONGEST}");
@@ -223,7 +251,19 @@ fn shift(
     arguments: &[Argument],
     direction: i64,
 ) -> Result<Bound> {
-    filled(context, function, arguments, move |from, to, number, filler, picker| {
+    let item = item_type(function, arguments, 0)?;
+    if let Some(filler) = arguments.get(2) {
+        if filler.data_type.is_null_literal() {
+            return Ok(Bound::new(DataType::null(), |_, rows| {
+                Column::constant(&DataType::null(), &types::Value::Null, rows)
+            }));
+        }
+        let common = least_supertype(&[item.inner().clone(), filler.data_type.inner().clone()]);
+        if common.is_none_or(|common| common != *item.inner()) {
+            return Err(illegal(function, filler));
+        }
+    }
+    filled(context, function, arguments, Some(&item), move |from, to, number, filler, picker| {
         let by = number.saturating_mul(direction);
         let length = to - from;
         let gone = usize::try_from(by.unsigned_abs()).unwrap_or(length).min(length);

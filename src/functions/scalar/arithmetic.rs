@@ -38,9 +38,9 @@ pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Arithmetic";
     "sign" any_case true (1, 1) "sign(x)" "-1, 0 or 1 by the sign of a number."
         "SELECT sign(-2.5)" => "-1"; bind_sign;
     "max2" any_case true (2, 2) "max2(x, y)" "The greater of two numbers, as Float64."
-        "SELECT max2(-1, 2)" => "2"; |_, a| bind_float_pair(a, "max2", f64::max);
+        "SELECT max2(-1, 2)" => "2"; |_, a| bind_float_pair(a, "max2", |x, y| if x > y { x } else { y });
     "min2" any_case true (2, 2) "min2(x, y)" "The smaller of two numbers, as Float64."
-        "SELECT min2(-1, 2)" => "-1"; |_, a| bind_float_pair(a, "min2", f64::min);
+        "SELECT min2(-1, 2)" => "-1"; |_, a| bind_float_pair(a, "min2", |x, y| if x < y { x } else { y });
     "byteSwap" any_case true (1, 1) "byteSwap(x)" "The integer with its bytes in reverse order."
         "SELECT byteSwap(toUInt16(1))" => "256"; bind_byte_swap;
 };

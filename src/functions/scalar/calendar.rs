@@ -132,6 +132,18 @@ impl Zone {
     }
 }
 
+impl Zone {
+    /// The instant at which the day of a date begins. That of a Date is not before 1970, where the next day begins
+    /// instead, as in ClickHouse.
+    pub(crate) fn midnight(&self, day: i64, date: TimeType) -> i64 {
+        let start = self.to_utc(day * DAY);
+        if start < 0 && date == TimeType::Date { self.to_utc((day + 1) * DAY) } else { start }
+    }
+}
+
+/// The last day that a Date becomes as a DateTime where the two have a common type: 2106-02-06.
+pub(crate) const LAST_COMMON_DAY: i64 = 49_709;
+
 /// The raw values of a time column as Int64: days, seconds or ticks.
 pub(crate) fn raw(column: &Column, time: TimeType) -> Result<Column> {
     convert(column, time.kind(), Kind::I64)

@@ -28,10 +28,10 @@ mod times;
 
 pub(crate) use clock::{precision as time_precision, stored as stored_time};
 pub(crate) use functions::FUNCTIONS;
-pub(crate) use parse::{from_text_with, text_at};
+pub(crate) use parse::{from_text_with, padded, text_at};
 pub(crate) use targets::FUNCTIONS as TARGET_FUNCTIONS;
 pub(crate) use targets::{integer_argument, zone_argument};
-pub(crate) use times::{DATE32_DAYS, between};
+pub(crate) use times::{DATE32_DAYS, DATE32_DEFAULT, between};
 
 /// Converts a column of so many rows.
 pub(crate) type Conversion = Arc<dyn Fn(&Column, usize) -> Result<Column> + Send + Sync>;
@@ -44,6 +44,8 @@ type ArrayConversion = Arc<dyn Fn(&ArrayRef) -> Result<ArrayRef> + Send + Sync>;
 pub(crate) enum Mode {
     /// Integers wrap around, floats are cut; texts must be right, but for nullable targets: see `OrNull`.
     Wrap,
+    /// As `Wrap`, but days that DateTime does not hold become its last: conversions to a common type.
+    Common,
     /// All of that is an error.
     Accurate,
     /// All of that is NULL; the target must be nullable.
@@ -72,7 +74,7 @@ pub(crate) fn parse_value(
     Ok(value_at(&parsed.to_flat()?, data_type, 0))
 }
 
-/// How values of a type become values of another, as `CAST` does it.
+/// How values of a type become values of another, a common one.
 ///
 /// # Errors
 /// CANNOT_CONVERT_TYPE, TYPE_MISMATCH for types between which there is no conversion.
@@ -81,7 +83,7 @@ pub(crate) fn conversion(
     from: &DataType,
     to: &DataType,
 ) -> Result<Conversion> {
-    conversion_as(context, from, to, Mode::Wrap)
+    conversion_as(context, from, to, Mode::Common)
 }
 
 /// As [`conversion`], with what to do about values that do not fit.

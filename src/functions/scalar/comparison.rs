@@ -10,6 +10,7 @@ use expr::{Argument, Bound, FunctionContext, FunctionDeclaration, Nulls};
 use types::{Column, DataType, Value};
 
 use super::calendar::TimeType;
+use super::decimal_arithmetic::to_float;
 use super::lane::{argument, constant};
 
 mod bytes;
@@ -208,6 +209,14 @@ fn with_text(
     })))
 }
 
+/// Which rows of a float column are no numbers.
+fn nan_rows(column: &Column, data_type: &DataType, rows: usize) -> Result<Vec<bool>> {
+    let floats = to_float(&super::lane::without_nulls(column)?, data_type)?;
+    let floats = super::lane::values::<f64>(&floats)?;
+    Ok((0..rows).map(|row| floats.at(row).is_nan()).collect())
+}
+
+/// `isDistinctFrom` and its opposite: NULL is a value like others.
 pub(crate) fn bind_distinct(
     context: &FunctionContext,
     arguments: &[Argument],
@@ -226,6 +235,10 @@ pub(crate) fn bind_distinct(
         .collect();
     let inner = kernel(context, &bare[0], &bare[1], Comparison::Equals)?
         .ok_or_else(|| illegal(arguments, name))?;
+    // NaN is the same as NaN where one of the two can be NULL, as in ClickHouse.
+    let types: Vec<DataType> = bare.iter().map(|a| a.data_type.clone()).collect();
+    let with_nan =
+        arguments.iter().any(|a| a.data_type.is_nullable()) && types.iter().all(DataType::is_float);
     let always_null = [0, 1].map(|at: usize| arguments[at].data_type.is_null_literal());
     Ok(Bound::new(DataType::UInt8, move |columns, rows| {
         let (left, right) = (argument(columns, 0)?, argument(columns, 1)?);
@@ -236,11 +249,16 @@ pub(crate) fn bind_distinct(
         let equal =
             inner(&super::lane::without_nulls(left)?, &super::lane::without_nulls(right)?, rows)?;
         let equal = super::lane::values::<u8>(&equal)?;
+        let nan = match with_nan {
+            true => Some((nan_rows(left, &types[0], rows)?, nan_rows(right, &types[1], rows)?)),
+            false => None,
+        };
+        let both_nan = |row: usize| nan.as_ref().is_some_and(|(a, b)| a[row] && b[row]);
         let is_null = |nulls: &Option<arrow_buffer::NullBuffer>, row: usize| {
             nulls.as_ref().is_some_and(|n| n.is_null(row))
         };
         let same = |row: usize| match (is_null(&a, row), is_null(&b, row)) {
-            (false, false) => equal.at(row) != 0,
+            (false, false) => equal.at(row) != 0 || both_nan(row),
             (x, y) => x == y,
         };
         Ok(super::lane::flat((0..rows).map(|row| u8::from(same(row) != distinct)).collect()))

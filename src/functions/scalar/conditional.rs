@@ -3,14 +3,15 @@
 //! Results have the least common type of the branches; each branch is converted to it first.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use arrow_array::{BooleanArray, Scalar};
 use arrow_buffer::NullBuffer;
 use base::{Error, Result, bail, error};
 use expr::{Argument, Bound, FunctionContext, FunctionDeclaration, Nulls, common_type};
-use types::{Column, DataType, Value, common_or_variant, require_supertype};
+use types::{Column, DataType, Value, common_or_variant, least_supertype, require_supertype};
 
-use super::cast::{Conversion, conversion};
+use super::cast::{Conversion, conversion, padded};
 use super::choose::choose;
 use super::comparison::{self, Comparison};
 use super::decimal_arithmetic::to_float;
@@ -68,6 +69,29 @@ fn conversions(
     from.iter().map(|data_type| conversion(context, data_type, to)).collect()
 }
 
+/// As `conversions`, of two arguments: zeros at the end of a FixedString stay where it becomes a String, as in
+/// ClickHouse, which chooses between two strings without converting them.
+fn conversions_of_two(
+    context: &FunctionContext,
+    from: &[&DataType],
+    to: &DataType,
+) -> Result<Vec<Conversion>> {
+    let keeps = from.len() == 2 && *to.inner() == DataType::String;
+    let one = |data_type: &&DataType| match data_type.inner() {
+        DataType::FixedString(_) if keeps => {
+            let convert: Conversion = Arc::new(|column, _| match column {
+                Column::Constant { value, len } => {
+                    Ok(Column::Constant { value: padded(value)?, len: *len })
+                }
+                other => Ok(Column::Flat(padded(&other.to_flat()?)?)),
+            });
+            Ok(convert)
+        }
+        _ => conversion(context, data_type, to),
+    };
+    from.iter().map(one).collect()
+}
+
 /// Marks rows where a condition is true, not NULL.
 fn holds(column: &Column) -> Result<Column> {
     let nulls = column.nulls();
@@ -102,7 +126,7 @@ fn bind_multi(context: &FunctionContext, arguments: &[Argument], name: &str) -> 
     results.push(arguments[pairs * 2].clone());
     let return_type = common_type(&results)?;
     let results: Vec<&DataType> = results.iter().map(|a| &a.data_type).collect();
-    let casts = conversions(context, &results, &return_type)?;
+    let casts = conversions_of_two(context, &results, &return_type)?;
     let data_type = return_type.clone();
     Ok(Bound::new(return_type, move |columns, rows| {
         let mut which = vec![pairs as u32; rows];
@@ -154,7 +178,7 @@ fn bind_coalesce(context: &FunctionContext, arguments: &[Argument]) -> Result<Bo
     let return_type = if all_nullable { common.clone().nullable() } else { common.clone() };
     let from: Vec<&DataType> = used.iter().map(|at| &arguments[*at].data_type).collect();
     let wide = if from.iter().any(|t| t.is_nullable()) { common.nullable() } else { common };
-    let casts = conversions(context, &from, &wide)?;
+    let casts = conversions_of_two(context, &from, &wide)?;
     Ok(Bound::new(return_type, move |columns, rows| {
         let mut branches = Vec::with_capacity(casts.len());
         for (at, cast) in used.iter().zip(&casts) {
@@ -286,7 +310,17 @@ fn bind_extreme(
     let mut common = match mixed {
         true if types.iter().any(DataType::is_nullable) => DataType::Int128.nullable(),
         true => DataType::Int128,
-        false => require_supertype(&types)?,
+        false => match least_supertype(&types) {
+            None if types
+                .iter()
+                .all(|t| t.inner().is_integer() && t.inner().bits() <= Some(64)) =>
+            {
+                let nullable = types.iter().any(DataType::is_nullable);
+                if nullable { DataType::Int128.nullable() } else { DataType::Int128 }
+            }
+            Some(found) => found,
+            None => require_supertype(&types)?,
+        },
     };
     if given.len() < arguments.len() {
         common = common.nullable();

@@ -33,7 +33,8 @@ fn days_of(year: f64, month: f64, day: f64, years: (f64, f64)) -> Option<i64> {
 }
 
 const DATE_YEARS: (f64, f64) = (1970.0, 2149.0);
-const DATE32_YEARS: (f64, f64) = (1900.0, 2299.0);
+const DATE32_YEARS: (f64, f64) = (0.0, 9999.0);
+const TIME_YEARS: (f64, f64) = (1900.0, 2299.0);
 
 /// Days that fit a type of dates, else its default.
 pub(super) fn as_date(days: &Column, data_type: &DataType) -> Result<Column> {
@@ -89,7 +90,7 @@ pub(super) fn bind_make_time(context: &FunctionContext, arguments: &[Argument]) 
     let zone = given.unwrap_or_else(|| context.zone());
     Ok(Bound::new(DataType::DateTime(given), move |columns, rows| {
         // Years that only wider types hold end at the last second.
-        let seconds = local_parts(columns, &types, rows, DATE32_YEARS)?;
+        let seconds = local_parts(columns, &types, rows, TIME_YEARS)?;
         let zone = Zone::new(zone);
         let out = seconds
             .into_iter()
@@ -131,7 +132,7 @@ pub(super) fn bind_make_time64(context: &FunctionContext, arguments: &[Argument]
     let given = zone_argument(arguments, 8, name)?;
     let zone = given.unwrap_or_else(|| context.zone());
     Ok(Bound::new(DataType::DateTime64(precision, given), move |columns, rows| {
-        let seconds = local_parts(columns, &types, rows, DATE32_YEARS)?;
+        let seconds = local_parts(columns, &types, rows, TIME_YEARS)?;
         let ticks = ticks_of(precision);
         let fractions = match &fraction {
             Some(data_type) => to_float(argument(columns, 6)?, data_type)?,

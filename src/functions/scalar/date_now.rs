@@ -208,7 +208,9 @@ fn bind_utc_shift(
         let (zone, ticks) = (Zone::new(zone), time.ticks());
         let shifted = map::<i64, i64>(&raw(&column, time)?, |v| {
             let (seconds, rest) = (v.div_euclid(ticks), v.rem_euclid(ticks));
-            let moved = if to_utc { zone.to_utc(seconds) } else { zone.to_local(seconds) };
+            // The offset is that of the clock's time taken for UTC, as in ClickHouse.
+            let offset = zone.offset(seconds);
+            let moved = if to_utc { seconds - offset } else { seconds + offset };
             moved * ticks + rest
         })?;
         if matches!(time, TimeType::DateTime(_)) {
@@ -265,8 +267,13 @@ fn bind_slots(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound
         let (mut slots, mut lengths) = (Vec::new(), Vec::with_capacity(rows));
         for row in 0..rows {
             let (from, duration) = (starts.at(row), durations.at(row).max(0));
-            let (first, last) =
-                (from.div_euclid(size), (from.saturating_add(duration)).div_euclid(size));
+            // An end that DateTime does not hold wraps around: then there is no slot.
+            let end = (from as u32).wrapping_add(duration as u32);
+            let (first, last) = (from.div_euclid(size), i64::from(end).div_euclid(size));
+            if last < first {
+                lengths.push(0);
+                continue;
+            }
             if last - first >= SLOTS_LIMIT {
                 bail!(TooLargeArraySize, "timeSlots would make more than {SLOTS_LIMIT} slots");
             }

@@ -8,7 +8,9 @@ use expr::{Argument, Bound, FunctionContext, FunctionDeclaration};
 use types::time::{DAY, civil_from_days};
 use types::{DataType, Value};
 
-use super::calendar::{TimeType, iso_year, local_days, local_seconds, raw, weekday, year_start};
+use super::calendar::{
+    TimeType, Zone, iso_year, local_days, local_seconds, raw, weekday, year_start,
+};
 use super::cast::zone_argument;
 use super::lane::{Kind, argument, convert, map};
 
@@ -73,10 +75,10 @@ pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Date and time";
         |c, a| by_day(c, a, "toRelativeMonthNum", DataType::UInt32, months), monotonic: true;
     "toRelativeWeekNum" (1, 2) "toRelativeWeekNum(time[, zone])" "Weeks since 1970, beginning on Mondays."
         "SELECT toRelativeWeekNum(toDate('2020-01-01'))" => "2609";
-        |c, a| by_day(c, a, "toRelativeWeekNum", DataType::UInt32, |d| (d + 7 - (d + 3).rem_euclid(7)).div_euclid(7)), monotonic: true;
+        |c, a| by_day(c, a, "toRelativeWeekNum", DataType::UInt32, |d| (d + 7 - (d + 3).rem_euclid(7)).div_euclid(7).max(0)), monotonic: true;
     "toRelativeDayNum" (1, 2) "toRelativeDayNum(time[, zone])" "Days since 1970-01-01."
         "SELECT toRelativeDayNum(toDate('2020-01-01'))" => "18262";
-        |c, a| by_day(c, a, "toRelativeDayNum", DataType::UInt32, |d| d), monotonic: true;
+        bind_day_number, monotonic: true;
     "toRelativeHourNum" (1, 2) "toRelativeHourNum(time[, zone])" "Hours since 1970-01-01 00:00 UTC."
         "SELECT toRelativeHourNum(toDateTime('2020-01-01 00:00:00', 'UTC'))" => "438288";
         |c, a| by_instant(c, a, "toRelativeHourNum", 3600), monotonic: true;
@@ -129,6 +131,19 @@ fn by_day(
     }))
 }
 
+/// Days since 1970, of which ClickHouse knows 65536.
+fn bind_day_number(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+    let time = time_argument(context, arguments, 1, "toRelativeDayNum")?;
+    let wraps = matches!(time, TimeType::DateTime(_));
+    Ok(Bound::new(DataType::UInt32, move |columns, _| {
+        let days = local_days(argument(columns, 0)?, time)?;
+        map::<i64, u32>(
+            &days,
+            |d| if wraps { (d as u16).into() } else { d.clamp(0, 65_535) as u32 },
+        )
+    }))
+}
+
 fn by_second(
     context: &FunctionContext,
     arguments: &[Argument],
@@ -158,8 +173,17 @@ fn by_instant(
     Ok(Bound::new(DataType::UInt32, move |columns, _| {
         let ticks = time.ticks() * seconds;
         let date = time.is_date();
+        let offset = Zone::new(time.zone()).offset(0);
         map::<i64, u32>(&raw(argument(columns, 0)?, time)?, |v| {
-            (if date { v * (DAY / seconds) } else { v.div_euclid(ticks) }) as u32
+            let units = match v.div_euclid(ticks) {
+                _ if date => v * (DAY / seconds),
+                // The hours before 1970 are those of the day before.
+                units if units < 0 && seconds == 3600 => {
+                    (v.div_euclid(time.ticks()) + DAY - offset).div_euclid(seconds)
+                }
+                units => units,
+            };
+            units.clamp(0, i64::from(u32::MAX)) as u32
         })
     }))
 }
@@ -245,9 +269,11 @@ fn bind_week(
     let mode = mode_argument(arguments, name)? | if with_year { 2 } else { 0 };
     let return_type = if with_year { DataType::UInt32 } else { DataType::UInt8 };
     let to = Kind::require(&return_type)?;
+    // No week of a DateTime is before 1970, even where its zone's clocks say so.
+    let least = if matches!(time, TimeType::DateTime(_)) { 0 } else { i64::MIN };
     Ok(Bound::new(return_type, move |columns, _| {
         let found = map::<i64, i64>(&local_days(argument(columns, 0)?, time)?, |days| {
-            let (year, week) = week_of(days, mode);
+            let (year, week) = week_of(days.max(least), mode);
             if with_year { year * 100 + week } else { week }
         })?;
         convert(&found, Kind::I64, to)

@@ -103,6 +103,19 @@ fn best_effort(
     read(arguments, to, wrong, move |array| parse(array))
 }
 
+/// Texts spelt plainly as times of a type; wrong ones become NULL or, of DateTime and DateTime64, 1970.
+pub(super) fn plain(
+    context: &FunctionContext,
+    arguments: &[Argument],
+    to: DataType,
+    or_null: bool,
+) -> Result<Bound> {
+    let mut settings = text_settings(context);
+    settings.date_time_input_format = DateTimeInput::Basic;
+    let parse = from_text_with(settings, &to, Mode::OrNull);
+    read(arguments, to, if or_null { Wrong::Null } else { Wrong::Zero }, move |array| parse(array))
+}
+
 /// Reads texts with a function that answers NULL (or fails) for wrong ones; NULL stays NULL.
 fn read(
     arguments: &[Argument],
@@ -241,6 +254,17 @@ impl Reader<'_> {
         Ok(number)
     }
 
+    /// A number of exactly so many digits.
+    fn padded(&mut self, length: usize, bounds: (i64, i64), what: &str) -> Result<i64> {
+        let start = self.at;
+        let number = self.number(length, bounds, what)?;
+        if self.at - start < length {
+            self.at = start;
+            return Err(self.wrong(&format!("{what} of {length} digits")));
+        }
+        Ok(number)
+    }
+
     fn name(&mut self, names: &[&str], length: Option<usize>, what: &str) -> Result<usize> {
         for (at, name) in names.iter().enumerate() {
             let name = &name.as_bytes()[..length.unwrap_or(name.len())];
@@ -261,21 +285,34 @@ impl Reader<'_> {
         Err(self.wrong(&format!("'{}'", char::from(byte))))
     }
 
+    /// Specifiers with a byte between them.
+    fn several(&mut self, parts: &[u8], between: u8, found: &mut Found) -> Result<()> {
+        for (at, part) in parts.iter().enumerate() {
+            if at > 0 {
+                self.literal(between)?;
+            }
+            self.specifier(*part, found)?;
+        }
+        Ok(())
+    }
+
     fn specifier(&mut self, specifier: u8, found: &mut Found) -> Result<()> {
         match specifier {
             b'Y' => found.year = Some(self.number(4, (1970, 2106), "a year")?),
             b'y' => {
-                let year = self.number(2, (0, 99), "a year")?;
+                let year = self.padded(2, (0, 99), "a year")?;
                 found.year = Some(if year >= 70 { 1900 + year } else { 2000 + year });
             }
-            b'm' | b'c' => found.month = Some(self.number(2, (1, 12), "a month")?),
-            b'd' | b'e' => {
-                while specifier == b'e' && self.text.get(self.at) == Some(&b' ') {
+            b'm' => found.month = Some(self.padded(2, (1, 12), "a month")?),
+            b'c' => found.month = Some(self.number(2, (1, 12), "a month")?),
+            b'd' => found.day = Some(self.padded(2, (1, 31), "a day")?),
+            b'e' => {
+                while self.text.get(self.at) == Some(&b' ') {
                     self.at += 1;
                 }
                 found.day = Some(self.number(2, (1, 31), "a day")?);
             }
-            b'j' => found.day_of_year = Some(self.number(3, (1, 366), "a day of the year")?),
+            b'j' => found.day_of_year = Some(self.padded(3, (1, 366), "a day of the year")?),
             b'b' => found.month = Some(self.name(&MONTHS, Some(3), "a month")? as i64 + 1),
             b'M' => found.month = Some(self.name(&MONTHS, None, "a month")? as i64 + 1),
             b'a' => {
@@ -284,42 +321,26 @@ impl Reader<'_> {
             b'W' => {
                 self.name(&WEEKDAYS, None, "a weekday")?;
             }
-            b'H' | b'k' => found.hour = self.number(2, (0, 23), "an hour")?,
-            b'h' | b'I' | b'l' => {
+            b'H' => found.hour = self.padded(2, (0, 23), "an hour")?,
+            b'k' => found.hour = self.number(2, (0, 23), "an hour")?,
+            b'h' | b'I' => {
+                found.hour = self.padded(2, (1, 12), "an hour")? % 12;
+                found.twelve = true;
+            }
+            b'l' => {
                 found.hour = self.number(2, (1, 12), "an hour")? % 12;
                 found.twelve = true;
             }
-            b'i' => found.minute = self.number(2, (0, 59), "a minute")?,
-            b's' | b'S' => found.second = self.number(2, (0, 59), "a second")?,
+            b'i' => found.minute = self.padded(2, (0, 59), "a minute")?,
+            b's' | b'S' => found.second = self.padded(2, (0, 59), "a second")?,
             b'f' => {
                 self.number(6, (0, 999_999), "a fraction")?;
             }
             b'p' => found.half = Some(self.name(&["AM", "PM"], None, "AM or PM")? == 1),
-            b'F' => {
-                for (at, part) in [b'Y', b'm', b'd'].into_iter().enumerate() {
-                    if at > 0 {
-                        self.literal(b'-')?;
-                    }
-                    self.specifier(part, found)?;
-                }
-            }
-            b'D' => {
-                for (at, part) in [b'm', b'd', b'y'].into_iter().enumerate() {
-                    if at > 0 {
-                        self.literal(b'/')?;
-                    }
-                    self.specifier(part, found)?;
-                }
-            }
-            b'T' | b'R' => {
-                let parts: &[u8] = if specifier == b'T' { b"His" } else { b"Hi" };
-                for (at, part) in parts.iter().enumerate() {
-                    if at > 0 {
-                        self.literal(b':')?;
-                    }
-                    self.specifier(*part, found)?;
-                }
-            }
+            b'F' => self.several(b"Ymd", b'-', found)?,
+            b'D' => self.several(b"mdy", b'/', found)?,
+            b'T' => self.several(b"His", b':', found)?,
+            b'R' => self.several(b"Hi", b':', found)?,
             b'r' => {
                 self.specifier(b'h', found)?;
                 self.literal(b':')?;
@@ -370,7 +391,7 @@ fn parse(pattern: &[u8], text: &[u8], zone: &Zone) -> Result<u32> {
 
 impl Found {
     fn seconds(&self, zone: &Zone) -> Option<u32> {
-        let some_date = self.month.is_some() || self.day.is_some();
+        let some_date = [self.month, self.day, self.day_of_year].iter().any(Option::is_some);
         let year = self.year.unwrap_or(if some_date { 2000 } else { 1970 }) as i32;
         let days = match self.day_of_year {
             Some(day) => days_from_civil(year, 1, 1) + day - 1,

@@ -221,11 +221,8 @@ fn local_day(nanoseconds: i128, zone: &Zone) -> i64 {
 fn boundaries(unit: IntervalKind, nanoseconds: i128, zone: &Zone) -> i64 {
     if let Some(length) = length(unit) {
         let local = match unit {
-            // Zones that are half an hour off begin their hours then.
-            IntervalKind::Hour => {
-                let utc = nanoseconds.div_euclid(NANOSECONDS) as i64;
-                nanoseconds + i128::from(zone.offset(utc) % 3600) * NANOSECONDS
-            }
+            // Hours begin as they did in the zone at the start of 1970, and are counted from there.
+            IntervalKind::Hour => nanoseconds - i128::from(zone.offset(0)) * NANOSECONDS,
             _ => nanoseconds,
         };
         return local.div_euclid(length) as i64;
@@ -235,7 +232,8 @@ fn boundaries(unit: IntervalKind, nanoseconds: i128, zone: &Zone) -> i64 {
     let months = i64::from(civil.year) * 12 + i64::from(civil.month) - 1;
     match unit {
         IntervalKind::Day => day,
-        IntervalKind::Week => (day - weekday(day)).div_euclid(7),
+        // Before 1970 weeks are counted towards it, as in ClickHouse.
+        IntervalKind::Week => (day + 7 - weekday(day)) / 7,
         IntervalKind::Month => months,
         IntervalKind::Quarter => months.div_euclid(3),
         _ => i64::from(civil.year),

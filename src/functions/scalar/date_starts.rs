@@ -99,7 +99,10 @@ fn floor_second(utc: i64, zone: &Zone, seconds: i64) -> i64 {
     let local = zone.to_local(utc);
     let floored = local.saturating_sub(local.rem_euclid(seconds));
     if seconds >= DAY {
-        return zone.to_utc(floored);
+        // The day that 1970 begins in began before it; ClickHouse tells the next one.
+        let begin = zone.to_utc(floored);
+        let day = floored.div_euclid(DAY).max(0);
+        return if utc >= 0 && begin < 0 { zone.midnight(day, TimeType::Date) } else { begin };
     }
     // The offset seldom changes within the period; if it does, it is the same stretch of clock time.
     utc.saturating_sub(local.saturating_sub(floored))
@@ -120,17 +123,18 @@ fn to_second(
                 "Illegal argument of type {} for function {name}", arguments[0].data_type
             ));
         }
-        let zone = zone_argument(arguments, 1, name)?.unwrap_or_else(|| context.zone());
+        let shown = zone_argument(arguments, 1, name)?;
+        let zone = shown.unwrap_or_else(|| context.zone());
         if extended(context, time) {
             return Ok(Bound::new(DataType::DateTime64(3, None), move |columns, _| {
                 let zone = Zone::new(zone);
                 map::<i64, i64>(&raw(argument(columns, 0)?, time)?, |d| zone.to_utc(d * DAY) * 1000)
             }));
         }
-        return Ok(Bound::new(DataType::DateTime(None), move |columns, _| {
+        return Ok(Bound::new(DataType::DateTime(shown), move |columns, _| {
             let zone = Zone::new(zone);
             map::<i64, u32>(&raw(argument(columns, 0)?, time)?, |d| {
-                zone.to_utc(d * DAY).clamp(0, i64::from(u32::MAX)) as u32
+                zone.midnight(d, time).clamp(0, i64::from(u32::MAX)) as u32
             })
         }));
     }
@@ -281,8 +285,8 @@ fn floor_interval(
     }
     let days = map::<i64, i64>(&local_days(column, time)?, |d| match unit {
         Day => d - d.rem_euclid(n),
-        // Day 0 was a Thursday; weeks begin on the Monday before.
-        Week => (d + 3) - (d + 3).rem_euclid(n.saturating_mul(7)) - 3,
+        // Several weeks are counted from the first Monday of 1970 on.
+        Week => d - (d - 4).rem_euclid(n.saturating_mul(7)),
         Month => months_floor(d, n),
         Quarter => months_floor(d, n.saturating_mul(3)),
         Year => {
@@ -291,12 +295,20 @@ fn floor_interval(
         }
         _ => d,
     })?;
+    // What Date32 has beyond the narrower types wraps around, as in ClickHouse.
+    let wraps = time == TimeType::Date32;
     match to {
         TimeType::DateTime(zone) => {
             let zone = Zone::new(zone);
-            map::<i64, u32>(&days, |d| zone.to_utc(d * DAY).clamp(0, i64::from(u32::MAX)) as u32)
+            let most = i64::from(u32::MAX);
+            map::<i64, u32>(&days, |d| match time {
+                TimeType::Date32 => zone.to_utc(d * DAY) as u32,
+                TimeType::DateTime64(..) => zone.to_utc(d * DAY).clamp(0, most) as u32,
+                _ => zone.midnight(d.max(0), TimeType::Date).min(most) as u32,
+            })
         }
         TimeType::Date32 => convert(&days, Kind::I64, Kind::I32),
+        _ if wraps => map::<i64, u16>(&days, |d| d as u16),
         _ => as_date(&days),
     }
 }
@@ -309,7 +321,6 @@ fn floor_clock(utc: i64, zone: &Zone, unit: IntervalKind, seconds: i64) -> i64 {
             let of_day = local.rem_euclid(DAY);
             utc - of_day.rem_euclid(seconds)
         }
-        IntervalKind::Minute => floor_second(utc, zone, seconds),
         _ => utc - utc.rem_euclid(seconds),
     }
 }
@@ -317,7 +328,8 @@ fn floor_clock(utc: i64, zone: &Zone, unit: IntervalKind, seconds: i64) -> i64 {
 fn months_floor(days: i64, n: i64) -> i64 {
     let civil = civil_from_days(days);
     let months = i64::from(civil.year) * 12 + i64::from(civil.month) - 1;
-    let floored = months - months.rem_euclid(n);
+    // Several months are counted from 1900 on, as ClickHouse's calendar is.
+    let floored = months - (months - 1900 * 12).rem_euclid(n);
     days_from_civil(floored.div_euclid(12) as i32, floored.rem_euclid(12) as u32 + 1, 1)
 }
 
@@ -424,8 +436,19 @@ fn bind_trunc(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound
         _ => DataType::Date,
     };
     let target = TimeType::of(&return_type, context).unwrap_or(TimeType::Date);
+    let seconds = match unit {
+        IntervalKind::Second => 1,
+        IntervalKind::Minute => 60,
+        _ => 3600,
+    };
     Ok(Bound::new(return_type, move |columns, _| {
         let column = argument(columns, 1)?;
+        if let (TimeType::DateTime64(..), true) = (time, short) {
+            // Parts of seconds are cut towards 1970, as ClickHouse does.
+            let (zone, ticks) = (Zone::new(time.zone()), time.ticks());
+            let floor = |v: i64| floor_second(v / ticks, &zone, seconds);
+            return map::<i64, i64>(&raw(column, time)?, floor);
+        }
         if time.is_date() && short {
             return super::cast::between(column, time, target);
         }

@@ -308,6 +308,12 @@ fn divide_kernel(
     }))
 }
 
+/// What the quotient without its fraction leaves: 0 is never -0, and nothing is known of an infinite divisor.
+/// Beyond 53 bits the quotient is inexact and so is the rest, which then may have any sign, as in ClickHouse.
+fn float_remainder(x: f64, y: f64) -> f64 {
+    x - (x / y).trunc() * y + 0.0
+}
+
 fn bind_modulo(arguments: &[Argument], or_zero: bool, positive: bool) -> Result<Bound> {
     let name = if positive { "positiveModulo" } else { "modulo" };
     if has_decimal(arguments) {
@@ -322,12 +328,13 @@ fn bind_modulo(arguments: &[Argument], or_zero: bool, positive: bool) -> Result<
         return Err(illegal_pair(arguments, name));
     }
     if a.is_float() || b.is_float() {
+        let signed = a.is_signed_integer() || a.is_float();
         return Ok(Bound::new(DataType::Float64, move |columns, _| {
             let x = to_float(argument(columns, 0)?, &a)?;
             let y = to_float(argument(columns, 1)?, &b)?;
             map2::<f64, f64, f64>(&x, &y, move |x, y| {
-                // Adding 0 makes 0 of -0.
-                if positive { x.rem_euclid(y) + 0.0 } else { x % y + 0.0 }
+                let rest = float_remainder(x, y);
+                if positive && signed && rest < 0.0 && y != 0.0 { rest + y.abs() } else { rest }
             })
         }));
     }

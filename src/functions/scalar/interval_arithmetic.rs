@@ -69,6 +69,9 @@ pub(crate) fn bind(
     }))
 }
 
+/// 2299-12-31, where months and years added to a Date or DateTime end.
+const LAST_YEARS_DAY: i64 = 120_529;
+
 /// Adds `sign * amount` units to every time.
 pub(crate) fn add(
     time: &Column,
@@ -103,7 +106,7 @@ pub(crate) fn add(
         matches!(unit, IntervalKind::Month | IntervalKind::Quarter | IntervalKind::Year);
     // Days and shorter units wrap around in Date and DateTime, as in ClickHouse; longer ones end at the first.
     let low = match to {
-        TimeType::Date32 => Some(-25_567),
+        TimeType::Date32 => Some(super::cast::DATE32_DAYS.0),
         TimeType::Date | TimeType::DateTime(_) if by_calendar => Some(0),
         _ => None,
     };
@@ -112,8 +115,11 @@ pub(crate) fn add(
         None => added,
     };
     let added = match to {
-        // Years end where the calendar of wider types does.
+        // Years end with 2299 before days wrap around; those of DateTime do so with the time of day.
         TimeType::Date if by_calendar => {
+            super::lane::map::<i64, i64>(&added, |v| v.min(LAST_YEARS_DAY))?
+        }
+        TimeType::Date32 => {
             super::lane::map::<i64, i64>(&added, |v| v.min(super::cast::DATE32_DAYS.1))?
         }
         _ => added,
@@ -127,6 +133,7 @@ pub(crate) fn shift(value: i64, to: TimeType, zone: &Zone, unit: IntervalKind, n
         Day, Hour, Microsecond, Millisecond, Minute, Month, Nanosecond, Quarter, Second, Week, Year,
     };
     let ticks = to.ticks();
+    let last = if matches!(to, TimeType::DateTime(_)) { LAST_YEARS_DAY } else { i64::MAX };
     match unit {
         Nanosecond => exact(value, n, ticks, 1_000_000_000),
         Microsecond => exact(value, n, ticks, 1_000_000),
@@ -136,9 +143,9 @@ pub(crate) fn shift(value: i64, to: TimeType, zone: &Zone, unit: IntervalKind, n
         Hour => value.wrapping_add(n.wrapping_mul(3600).wrapping_mul(ticks)),
         Day => by_day(value, to, zone, |days| days.wrapping_add(n)),
         Week => by_day(value, to, zone, |days| days.wrapping_add(n.wrapping_mul(7))),
-        Month => by_day(value, to, zone, |days| add_months(days, n)),
-        Quarter => by_day(value, to, zone, |days| add_months(days, n.wrapping_mul(3))),
-        Year => by_day(value, to, zone, |days| add_months(days, n.wrapping_mul(12))),
+        Month => by_day(value, to, zone, |days| add_months(days, n).min(last)),
+        Quarter => by_day(value, to, zone, |days| add_months(days, n.wrapping_mul(3)).min(last)),
+        Year => by_day(value, to, zone, |days| add_months(days, n.wrapping_mul(12)).min(last)),
     }
 }
 

@@ -32,7 +32,7 @@ pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Other";
 
 const BINARY: [&str; 9] = [" B", " KiB", " MiB", " GiB", " TiB", " PiB", " EiB", " ZiB", " YiB"];
 const DECIMAL: [&str; 9] = [" B", " KB", " MB", " GB", " TB", " PB", " EB", " ZB", " YB"];
-const QUANTITY: [&str; 9] = [
+const QUANTITY: [&str; 22] = [
     "",
     " thousand",
     " million",
@@ -42,7 +42,23 @@ const QUANTITY: [&str; 9] = [
     " quintillion",
     " sextillion",
     " septillion",
+    " octillion",
+    " nonillion",
+    " decillion",
+    " undecillion",
+    " duodecillion",
+    " tredecillion",
+    " quattuordecillion",
+    " quindecillion",
+    " sexdecillion",
+    " septendecillion",
+    " octodecillion",
+    " novemdecillion",
+    " vigintillion",
 ];
+
+/// Numbers from here on are written with an exponent.
+const LONGEST_FIXED: f64 = 1e60;
 
 /// What a text that is no size becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +101,13 @@ fn scaled(
             number /= step;
             at += 1;
         }
-        format!("{number:.2}{}", units[at])
+        match number {
+            number if number.is_nan() => format!("nan{}", units[at]),
+            number if number.is_finite() && number.abs() >= LONGEST_FIXED => {
+                format!("{number:e}{}", units[at])
+            }
+            number => format!("{number:.2}{}", units[at]),
+        }
     })
 }
 
@@ -135,6 +157,12 @@ fn bind_delta(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     })
 }
 
+/// Seconds beyond are no longer exact: only the largest unit is told.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// Counts from here on are written with an exponent.
+const LEAST_EXPONENT: f64 = 1e21;
+
 /// A duration in the units between two; zero seconds are told where nothing greater is.
 fn delta(seconds: f64, largest: usize, smallest: usize) -> String {
     let sign = if seconds < 0.0 { "-" } else { "" };
@@ -142,6 +170,14 @@ fn delta(seconds: f64, largest: usize, smallest: usize) -> String {
         return format!("{sign}{}", if seconds.is_nan() { "nan" } else { "inf" });
     }
     let seconds = seconds.abs();
+    if seconds >= EXACT && largest < SECONDS {
+        let (unit, length) = UNITS[largest];
+        let count = (seconds / (length as f64 / 1e9)).trunc();
+        return match count < LEAST_EXPONENT {
+            true => format!("{sign}{count} {unit}s"),
+            false => format!("{sign}{count:e} {unit}s"),
+        };
+    }
     if seconds >= 18_446_744_073_709_551_616.0 {
         let (unit, length) = UNITS[largest];
         return format!("{sign}{:e} {unit}s", seconds / (length as f64 / 1e9));

@@ -179,30 +179,34 @@ fn round_integer(value: i128, power: i128, mode: Mode) -> i128 {
     (whole + i128::from(up)).wrapping_mul(power)
 }
 
+/// A number as the type's width holds it.
+fn own(value: i128, kind: Kind) -> i128 {
+    match kind {
+        Kind::I8 => i128::from(value as i8),
+        Kind::I16 => i128::from(value as i16),
+        Kind::I32 => i128::from(value as i32),
+        Kind::U8 => i128::from(value as u8),
+        Kind::U16 => i128::from(value as u16),
+        Kind::U32 => i128::from(value as u32),
+        Kind::U64 => i128::from(value as u64),
+        Kind::I128 | Kind::U128 => value,
+        _ => i128::from(value as i64),
+    }
+}
+
 /// As `round_integer`, where what is added wraps around in the width of the type, as in ClickHouse.
 fn round_wrapping(value: i128, power: i128, mode: Mode, kind: Kind) -> i128 {
-    let own = |v: i128| match kind {
-        Kind::I8 => i128::from(v as i8),
-        Kind::I16 => i128::from(v as i16),
-        Kind::I32 => i128::from(v as i32),
-        Kind::U8 => i128::from(v as u8),
-        Kind::U16 => i128::from(v as u16),
-        Kind::U32 => i128::from(v as u32),
-        Kind::U64 => i128::from(v as u64),
-        _ => i128::from(v as i64),
-    };
     // Sums of the narrow ones have 32 bits.
     let sum = |v: i128| match kind {
         Kind::I8 | Kind::I16 | Kind::U8 | Kind::U16 => v,
-        _ => own(v),
+        _ => own(v, kind),
     };
-    if own(power) != power {
-        return round_integer(value, power, mode);
-    }
-    let below = |by: i128| if value < 0 { own(value - by) } else { value };
+    let below = |by: i128| if value < 0 { own(value - by, kind) } else { value };
     match mode {
         Mode::Floor => below(power - 1) / power * power,
-        Mode::Ceil => (if value < 0 { value } else { own(value + power - 1) }) / power * power,
+        Mode::Ceil => {
+            (if value < 0 { value } else { own(value + power - 1, kind) }) / power * power
+        }
         Mode::Trunc => value / power * power,
         Mode::Round => sum(below(power) + power / 2) / power * power,
         Mode::Bankers => {
@@ -228,13 +232,15 @@ fn round_integers(
     let cut = |places: i64| scale.unwrap_or(0).saturating_sub(places);
     let wraps = scale.is_none() && !matches!(kind, Kind::I128 | Kind::U128);
     let one = |value: i128, places: i64| -> i128 {
-        if wraps && (1..=18).contains(&cut(places)) {
-            return round_wrapping(value, power_of_ten(cut(places) as u32), mode, kind);
-        }
         match cut(places) {
             digits if digits <= 0 => value,
             digits if digits >= 38 => 0,
-            digits => round_integer(value, power_of_ten(digits as u32), mode),
+            digits => match power_of_ten(digits as u32) {
+                // A power that the type does not hold has no multiple but 0.
+                power if own(power, kind) != power => 0,
+                power if wraps => round_wrapping(value, power, mode, kind),
+                power => round_integer(value, power, mode),
+            },
         }
     };
     match values::<i64>(places)? {

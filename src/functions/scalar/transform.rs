@@ -83,7 +83,9 @@ fn bind_transform(context: &FunctionContext, arguments: &[Argument]) -> Result<B
     let default_cast = conversion(context, default, &return_type)?;
     let default_at = if arguments.len() == 4 { 3 } else { 0 };
     let mut places: HashMap<Value, u32> = HashMap::new();
-    for (at, key) in keys.into_iter().enumerate() {
+    // NaN equals nothing.
+    let is_number = |key: &Value| !matches!(key, Value::Float(number) if number.is_nan());
+    for (at, key) in keys.into_iter().enumerate().filter(|(_, key)| is_number(key)) {
         places.entry(key).or_insert(at as u32);
     }
     let results = results

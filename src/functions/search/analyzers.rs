@@ -109,11 +109,13 @@ pub(super) fn in_options(arguments: &[Argument], analyzer: &str) -> Completed {
         }) => (arguments.len() - 1, pairs.to_vec()),
         _ => (arguments.len(), Vec::new()),
     };
-    let names_one = pairs.iter().any(|pair| match pair {
+    // Strings that are looked for as they are need no analyzer.
+    let plain = arguments.get(1).is_some_and(|a| matches!(a.data_type, DataType::Array(_)));
+    let named = pairs.iter().any(|pair| match pair {
         Value::Tuple(pair) => pair.first() == Some(&text("tokenizer")),
         _ => false,
     });
-    if names_one || kept < 2 {
+    if plain || named || kept < 2 {
         return (arguments.len(), Vec::new());
     }
     for pair in &mut pairs {

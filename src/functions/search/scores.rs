@@ -14,7 +14,7 @@ pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[
     declare!("Text search", "bm25", "bm25(text[, query][, options])", "How well a text of a table with a text index fits a query, by BM25 over all rows of the table; 0 where it does not match. The query is a string whose words (cut by the index's tokenizer) are looked for, or an array of such; without one it is what WHERE asks of the text (`hasAllTokens`, `matchQuery`, ...). Several texts are given as a tuple: `bm25((title, body), 'words')`. Options are a map of `mode` (`best_fields`: the best text counts, and the others by `tie_breaker`; `most_fields`: all are added up; `cross_fields`: each word counts in its best text), `weights` (`'2,1'`), `k1`, `b`, `syntax` (`words`, or `query`: see `matchQuery`), `lenient`. ORDER BY bm25(...) DESC LIMIT n is answered by the index alone.",
         "SELECT round(bm25('rain and snow', 'snow'), 4)" => "0.1308", (1, 3), |_, a| score("bm25", a)),
     declare!("Text search", "explainScore", "explainScore(text[, query][, options])", "How the score of `bm25` with the same arguments comes about, a line for each part; empty where a text does not match.",
-        "CREATE TABLE notes (t String, INDEX i t TYPE text(tokenizer = 'default')) ORDER BY tuple(); INSERT INTO notes VALUES ('rain and snow'), ('rain'); SELECT explainScore(t, 'snow') LIKE '%snow%' FROM notes WHERE hasAllTokens(t, 'snow')" => "1", (1, 3), |_, a| score("explainScore", a)),
+        "SELECT explainScore('rain and snow', 'snow') LIKE '%score%'" => "1", (1, 3), |_, a| score("explainScore", a)),
 ];
 
 fn score(function: &str, arguments: &[Argument]) -> Result<Bound> {

@@ -221,11 +221,17 @@ fn ends(
     }
     require_text(function, arguments, 0)?;
     require_text(function, arguments, 1)?;
+    let by_case_of_letters = function.ends_with("CaseInsensitiveUTF8");
     Ok(Bound::new(DataType::UInt8, move |columns, rows| {
         let (texts, parts) = (Strings::new(&columns[0])?, Strings::new(&columns[1])?);
         let (mut space, mut part_space) = (Vec::new(), Vec::new());
         let flags = (0..rows).map(|row| {
-            let part = mode.fold(parts.get(row), &mut part_space);
+            let part = parts.get(row);
+            // What is no UTF-8 has no case, and is nowhere found.
+            if by_case_of_letters && std::str::from_utf8(part).is_err() {
+                return 0;
+            }
+            let part = mode.fold(part, &mut part_space);
             u8::from(test(mode.fold(texts.get(row), &mut space), part))
         });
         Ok(numbers::<UInt8Type>(flags.collect()))

@@ -19,7 +19,7 @@ pub(super) fn register(registry: &mut Registry) {
 static FUNCTIONS: &[FunctionDeclaration] = &[
     declare!("String splitting", "splitByChar", "splitByChar(separator, s[, limit])", "The parts of a string between separators of one byte; with a limit, only the first parts.",
         "SELECT splitByChar(',', 'a,b')" => "['a','b']", (2, 3), |_, a| by_char(a)),
-    declare!("String splitting", "splitByString", "splitByString(separator, s[, limit])", "The parts of a string between separators; its characters if the separator is empty.",
+    declare!("String splitting", "splitByString", "splitByString(separator, s[, limit])", "The parts of a string between separators; its bytes if the separator is empty.",
     "SELECT splitByString(', ', 'a, b')" => "['a','b']", (2, 3), |_, a| {
         let separator = constant_text("splitByString", a, 0)?;
         separated("splitByString", a, separator)
@@ -88,7 +88,7 @@ fn by_char(arguments: &[Argument]) -> Result<Bound> {
 
 fn separated(function: &str, arguments: &[Argument], separator: Vec<u8>) -> Result<Bound> {
     if separator.is_empty() {
-        return parts(function, arguments, 1, each_character);
+        return parts(function, arguments, 1, each_byte);
     }
     let finder = memmem::Finder::new(&separator).into_owned();
     let length = separator.len();
@@ -103,22 +103,14 @@ fn separated(function: &str, arguments: &[Argument], separator: Vec<u8>) -> Resu
     })
 }
 
-fn each_character(text: &[u8], emit: &mut dyn FnMut(&[u8]) -> bool) {
-    let mut from = 0;
-    for at in 1..=text.len() {
-        if text.get(at).is_none_or(|byte| starts_character(*byte)) {
-            if !emit(&text[from..at]) {
-                return;
-            }
-            from = at;
-        }
-    }
+fn each_byte(text: &[u8], emit: &mut dyn FnMut(&[u8]) -> bool) {
+    let _ = text.chunks(1).all(emit);
 }
 
 fn by_regexp(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let source = constant_text("splitByRegexp", arguments, 0)?;
     if source.is_empty() {
-        return parts("splitByRegexp", arguments, 1, each_character);
+        return parts("splitByRegexp", arguments, 1, each_byte);
     }
     let pattern = Pattern::new(&source)?;
     parts("splitByRegexp", arguments, 1, move |text, emit| {

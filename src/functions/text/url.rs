@@ -178,7 +178,8 @@ fn port_after(url: &[u8], host: &[u8]) -> Option<u16> {
         return None;
     }
     let end = host.as_ptr() as usize - url.as_ptr() as usize + host.len();
-    let rest = url[end..].strip_prefix(b":")?;
+    // An address of IPv6 stands in brackets.
+    let rest = url[end..].strip_prefix(b"]").unwrap_or(&url[end..]).strip_prefix(b":")?;
     let digits = rest.iter().position(|b| matches!(b, b'/' | b'?' | b'#')).unwrap_or(rest.len());
     let text = std::str::from_utf8(&rest[..digits]).ok()?;
     let port = text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())??;

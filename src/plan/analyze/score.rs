@@ -164,22 +164,16 @@ impl Resolver<'_, '_> {
         wanted: &WantedScores,
         definition: &TableDefinition,
     ) -> Result<Option<TextScore>> {
-        let Some((texts, rest)) = call.arguments.split_first() else {
-            bail!(
-                NumberOfArgumentsDoesntMatch,
-                "Number of arguments for function {} doesn't match: passed 0, should be 1 to 3",
-                call.name
-            );
-        };
-        if rest.len() > 2 {
-            bail!(
+        let (texts, rest) = match call.arguments.split_first() {
+            Some((texts, rest)) if rest.len() <= 2 => (texts, rest),
+            _ => bail!(
                 NumberOfArgumentsDoesntMatch,
                 "Number of arguments for function {} doesn't match: passed {}, should be 1 to 3; several texts \
                  are given as a tuple",
                 call.name,
                 call.arguments.len()
-            );
-        }
+            ),
+        };
         let texts: Vec<Expression> = match texts {
             Expression::Tuple(parts) => parts.clone(),
             Expression::Function(tuple) if tuple.name == "tuple" => tuple.arguments.clone(),

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use types::{Column, DataType};
 
-use super::buffer::{FullColumn, PartitionBuffer};
+use super::buffer::{ColumnBuffer, FullColumn, PartitionBuffer};
 use super::plan::WritePlan;
 use crate::dictionary::DictionaryWriter;
 use crate::dictionary::numbers::Numbers;
@@ -45,26 +45,17 @@ pub(crate) fn write_part(
     origin: Origin,
 ) -> Result<NewPart> {
     let PartitionBuffer { values, columns, rows } = buffer;
-    let sizes: Vec<usize> = columns.iter().map(super::buffer::ColumnBuffer::memory).collect();
+    let sizes: Vec<usize> = columns.iter().map(ColumnBuffer::memory).collect();
     let types = &plan.types;
-    let mut columns: Vec<Option<super::buffer::ColumnBuffer>> =
-        columns.into_iter().map(Some).collect();
+    let mut columns: Vec<Option<ColumnBuffer>> = columns.into_iter().map(Some).collect();
     let mut full: Vec<Option<Arc<FullColumn>>> = (0..columns.len()).map(|_| None).collect();
-    let indexed = rows as u64 <= MOST_ROWS;
-    let read_by_texts = plan.texts.iter().filter(|_| indexed).flat_map(|text| &text.inputs);
-    for at in plan.sorting.iter().chain(read_by_texts) {
+    let indexes = if rows as u64 <= MOST_ROWS { plan.texts.as_slice() } else { &[] };
+    for at in plan.sorting.iter().chain(indexes.iter().flat_map(|text| &text.inputs)) {
         if let Some(column) = columns[*at].take() {
             full[*at] = Some(Arc::new(column.finish(&types[*at])?));
         }
     }
-    let mut ordinals = Vec::new();
-    for at in &plan.sorting {
-        if let Some(column) = &full[*at] {
-            ordinals.extend(column.ordinals(&types[*at]));
-        }
-    }
-    let order = sort_rows(&ordinals, rows);
-    drop(ordinals);
+    let order = order_of(plan, &full, rows);
     let bytes: usize = sizes.iter().take(plan.columns.len()).sum();
     let granularity = plan.granularity_for(rows as u64, bytes as u64);
     let outline = PartOutline {
@@ -79,7 +70,7 @@ pub(crate) fn write_part(
     let writer = PartWriter::create(context, outline, bytes)?;
     let index = primary_index(plan, &full, order.as_deref(), rows, granularity as usize)?;
     let mut texts: Vec<(&TextPlan, Vec<Arc<FullColumn>>)> = Vec::new();
-    for text in plan.texts.iter().filter(|_| indexed) {
+    for text in indexes {
         texts.push((text, text.inputs.iter().filter_map(|at| full[*at].clone()).collect()));
     }
     let mut work: Vec<Work> = columns
@@ -111,26 +102,41 @@ pub(crate) fn write_part(
         })
         .collect();
     jobs.extend(work.into_iter().map(|work| -> Job<'_> { Box::new(|| write(work)) }));
-    let done: Vec<Done> = if rows < 1024 {
-        jobs.into_iter().map(|job| job()).collect::<Result<_>>()?
-    } else {
-        let run = |job: Job<'_>| job();
-        pool.install(|| jobs.into_par_iter().with_max_len(1).map(run).collect::<Result<_>>())?
-    };
+    let done = run_jobs(jobs, pool, rows)?;
     let index = writer.segment.append_blob(index)?;
     let (columns, texts) = Done::split(done);
     writer.finish(columns, index, texts)
 }
 
+/// The rows in the order of the key; none where they have it.
+fn order_of(plan: &WritePlan, full: &[Option<Arc<FullColumn>>], rows: usize) -> Option<Vec<u32>> {
+    let mut ordinals = Vec::new();
+    for at in &plan.sorting {
+        if let Some(column) = &full[*at] {
+            ordinals.extend(column.ordinals(&plan.types[*at]));
+        }
+    }
+    sort_rows(&ordinals, rows)
+}
+
 struct Work {
     at: usize,
-    buffer: Option<super::buffer::ColumnBuffer>,
+    buffer: Option<ColumnBuffer>,
     full: Option<Arc<FullColumn>>,
     size: usize,
 }
 
 /// A piece of a part that is written beside others.
 type Job<'a> = Box<dyn FnOnce() -> Result<Done> + Send + 'a>;
+
+/// Runs all, side by side where there are rows enough for that.
+fn run_jobs(jobs: Vec<Job<'_>>, pool: &rayon::ThreadPool, rows: usize) -> Result<Vec<Done>> {
+    if rows < 1024 {
+        return jobs.into_iter().map(|job| job()).collect();
+    }
+    let run = |job: Job<'_>| job();
+    pool.install(|| jobs.into_par_iter().with_max_len(1).map(run).collect())
+}
 
 /// What became of one.
 pub(crate) enum Done {

@@ -8,13 +8,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use base::Result;
 use base::disk::LocalDisk;
-use expr::Registry;
-use granary_storage::{Store, StoreOptions};
+use expr::{Expr, Registry};
+use granary_storage::{Store, StoreOptions, Table, TextField, TextIndexDefinition};
 use harness::{
     Rows, all_sorted, create, definition, insert, int, open_synced, read, sort_all, text,
 };
-use types::Value;
+use text::{Bm25, Query, Searcher};
+use types::{DataType, Value};
 
 fn rows() -> Rows {
     (0..400)
@@ -33,9 +35,36 @@ fn filled(folder: &Path) -> Rows {
         &[],
     );
     definition.settings.insert("index_granularity".to_owned(), "100".to_owned());
+    definition.text_indexes = vec![TextIndexDefinition {
+        name: "words".to_owned(),
+        fields: vec![TextField {
+            id: TEXTS,
+            expression: Expr::column(3, DataType::String),
+            text: "u".to_owned(),
+            weight: 1.0,
+        }],
+        analyzer: "default".to_owned(),
+        positions: true,
+        bm25: Bm25::default(),
+    }];
     let table = create(&store, definition);
     insert(&store, &table, &rows()).unwrap();
     rows()
+}
+
+/// The text index of column `u`.
+const TEXTS: u32 = 10;
+
+/// How many rows of the first part have some words, by its text index.
+fn searched(table: &Table) -> Result<[u64; 3]> {
+    let index = table.snapshot().parts[0].text_index(TEXTS)?.unwrap();
+    let fields = [index.as_ref()];
+    let searcher = Searcher::new(&fields);
+    Ok([
+        searcher.count(&Query::term("unique"))?,
+        searcher.count(&Query::term("17"))?,
+        searcher.count(&Query::phrase(&["399", "unique"], 0))?,
+    ])
 }
 
 fn segment(folder: &Path) -> PathBuf {
@@ -61,6 +90,9 @@ fn every_flipped_bit_is_found_and_named() {
         // Reading fails or, where padding was hit, gives the right rows.
         if let Ok(parts) = read(&table.snapshot()) {
             assert_eq!(parts[0], expected, "byte {at}");
+        }
+        if let Ok(found) = searched(&table) {
+            assert_eq!(found, [400, 1, 1], "byte {at}");
         }
         let problems = store.check();
         assert_eq!(problems.len(), 1, "byte {at}");

@@ -284,7 +284,7 @@ fn described_texts() -> TableDefinition {
         bm25: Bm25 { k1: 1.5, b: 0.5 },
     };
     definition.text_indexes =
-        vec![index(2, "words", "default", true), index(3, "grams", "ngrams(2)", false)];
+        vec![index(10, "words", "default", true), index(11, "grams", "ngrams(2)", false)];
     definition
 }
 

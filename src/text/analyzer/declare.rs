@@ -206,7 +206,7 @@ mod tests {
         for text in [
             "english",
             "default, lowercase = 0",
-            "keyword, lowercase = 1, stopwords = ['a b', 'it\\'s', ', stopwords = [']",
+            "keyword, lowercase = 1, stopwords = [', stopwords = [', 'a b', 'it\\'s']",
             "splitByString([', stopwords = [']), stopwords = ['the']",
             "splitByString([', stopwords = ['])",
         ] {

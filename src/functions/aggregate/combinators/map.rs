@@ -62,10 +62,12 @@ pub(crate) fn mapped(
     dropped: Vec<Vec<u8>>,
 ) -> BoundAggregate {
     let encoding = Encoding::new(std::slice::from_ref(key));
+    let nullable = key.is_nullable();
     BoundAggregate::new(result.clone(), move || Keyed {
         shape,
         result: result.clone(),
         encoding: encoding.clone(),
+        nullable,
         results: values.iter().map(|v| v.return_type.clone()).collect(),
         dropped: dropped.clone(),
         keys: Subgroups::default(),
@@ -77,6 +79,8 @@ struct Keyed {
     shape: Shape,
     result: DataType,
     encoding: Encoding,
+    /// Whether the first byte of an encoded key tells NULL, which is the first key.
+    nullable: bool,
     results: Vec<DataType>,
     dropped: Vec<Vec<u8>>,
     keys: Subgroups,
@@ -224,7 +228,9 @@ impl Accumulator for Keyed {
             }
             order[before..].sort_by(|a, b| {
                 let key = |number: u32| self.keys.pair(number as usize).1;
-                self.encoding.compare(key(*a), key(*b))
+                let holds = |key: &[u8]| !self.nullable || key.first() != Some(&0);
+                let (a, b) = (key(*a), key(*b));
+                holds(a).cmp(&holds(b)).then_with(|| self.encoding.compare(a, b))
             });
             lengths.push(order.len() - before);
         }

@@ -178,7 +178,7 @@ fn whole_of_float(value: f64) -> Option<I256> {
 /// Integers and floats.
 fn plain(from: &DataType, to: &DataType, a: Kind, b: Kind, mode: Mode) -> ArrayConversion {
     let (from, to) = (from.clone(), to.clone());
-    if mode != Mode::Wrap {
+    if !matches!(mode, Mode::Wrap | Mode::Common) {
         return accurate(from, to, a, b, mode);
     }
     let checks = from.is_float() && !to.is_float();

@@ -127,16 +127,34 @@ fn is_within(text: &[u8], to: &DataType) -> bool {
     }
 }
 
-/// A date may be followed by a time of day, which is not looked at.
+/// A date may be followed by a whole time of day, which is not looked at.
 fn shortened<'a>(text: &'a [u8], to: &DataType) -> &'a [u8] {
-    let has_time = to.is_date() && text.len() > 10 && matches!(text[10], b' ' | b'T');
-    if has_time { &text[..10] } else { text }
+    let is_clock = |rest: &[u8]| {
+        let (clock, fraction) = rest.split_at(rest.len().min(9));
+        let form = clock.iter().zip(b" 00:00:00").skip(1).all(|(byte, form)| match form {
+            b'0' => byte.is_ascii_digit(),
+            form => byte == form,
+        });
+        let is_fraction = match fraction {
+            [] => true,
+            [b'.', digits @ ..] => !digits.is_empty() && digits.iter().all(u8::is_ascii_digit),
+            _ => false,
+        };
+        clock.len() == 9 && matches!(clock[0], b' ' | b'T') && form && is_fraction
+    };
+    if to.is_date() && text.len() > 10 && is_clock(&text[10..]) { &text[..10] } else { text }
 }
 
 #[cold]
 fn explained(error: Error, text: &[u8], to: &DataType) -> Error {
     let shown = String::from_utf8_lossy(&text[..text.len().min(100)]);
     Error::new(error.code(), format!("Cannot parse string '{shown}' as {to}: {}", error.message()))
+}
+
+/// Strings of a FixedString with the zeros at their ends.
+pub(crate) fn padded(array: &ArrayRef) -> Result<ArrayRef> {
+    arrow_cast::cast(array, &DataType::String.arrow_type())
+        .map_err(|e| Error::logical(format!("strings of a FixedString: {e}")))
 }
 
 /// Strings to a FixedString, filled up with zeros.

@@ -8,7 +8,7 @@ use expr::{Argument, Bound, Example, FunctionContext, FunctionDeclaration, Nulls
 use types::{Column, DataType, IntervalKind, TimeZone, Value};
 
 use super::functions::in_zone_of;
-use super::{Mode, conversion, conversion_as};
+use super::{Mode, conversion_as};
 use crate::scalar::choose::choose;
 use crate::scalar::lane::{argument, without_nulls};
 
@@ -301,7 +301,11 @@ fn bind(
     if from.is_null_literal() {
         return Ok(Bound::new(DataType::null(), |columns, _| Ok(argument(columns, 0)?.clone())));
     }
+    let is_time = matches!(to, DataType::DateTime(_) | DataType::DateTime64(..));
     match suffix {
+        Suffix::OrNull | Suffix::OrZero if is_time => {
+            crate::scalar::date_read::plain(context, arguments, to, suffix == Suffix::OrNull)
+        }
         Suffix::OrNull => {
             let target = to.nullable();
             let convert = conversion_as(context, from, &target, Mode::OrNull)?;
@@ -335,12 +339,16 @@ fn plain(
     // NULL of a Variant or Dynamic becomes the default.
     let target = if from.is_nullable() && !from.is_tagged() { to.nullable() } else { to };
     let target = in_zone_of(&from, target);
-    let convert = conversion(context, &from, &target).map_err(|e| match from.inner() {
-        DataType::Array(_) | DataType::Tuple(_) | DataType::Map(_) => {
-            error!(IllegalTypeOfArgument, "Illegal type {from} of argument of function to{name}")
-        }
-        _ => e,
-    })?;
+    let convert =
+        conversion_as(context, &from, &target, Mode::Wrap).map_err(|e| match from.inner() {
+            DataType::Array(_) | DataType::Tuple(_) | DataType::Map(_) => {
+                error!(
+                    IllegalTypeOfArgument,
+                    "Illegal type {from} of argument of function to{name}"
+                )
+            }
+            _ => e,
+        })?;
     Ok(Bound::new(target, move |columns, rows| convert(argument(columns, 0)?, rows)))
 }
 
@@ -354,7 +362,7 @@ fn or_zero(context: &FunctionContext, from: &DataType, to: DataType) -> Result<B
     let nullable = to.clone().nullable();
     let convert = conversion_as(context, from, &nullable, Mode::OrNull)?;
     let zero = match to {
-        DataType::Date32 => Value::Int(super::times::DATE32_DAYS.0.into()),
+        DataType::Date32 => Value::Int(super::times::DATE32_DEFAULT.into()),
         _ => to.default_value(),
     };
     let target = rewrap(from, to.clone());
@@ -392,7 +400,7 @@ pub(crate) fn or_default(
     let from = &arguments[0].data_type;
     let convert = conversion_as(context, from, &nullable, Mode::OrNull)?;
     let zero = match to {
-        DataType::Date32 => Value::Int(super::times::DATE32_DAYS.0.into()),
+        DataType::Date32 => Value::Int(super::times::DATE32_DEFAULT.into()),
         _ => to.default_value(),
     };
     let data_type = to.clone();

@@ -8,15 +8,18 @@ use std::sync::Arc;
 use base::Result;
 use expr::FunctionContext;
 use types::time::DAY;
-use types::{Column, DataType};
+use types::{Column, DataType, TimeZone};
 
 use super::{ArrayConversion, Mode};
-use crate::scalar::calendar::{TimeType, Zone, local_days, raw};
+use crate::scalar::calendar::{LAST_COMMON_DAY, TimeType, Zone, local_days, raw};
 use crate::scalar::decimal_arithmetic::to_float;
 use crate::scalar::lane::{Kind, convert, map};
 
-/// The least and greatest day of Date32.
-pub(crate) const DATE32_DAYS: (i64, i64) = (-25_567, 120_529);
+/// The least and greatest day of Date32: 0000-01-01 and 9999-12-31.
+pub(crate) const DATE32_DAYS: (i64, i64) = (-719_528, 2_932_896);
+
+/// The default of Date32, 1900-01-01.
+pub(crate) const DATE32_DEFAULT: i64 = -25_567;
 
 /// The conversion where a date or time is on either side; `None` where there is none.
 pub(super) fn conversion(
@@ -27,12 +30,29 @@ pub(super) fn conversion(
 ) -> Result<Option<ArrayConversion>> {
     match (TimeType::of(from, context), TimeType::of(to, context)) {
         (Some(a), Some(b)) => {
-            Ok(Some(Arc::new(move |array| between(&Column::Flat(array.clone()), a, b)?.to_flat())))
+            let last = if mode == Mode::Common { LAST_COMMON_DAY } else { i64::MAX };
+            Ok(Some(Arc::new(move |array| {
+                let column = Column::Flat(array.clone());
+                match (a, b) {
+                    (TimeType::Date, TimeType::DateTime(zone)) => {
+                        date_to_seconds(&column, zone, last)?.to_flat()
+                    }
+                    _ => between(&column, a, b)?.to_flat(),
+                }
+            })))
         }
         (Some(a), None) => to_number(a, to, mode),
         (None, Some(b)) if from.is_number() => Ok(Some(from_number(from, b))),
         _ => Ok(None),
     }
+}
+
+/// The seconds at which days begin, none later than the last one given; they wrap around.
+fn date_to_seconds(column: &Column, zone: TimeZone, last: i64) -> Result<Column> {
+    let zone = Zone::new(zone);
+    map::<i64, u32>(&raw(column, TimeType::Date)?, |day| {
+        zone.midnight(day.min(last), TimeType::Date) as u32
+    })
 }
 
 /// Between types of dates and times. What a narrower type does not hold wraps around, as for integers.
@@ -41,14 +61,24 @@ pub(crate) fn between(column: &Column, a: TimeType, b: TimeType) -> Result<Colum
         map::<i64, i64>(&local_days(column, a)?, |d| d.clamp(low, high))
     };
     match b {
-        TimeType::Date => map::<i64, u16>(&local_days(column, a)?, |d| d as u16),
+        TimeType::Date => {
+            // A DateTime is never before 1970, even where its zone's clocks say so.
+            let least = if matches!(a, TimeType::DateTime(_)) { 0 } else { i64::MIN };
+            if let TimeType::DateTime64(_, zone) = a {
+                // Parts of seconds are cut towards 1970.
+                let (zone, ticks) = (Zone::new(zone), a.ticks());
+                let day = |v: i64| zone.to_local(v / ticks).div_euclid(DAY) as u16;
+                return map::<i64, u16>(&raw(column, a)?, day);
+            }
+            map::<i64, u16>(&local_days(column, a)?, |d| d.max(least) as u16)
+        }
         TimeType::Date32 => convert(&days(DATE32_DAYS.0, DATE32_DAYS.1)?, Kind::I64, Kind::I32),
         TimeType::DateTime(zone) => {
             let values = raw(column, a)?;
             let ticks = a.ticks();
             let zone = Zone::new(zone);
             map::<i64, u32>(&values, |v| {
-                let seconds = if a.is_date() { zone.to_utc(v * DAY) } else { v.div_euclid(ticks) };
+                let seconds = if a.is_date() { zone.midnight(v, a) } else { v.div_euclid(ticks) };
                 seconds as u32
             })
         }
@@ -58,11 +88,11 @@ pub(crate) fn between(column: &Column, a: TimeType, b: TimeType) -> Result<Colum
             let zone = Zone::new(zone);
             map::<i64, i64>(&values, |v| {
                 if a.is_date() {
-                    zone.to_utc(v * DAY).saturating_mul(new)
+                    zone.midnight(v, a).saturating_mul(new)
                 } else if new >= old {
                     v.saturating_mul(new / old)
                 } else {
-                    v.div_euclid(old / new)
+                    v / (old / new)
                 }
             })
         }
@@ -71,9 +101,7 @@ pub(crate) fn between(column: &Column, a: TimeType, b: TimeType) -> Result<Colum
 
 fn to_number(a: TimeType, to: &DataType, mode: Mode) -> Result<Option<ArrayConversion>> {
     let to = to.clone();
-    if let (TimeType::DateTime64(scale, _), true) =
-        (a, to.is_float() || matches!(to, DataType::Decimal { .. }))
-    {
+    if let (TimeType::DateTime64(scale, _), true) = (a, to.is_number() && to != DataType::Bool) {
         let as_decimal = DataType::Decimal { precision: 18, scale };
         return super::numbers::conversion(&as_decimal, &to, mode);
     }

@@ -2,11 +2,10 @@
 
 use base::Result;
 use types::DataType;
-use types::time::DAY;
 
 use super::numbers::{compare, same};
 use super::{Comparison, Kernel};
-use crate::scalar::calendar::{TimeType, Zone, raw};
+use crate::scalar::calendar::{LAST_COMMON_DAY, TimeType, Zone, raw};
 use crate::scalar::cast::stored_time;
 use crate::scalar::lane::map;
 
@@ -24,11 +23,18 @@ pub(super) fn kernel(a: TimeType, b: TimeType, comparison: Comparison) -> Kernel
     // A date is the midnight that it begins with, in the zone of the other side.
     let zone = if a.is_date() { b.zone() } else { a.zone() };
     let ticks = i128::from(a.ticks().max(b.ticks()));
+    let last = match (a, b) {
+        (TimeType::Date, TimeType::DateTime(_)) | (TimeType::DateTime(_), TimeType::Date) => {
+            LAST_COMMON_DAY
+        }
+        _ => i64::MAX,
+    };
     let aligned = move |column: &types::Column, time: TimeType| -> Result<types::Column> {
         let raw = raw(column, time)?;
         if time.is_date() {
             let zone = Zone::new(zone);
-            return map::<i64, i128>(&raw, |days| i128::from(zone.to_utc(days * DAY)) * ticks);
+            let begin = |days: i64| i128::from(zone.midnight(days.min(last), time)) * ticks;
+            return map::<i64, i128>(&raw, begin);
         }
         let factor = ticks / i128::from(time.ticks());
         map::<i64, i128>(&raw, |v| i128::from(v) * factor)

@@ -29,10 +29,11 @@ pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[
             let find = finder("simpleJSONExtractInt", a)?;
             Ok(number::<Int64Type>(DataType::Int64, move |text| {
                 let Some(rest) = after(&find, text).map(unquoted) else { return 0 };
-                match rest.strip_prefix(b"-") {
-                    Some(rest) => (digits(rest) as i64).wrapping_neg(),
-                    None => digits(rest) as i64,
-                }
+                let sign = usize::from(rest.starts_with(b"-"));
+                let length = rest[sign..].iter().take_while(|b| b.is_ascii_digit()).count();
+                // A number that Int64 does not hold is none.
+                let text = std::str::from_utf8(&rest[..sign + length]).unwrap_or_default();
+                text.parse().unwrap_or(0)
             }))
         }, aliases: &["visitParamExtractInt"]),
     declare!("JSON", "simpleJSONExtractFloat", "simpleJSONExtractFloat(json, name)", "A field of simple JSON as Float64; 0 if there is no number.",

@@ -118,11 +118,13 @@ fn after_network_scheme(url: &[u8]) -> Option<usize> {
     }
 }
 
-/// User, password, host and port: up to the last slash or question mark, or the first one after an `@`.
+/// User, password, host and port: up to the last slash or question mark, or the first one after an `@`; or up to
+/// the first byte that cannot stand in a host.
 pub(super) fn netloc(url: &[u8]) -> &[u8] {
     let Some(start) = after_network_scheme(url) else { return b"" };
     let rest = &url[start..];
-    let (mut slash, mut question, mut user) = (rest.len(), rest.len(), false);
+    let (mut slash, mut question, mut foreign) = (rest.len(), rest.len(), rest.len());
+    let mut user = false;
     for (at, byte) in rest.iter().enumerate() {
         match byte {
             b'#' => return &rest[..at],
@@ -130,11 +132,13 @@ pub(super) fn netloc(url: &[u8]) -> &[u8] {
             b'/' => slash = at,
             b'?' => question = at,
             b'@' => user = true,
-            byte if is_foreign(*byte) => return &rest[..at.min(slash).min(question)],
+            b';' => {}
+            byte if is_foreign(*byte) && user => return &rest[..at],
+            byte if is_foreign(*byte) => foreign = foreign.min(at),
             _ => {}
         }
     }
-    if user { rest } else { &rest[..slash.min(question)] }
+    if user { rest } else { &rest[..slash.min(question).min(foreign)] }
 }
 
 /// The host without a leading `www.`.
@@ -166,7 +170,8 @@ pub(super) fn significant(host: &[u8]) -> (&[u8], &[u8]) {
         // `www.com`: the host without `www.` is the whole of it.
         return (bare, bare);
     }
-    let Some(last) = memchr::memrchr(b'.', host) else { return (b"", b"") };
+    // Only an address of IPv6 has no dot.
+    let Some(last) = memchr::memrchr(b'.', host) else { return (host, host) };
     let Some(second) = memchr::memrchr(b'.', &host[..last]) else {
         return (&host[..last], host);
     };
