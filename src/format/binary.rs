@@ -91,7 +91,7 @@ enum Bytes<'a> {
     Wide(&'a FixedSizeBinaryArray, bool),
     /// With what tells their types.
     Typed(TypedBytes),
-    Objects(ObjectBytes),
+    Objects(Box<ObjectBytes>),
     List(&'a [i32], Box<ColumnBytes<'a>>),
     Struct(Vec<ColumnBytes<'a>>),
 }
@@ -193,7 +193,9 @@ impl<'a> ColumnBytes<'a> {
             DataType::Json(_) if settings.output_format_binary_write_json_as_string => {
                 Bytes::Typed(TypedBytes::texts(array, inner, settings)?)
             }
-            DataType::Json(paths) => Bytes::Objects(ObjectBytes::new(array, paths, settings)?),
+            DataType::Json(paths) => {
+                Bytes::Objects(Box::new(ObjectBytes::new(array, paths, settings)?))
+            }
             DataType::AggregateFunction(_) => bail!(
                 NotImplemented,
                 "States of aggregate functions cannot be written: {data_type}"

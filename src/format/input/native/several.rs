@@ -93,8 +93,8 @@ fn read_numbers(cursor: &mut Cursor<'_>, members: &Members, rows: usize) -> Resu
         }
         Numbers::Flattened => {
             let width = match types {
-                ..=0xff => 1,
-                ..=0xffff => 2,
+                0..=0xff => 1,
+                0x100..=0xffff => 2,
                 _ => 4,
             };
             let bytes = take_bytes(cursor, rows.saturating_mul(width))?;

@@ -109,7 +109,8 @@ impl Part {
         keep_keys: bool,
         about: &Layout,
     ) -> Result<Part> {
-        if !has_several_types(data_type) && !(keep_keys && has_keys(data_type)) {
+        let has_prefix = has_several_types(data_type) || keep_keys && has_keys(data_type);
+        if !has_prefix {
             return Ok(Part::Plain(array.slice(0, array.len()), data_type.clone()));
         }
         match data_type {
@@ -242,9 +243,9 @@ impl Keys {
 /// Bytes that numbers below a bound need: 1, 2, 4 or 8.
 pub(super) fn width_of(bound: usize) -> usize {
     match bound {
-        ..=0x100 => 1,
-        ..=0x1_0000 => 2,
-        ..=0x1_0000_0000 => 4,
+        0..=0x100 => 1,
+        0x101..=0x1_0000 => 2,
+        0x1_0001..=0x1_0000_0000 => 4,
         _ => 8,
     }
 }
