@@ -217,8 +217,11 @@ fn combined(score: &TextScore, tests: Vec<TextTest>) -> (Vec<u32>, Query) {
     (fields, Query::Bool { must, should, must_not: Vec::new(), at_least: 0 })
 }
 
+/// A field and a term of it.
+type FieldTerm<'q> = (usize, &'q [u8]);
+
 /// The different terms of a query that asks for any, or for all (`true`) of some.
-fn terms_of(query: &Query) -> Option<(bool, Vec<(usize, &[u8])>)> {
+fn terms_of(query: &Query) -> Option<(bool, Vec<FieldTerm<'_>>)> {
     let (all, queries) = match query {
         Query::Bool { must, should, must_not, .. } if must_not.is_empty() && should.is_empty() => {
             (true, must)
@@ -234,7 +237,7 @@ fn terms_of(query: &Query) -> Option<(bool, Vec<(usize, &[u8])>)> {
         &Query::Term { field, ref term } => Some((field, term.as_slice())),
         _ => None,
     };
-    let mut terms: Vec<(usize, &[u8])> = queries.iter().map(term).collect::<Option<_>>()?;
+    let mut terms: Vec<FieldTerm<'_>> = queries.iter().map(term).collect::<Option<_>>()?;
     terms.sort_unstable();
     terms.dedup();
     Some((all, terms))

@@ -174,7 +174,7 @@ fn bind_is_shared(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> 
             }
             let name = tagged::type_name(strings.value(row))?;
             let room = apart.len() < usize::from(most);
-            Ok(!apart.contains(name) && !(room && apart.insert(name)))
+            Ok(!(apart.contains(name) || room && apart.insert(name)))
         };
         let shared = (0..strings.len()).map(&mut of_row).collect::<Result<Vec<bool>>>()?;
         let shared = shared.into_iter().map(u8::from);

@@ -207,8 +207,11 @@ fn is_nothing(data_type: &DataType) -> bool {
 /// What makes the query of the second argument, and the analyzer that it is for.
 pub(super) struct Asking {
     analyzer: Analyzer,
-    make: Box<dyn Fn(&Wanted<'_>, &Analyzer) -> Result<Query> + Send + Sync>,
+    make: Box<MakeQuery>,
 }
+
+/// Makes a query of what is looked for.
+type MakeQuery = dyn Fn(&Wanted<'_>, &Analyzer) -> Result<Query> + Send + Sync;
 
 impl Asking {
     pub(super) fn new(
