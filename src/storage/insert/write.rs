@@ -45,14 +45,13 @@ pub(crate) fn write_part(
     origin: Origin,
 ) -> Result<NewPart> {
     let PartitionBuffer { values, columns, rows } = buffer;
-    let (sizes, types): (Vec<usize>, _) =
-        (columns.iter().map(ColumnBuffer::memory).collect(), &plan.types);
+    let sizes: Vec<usize> = columns.iter().map(ColumnBuffer::memory).collect();
     let mut columns: Vec<Option<ColumnBuffer>> = columns.into_iter().map(Some).collect();
     let mut full: Vec<Option<Arc<FullColumn>>> = (0..columns.len()).map(|_| None).collect();
     let indexes = if rows as u64 <= MOST_ROWS { plan.texts.as_slice() } else { &[] };
     for at in plan.sorting.iter().chain(indexes.iter().flat_map(|text| &text.inputs)) {
         if let Some(column) = columns[*at].take() {
-            full[*at] = Some(Arc::new(column.finish(&types[*at])?));
+            full[*at] = Some(Arc::new(column.finish(&plan.types[*at])?));
         }
     }
     let order = order_of(plan, &full, rows);
@@ -69,10 +68,8 @@ pub(crate) fn write_part(
     };
     let writer = PartWriter::create(context, outline, bytes)?;
     let index = primary_index(plan, &full, order.as_deref(), rows, granularity as usize)?;
-    let mut texts: Vec<(&TextPlan, Vec<Arc<FullColumn>>)> = Vec::new();
-    for text in indexes {
-        texts.push((text, text.inputs.iter().filter_map(|at| full[*at].clone()).collect()));
-    }
+    let inputs = |text: &TextPlan| text.inputs.iter().filter_map(|at| full[*at].clone()).collect();
+    let texts: Vec<(&TextPlan, Vec<_>)> = indexes.iter().map(|text| (text, inputs(text))).collect();
     let mut work: Vec<Work> = columns
         .into_iter()
         .zip(full)
@@ -86,7 +83,7 @@ pub(crate) fn write_part(
         let at = work.at;
         let column = match (work.full, work.buffer) {
             (Some(full), _) => full,
-            (None, Some(buffer)) => Arc::new(buffer.finish(&types[at])?),
+            (None, Some(buffer)) => Arc::new(buffer.finish(&plan.types[at])?),
             (None, None) => return Err(Error::logical("a column without values")),
         };
         let entry = write_column(&writer, plan, at, column, order.as_deref())?;
