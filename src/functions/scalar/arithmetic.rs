@@ -307,7 +307,8 @@ fn bind_sign(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let kind = Kind::require(data_type)?;
     Ok(Bound::new(DataType::Int8, move |columns, _| {
         with_lane!(kind, T => map::<T, i8>(argument(columns, 0)?, |v| {
-            i8::from(v > T::default()) - i8::from(v < T::default())
+            // NaN counts as positive.
+            i8::from(v != T::default()) - 2 * i8::from(v < T::default())
         }))
     }))
 }

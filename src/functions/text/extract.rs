@@ -94,22 +94,31 @@ fn regexp_extract(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> 
     }))
 }
 
-/// Calls `each` with the spans of every match that is not empty.
+/// What is done with a match of no characters.
+#[derive(Clone, Copy, PartialEq)]
+enum OfNothing {
+    /// It is the end.
+    Ends,
+    /// It counts, and the next one is looked for a byte further.
+    Counts,
+}
+
+/// Calls for the matches of a text that do not overlap.
 fn each_match(
     matcher: &mut super::pattern::Matcher<'_>,
     text: &[u8],
+    of_nothing: OfNothing,
     mut each: impl FnMut(&[super::pattern::Span]),
 ) {
     let mut from = 0;
-    while from <= text.len() {
+    while from < text.len() {
         let Some(spans) = matcher.find(text, from) else { return };
         let Some((start, end)) = spans[0] else { return };
-        if end > start {
-            each(spans);
-            from = end;
-        } else {
-            from = end + 1;
+        if end == start && of_nothing == OfNothing::Ends {
+            return;
         }
+        each(spans);
+        from = if end > start { end } else { end + 1 };
     }
 }
 
@@ -122,7 +131,7 @@ fn extract_all(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
         let mut out = StringListBuilder::new(rows);
         for row in 0..rows {
             let text = strings.get(row);
-            each_match(&mut matcher, text, |spans| {
+            each_match(&mut matcher, text, OfNothing::Ends, |spans| {
                 out.item(spans[group].map_or(b"", |(from, to)| &text[from..to]));
             });
             out.end_row();
@@ -182,7 +191,9 @@ fn all_groups(
         for row in 0..rows {
             let text = strings.get(row);
             matches.clear();
-            each_match(&mut matcher, text, |spans| matches.push(spans[1..].to_vec()));
+            each_match(&mut matcher, text, OfNothing::Counts, |spans| {
+                matches.push(spans[1..].to_vec())
+            });
             if horizontal && matches.len() * groups > most {
                 bail!(
                     TooLargeArraySize,

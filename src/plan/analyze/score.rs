@@ -9,7 +9,7 @@ use std::rc::Rc;
 use base::{ErrorCode, Result, bail};
 use expr::{Argument, Expr};
 use sql::ast::{BinaryOperator, Expression, FunctionCall, Select, WithItem};
-use storage::{TableDefinition, TextField, TextIndexDefinition};
+use storage::{EngineKind, TableDefinition, TextField, TextIndexDefinition};
 use text::{Analyzer as TextAnalyzer, ParserField, Query, QueryParser};
 use types::{DataType, Field, Schema, Value};
 
@@ -110,6 +110,9 @@ impl Analyzer<'_> {
         let Source::Table(snapshot) = &scan.source else {
             return Ok((Plan::Scan(scan), columns));
         };
+        if snapshot.definition.engine_kind() != EngineKind::Parts {
+            return Ok((Plan::Scan(scan), columns));
+        }
         let snapshot = snapshot.clone();
         let physical = scan.schema.len();
         let (_, scope) = scoped(Plan::Scan(scan.clone()), &columns, label.clone());
