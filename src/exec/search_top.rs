@@ -11,7 +11,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use base::Result;
+use base::{Result, bail};
 use expr::Expr;
 use parking_lot::Mutex;
 use plan::{PartScan, SortKey, TextScore};
@@ -323,7 +323,9 @@ impl Search {
     fn search(&self, at: usize, found: &mut Vec<Found>) -> Result<()> {
         let part = &self.prepared.parts[at].part;
         let Some(score) = self.prepared.score(self.column) else { return Ok(()) };
-        let indexes = indexes_of(part, &self.fields)?.unwrap_or_default();
+        let Some(indexes) = indexes_of(part, &self.fields)? else {
+            bail!(LogicalError, "part {} lost a text index", part.name());
+        };
         let fields: Vec<&Index> = indexes.iter().map(AsRef::as_ref).collect();
         let restriction = Restriction { filter: self.filters.get(at), deleted: None };
         let hits = Searcher::new(&fields)

@@ -192,6 +192,15 @@ impl Argument {
         Argument { data_type, constant: None, lambda: None }
     }
 
+    /// What is known of an expression that is no lambda.
+    pub fn of_expression(expression: &crate::Expr) -> Argument {
+        Argument {
+            data_type: expression.data_type().without_low_cardinality(),
+            constant: expression.as_literal().cloned(),
+            lambda: None,
+        }
+    }
+
     /// A constant argument.
     pub fn constant(data_type: DataType, value: Value) -> Argument {
         Argument { data_type, constant: Some(value), lambda: None }

@@ -19,7 +19,7 @@ mod json;
 mod json_value;
 mod network;
 mod number;
-mod objects;
+pub(crate) mod objects;
 mod parse_csv;
 mod parse_json;
 mod parser;

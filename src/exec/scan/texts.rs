@@ -87,11 +87,12 @@ impl TextTest {
         context: &ExecContext,
     ) -> Option<(u32, Query)> {
         let search = context.registry.function(function)?.search?;
-        let described: Vec<Argument> = arguments.iter().map(argument_of).collect();
+        let described: Vec<Argument> = arguments.iter().map(Argument::of_expression).collect();
         let over_ids = arguments.first()?.clone().remap(&|c| scan.columns[c].id as usize);
         let mut indexes = scan.texts.iter().filter(|text| text.expression == over_ids).peekable();
         indexes.peek()?;
         if let Some(question) = search.question {
+            // What is wrong with the arguments is told where the function is bound.
             let question = question(&described).ok()??;
             let analyzer = question.analyzer.to_string();
             let found = indexes.find(|text| {
@@ -141,14 +142,6 @@ impl TextTest {
         let fields: Vec<&Index> = indexes.iter().map(AsRef::as_ref).collect();
         let answer = ask(Searcher::new(&fields));
         answer.map(Some).map_err(|e| e.within(format!("Part {}", part.name())))
-    }
-}
-
-fn argument_of(expression: &Expr) -> Argument {
-    Argument {
-        data_type: expression.data_type().without_low_cardinality(),
-        constant: expression.as_literal().cloned(),
-        lambda: None,
     }
 }
 

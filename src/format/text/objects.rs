@@ -321,9 +321,19 @@ pub(super) fn finish(
     data_type: &DataType,
     nulls: Option<NullBuffer>,
 ) -> Result<ArrayRef> {
-    let broken = |e: arrow_schema::ArrowError| Error::logical(format!("parsed objects: {e}"));
     let offsets = std::mem::replace(offsets, vec![0]);
     let parts = vec![columns.0.finish()?, columns.1.finish()?];
+    objects_of(offsets, parts, data_type, nulls)
+}
+
+/// Objects as a column: where each ends, and the paths and values of all.
+pub(crate) fn objects_of(
+    offsets: Vec<i32>,
+    parts: Vec<ArrayRef>,
+    data_type: &DataType,
+    nulls: Option<NullBuffer>,
+) -> Result<ArrayRef> {
+    let broken = |e: arrow_schema::ArrowError| Error::logical(format!("parsed objects: {e}"));
     let (Some(item), ArrowType::List(field)) = (data_type.list_item(), data_type.arrow_type())
     else {
         return Err(Error::logical("objects of another layout"));

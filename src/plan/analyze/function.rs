@@ -6,7 +6,6 @@ use sql::ast::{Expression, FunctionCall, Literal};
 use types::{DataType, Value};
 
 use super::resolve::Resolver;
-use super::score::argument_of;
 use super::{AGGREGATES, place_of};
 use crate::AggregateCall;
 
@@ -95,7 +94,7 @@ impl Resolver<'_, '_> {
         let Some(Expr::Column { index, .. }) = arguments.first() else { return arguments };
         let column = self.scope.columns.iter().find(|column| column.index == Some(*index));
         if let Some(analyzer) = column.and_then(|column| column.analyzer.as_deref()) {
-            let described: Vec<Argument> = arguments.iter().map(argument_of).collect();
+            let described: Vec<Argument> = arguments.iter().map(Argument::of_expression).collect();
             let (kept, added) = with_analyzer(&described, analyzer);
             arguments.truncate(kept);
             arguments.extend(added.into_iter().map(|(v, data_type)| Expr::literal(v, data_type)));
@@ -171,11 +170,7 @@ impl Resolver<'_, '_> {
             .iter()
             .zip(arguments)
             .map(|(done, written)| match (done, bare(written)) {
-                (Some(e), _) => Argument {
-                    data_type: e.data_type().without_low_cardinality(),
-                    constant: e.as_literal().cloned(),
-                    lambda: None,
-                },
+                (Some(e), _) => Argument::of_expression(e),
                 (None, Expression::Lambda { parameters, .. }) => Argument {
                     data_type: DataType::Nothing,
                     constant: None,

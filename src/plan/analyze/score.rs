@@ -239,6 +239,7 @@ impl Resolver<'_, '_> {
     ) -> Result<Query> {
         let mut found = Vec::new();
         for condition in &wanted.conditions {
+            // What is wrong with a condition is told where WHERE is resolved.
             let Ok(Expr::Call { function, arguments, .. }) = self.resolve(condition) else {
                 continue;
             };
@@ -248,7 +249,7 @@ impl Resolver<'_, '_> {
             let declared = self.environment().registry().function(&function);
             let search = declared.and_then(|d| d.search).and_then(|search| search.question);
             let Some(question) = search else { continue };
-            let described: Vec<Argument> = arguments.iter().map(argument_of).collect();
+            let described: Vec<Argument> = arguments.iter().map(Argument::of_expression).collect();
             if let Some(question) = question(&described)? {
                 found.push(question.query.map_fields(&|_| at));
             }
@@ -262,15 +263,6 @@ impl Resolver<'_, '_> {
             1 => Ok(found.remove(0)),
             _ => Ok(Query::and(found)),
         }
-    }
-}
-
-/// What is known of an argument.
-pub(super) fn argument_of(expression: &Expr) -> Argument {
-    Argument {
-        data_type: expression.data_type().without_low_cardinality(),
-        constant: expression.as_literal().cloned(),
-        lambda: None,
     }
 }
 

@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{
-    Array, ArrayRef, BinaryViewArray, ListArray, StructArray, UInt32Array, new_null_array,
-};
-use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_array::{Array, ArrayRef, BinaryViewArray, UInt32Array, new_null_array};
+use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::DataType as ArrowType;
 use base::{Error, Result, bail};
 use types::{DataType, JsonPaths, Value, array_from_values, tagged, value_at};
@@ -14,6 +12,7 @@ use types::{DataType, JsonPaths, Value, array_from_values, tagged, value_at};
 use super::prefix::{Members, Numbers, Paths, Prefix};
 use super::values::{broken, read_values};
 use crate::FormatSettings;
+use crate::text::objects::objects_of;
 use crate::text::{
     BytesBuilder, ColumnParser, Cursor, Escaping, NO_MEMBER, TypedInput, read_typed, read_varint,
     take_bytes, visible,
@@ -376,16 +375,6 @@ impl Entries {
                 arrow_select::interleave::interleave(&values, &self.places).map_err(broken)?,
             ]
         };
-        let (Some(item), ArrowType::List(field)) = (data_type.list_item(), data_type.arrow_type())
-        else {
-            return Err(Error::logical("objects of another layout"));
-        };
-        let ArrowType::Struct(fields) = item.arrow_type() else {
-            return Err(Error::logical("objects of another layout"));
-        };
-        let entries = StructArray::try_new(fields, parts, None).map_err(broken)?;
-        let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
-        let list = ListArray::try_new(field, offsets, Arc::new(entries), nulls);
-        Ok(Arc::new(list.map_err(broken)?))
+        objects_of(self.offsets, parts, data_type, nulls)
     }
 }
