@@ -7,7 +7,8 @@ import sys
 
 from chdb import session
 
-SETTINGS = ["allow_suspicious_low_cardinality_types = 1", "session_timezone = 'UTC'", "max_execution_time = 10", "max_threads = 2"]
+SETTINGS = ["allow_suspicious_low_cardinality_types = 1", "session_timezone = 'UTC'", "max_execution_time = 10", "max_threads = 2",
+            "use_top_k_dynamic_filtering = 0"]  # loses rows with NaN under DESC NULLS FIRST LIMIT
 
 
 def answers(folder):

@@ -422,8 +422,10 @@ length(groupArray(3)($1)) | T | Int
 groupBitAnd groupBitOr groupBitXor | UInt64 | Int
 groupBitAnd groupBitOr groupBitXor | Int | Int
 groupBitmap | UInt32 | Int
-varPop varSamp stddevPop stddevSamp varPopStable stddevSampStable skewPop skewSamp kurtPop kurtSamp | Small | Float
-covarPop covarSamp corr corrStable | Small Small | Float
+varPopStable stddevSampStable | Small | Float
+varPop varSamp stddevPop stddevSamp skewPop skewSamp kurtPop kurtSamp | UInt8 | Float
+corrStable | Small Small | Float
+covarPop covarSamp corr | UInt8 UInt8 | Float
 quantile(0.5) quantileExact(0.9) quantileExactLow quantileExactHigh quantileExactInclusive(0.25) quantileExactExclusive(0.25) | SInt | Num
 quantile(0.9) quantileExact(0.5) | MildFloat | Float
 quantiles(0.1,0.9) quantilesExact(0.25,0.75) | SInt | [Num]

@@ -106,7 +106,8 @@ COLUMNS = {
     "UInt64": [("UInt64", integers(64, False))],
     "Int64": [("Int64", integers(64, True))],
     "Big": [("Int128", integers(128, True)), ("UInt128", integers(128, False))],
-    "Float": [("Float64", FLOATS), ("Float32", FLOATS[:10] + FLOATS[12:13] + FLOATS[15:])],
+    # Without -0.0: how ClickHouse orders it beside 0 depends on the plan.
+    "Float": [("Float64", FLOATS[:1] + FLOATS[2:]), ("Float32", FLOATS[:1] + FLOATS[2:10] + FLOATS[12:13] + FLOATS[15:])],
     "MildFloat": [("Float64", MILD), ("Float32", MILD)],
     "Dec": [("Decimal(9, 2)", decimals(9, 2)), ("Decimal(18, 4)", decimals(18, 4)), ("Decimal(38, 10)", decimals(38, 10)), ("Decimal(9, 0)", ["0", "1", "-5", "999999999"])],
     "Str": [("String", STRINGS), ("LowCardinality(String)", STRINGS)],

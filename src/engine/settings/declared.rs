@@ -189,6 +189,12 @@ settings! {
     regexp_max_matches_per_row: UInt64 = "1000", "Matches of a regular expression in one text that extractAllGroupsHorizontal may find.",
         "SELECT extractAllGroupsHorizontal('abc', '(\\\\w)') SETTINGS regexp_max_matches_per_row = 2"
         => "Code: 128. DB::Exception: ";
+    function_json_value_return_type_allow_nullable: Bool = "0", "Whether JSON_VALUE is NULL where it finds no value.",
+        "SELECT JSON_VALUE('{}', '$.a') SETTINGS function_json_value_return_type_allow_nullable = 1"
+        => "\\N";
+    function_json_value_return_type_allow_complex: Bool = "0", "Whether JSON_VALUE gives objects and arrays too.",
+        "SELECT JSON_VALUE('{\"a\": {\"b\": 1}}', '$.a') SETTINGS function_json_value_return_type_allow_complex = 1"
+        => "{\"b\":1}";
     enable_extended_results_for_datetime_functions: Bool = "0", "Whether the start of a period of Date32 and DateTime64 is a Date32 or DateTime64 rather than a Date or DateTime.",
         "SELECT toTypeName(toStartOfMonth(toDate32('2024-02-29'))) SETTINGS enable_extended_results_for_datetime_functions = 1"
         => "Date32";

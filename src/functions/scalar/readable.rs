@@ -106,9 +106,16 @@ fn scaled(
             number if number.is_finite() && number.abs() >= LONGEST_FIXED => {
                 format!("{number:e}{}", units[at])
             }
-            number => format!("{number:.2}{}", units[at]),
+            number => format!("{}{}", two_decimals(number), units[at]),
         }
     })
+}
+
+/// Two digits after the point; what stands exactly between two of them goes away from zero, as in ClickHouse.
+fn two_decimals(number: f64) -> String {
+    // Of the binary fractions only odd eighths lie in the middle of two hundredths.
+    let tie = (number * 8.0).abs() % 2.0 == 1.0;
+    if tie { format!("{:.2}", number + 0.005_f64.copysign(number)) } else { format!("{number:.2}") }
 }
 
 /// Units of time with their nanoseconds, longest first.

@@ -148,9 +148,10 @@ fn jaro(a: &[u8], b: &[u8]) -> f64 {
         return 0.0;
     }
     let others = b.iter().zip(&taken).filter(|(_, taken)| **taken).map(|(byte, _)| byte);
-    let moved = common.iter().zip(others).filter(|(a, b)| a != b).count() / 2;
+    // An odd one counts as half a transposition, as in ClickHouse; Jaro's own rule drops it.
+    let moved = common.iter().zip(others).filter(|(a, b)| a != b).count() as f64 / 2.0;
     let m = common.len() as f64;
-    (m / a.len() as f64 + m / b.len() as f64 + (m - moved as f64) / m) / 3.0
+    (m / a.len() as f64 + m / b.len() as f64 + (m - moved) / m) / 3.0
 }
 
 fn jaro_winkler(a: &[u8], b: &[u8]) -> f64 {

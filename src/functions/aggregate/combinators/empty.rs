@@ -20,11 +20,12 @@ pub(crate) fn bind(
     null: bool,
 ) -> Result<BoundAggregate> {
     // `-IfOrNull` is `-OrNullIf`: the rows that count are those that meet the condition. Counts, and what cannot
-    // be NULL, are there as soon as there is any row.
+    // be NULL, are there as soon as there is any row; retention's flags are not.
     let conditional = name.strip_suffix("If").filter(|_| registry.aggregate(name).is_none());
     if let Some(inner) = conditional
         && !(matches!(inner, "count" | "regr_count") || inner.starts_with("uniq"))
-        && can_be_null(&super::inner(registry, context, name, call, call.types)?.return_type)
+        && (null && inner == "retention"
+            || can_be_null(&super::inner(registry, context, name, call, call.types)?.return_type))
     {
         let swapped = format!("{inner}{}", if null { "OrNull" } else { "OrDefault" });
         return super::condition::bind(registry, context, &swapped, call);

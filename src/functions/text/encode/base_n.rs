@@ -75,7 +75,11 @@ impl Bits {
             (b'A'..=b'Z', _) => u32::from(letter - b'A'),
             (b'a'..=b'z', 6) => u32::from(letter - b'a') + 26,
             (b'0'..=b'9', 6) => u32::from(letter - b'0') + 52,
+            (b'a'..=b'z', 5) => u32::from(letter - b'a'),
             (b'2'..=b'7', 5) => u32::from(letter - b'2') + 26,
+            // Without padding, both spellings of the last two are read, as ClickHouse does.
+            (b'+', 6) if self.group == 1 => 62,
+            (b'/', 6) if self.group == 1 => 63,
             _ if self.letters.len() == 64 && letter == self.letters[62] => 62,
             _ if self.letters.len() == 64 && letter == self.letters[63] => 63,
             _ => return None,

@@ -66,6 +66,16 @@ enum Width {
     Bytes16,
 }
 
+impl Width {
+    fn low_bits(self, value: u128) -> u128 {
+        match self {
+            Width::Bits32 => value & u128::from(u32::MAX),
+            Width::Bits64 => value & u128::from(u64::MAX),
+            Width::Bytes16 => value,
+        }
+    }
+}
+
 /// CityHash's combination of two words, which most hashes use.
 fn city_combine(a: u128, b: u128) -> u128 {
     u128::from(city::combine(a as u64, b as u64))
@@ -262,7 +272,7 @@ struct State {
 
 impl State {
     fn push(&mut self, hash: &Hash, array: &ArrayRef, row: usize, value: u128) {
-        let value = if null_at(array, row) { NULL_HASH } else { value };
+        let value = if null_at(array, row) { hash.width.low_bits(NULL_HASH) } else { value };
         if self.first {
             self.hashes[row] = value;
         } else {

@@ -1,10 +1,11 @@
 //! Paths as SQL/JSON writes them: `$.a[0]."b c"[*]`.
 
 use base::{Result, bail};
-use expr::{Argument, Bound, FunctionDeclaration};
+use expr::{Argument, Bound, FunctionContext, FunctionDeclaration};
+use types::DataType;
 
 use super::super::declare;
-use super::super::strings::{constant_text, flag, require_text, write};
+use super::super::strings::{BytesBuilder, Strings, constant_text, flag, require_text, write};
 use super::value::{Json, Kind};
 
 pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[
@@ -14,7 +15,7 @@ pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[
         Ok(flag(move |text| Json::parse(text).is_some_and(|json| !find(json, &path).is_empty())))
     }),
     declare!("JSON", "JSON_VALUE", "JSON_VALUE(json, path)", "The scalar value at a path of SQL/JSON; empty if there is none.",
-        "SELECT JSON_VALUE('{\"a\": [{\"b\": \"x\"}]}', '$.a[0].b')" => "x", (2, 2), |_, a| value(a)),
+        "SELECT JSON_VALUE('{\"a\": [{\"b\": \"x\"}]}', '$.a[0].b')" => "x", (2, 2), value),
     declare!("JSON", "JSON_QUERY", "JSON_QUERY(json, path)", "The values at a path of SQL/JSON in one JSON array; empty if there are none.",
         "SELECT JSON_QUERY('{\"a\": [1]}', '$.a')" => "[[1]]", (2, 2), |_, a| query(a)),
 ];
@@ -102,14 +103,28 @@ fn find<'a>(json: Json<'a>, steps: &[Step]) -> Vec<Json<'a>> {
     found
 }
 
-fn value(arguments: &[Argument]) -> Result<Bound> {
+/// The first scalar, null written as such; with settings also the first object or array, and NULL where none is found.
+fn value(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let path = path_of("JSON_VALUE", arguments)?;
-    Ok(write(move |text, out| {
-        let Some(json) = Json::parse(text) else { return };
-        let scalar = |v: &Json<'_>| !matches!(v.kind(), Kind::Array | Kind::Object | Kind::Null);
-        if let Some(found) = find(json, &path).into_iter().find(scalar) {
-            super::extract::write_text(Some(found), out);
+    let nullable = context.flag("function_json_value_return_type_allow_nullable");
+    let complex = context.flag("function_json_value_return_type_allow_complex");
+    let result = if nullable { DataType::String.nullable() } else { DataType::String };
+    Ok(Bound::new(result, move |columns, rows| {
+        let strings = Strings::new(&columns[0])?;
+        let mut out = BytesBuilder::new(rows);
+        let mut found_any = Vec::with_capacity(rows);
+        for row in 0..rows {
+            let answers = |v: &Json<'_>| complex || !matches!(v.kind(), Kind::Array | Kind::Object);
+            let found = Json::parse(strings.get(row))
+                .and_then(|json| find(json, &path).into_iter().find(answers));
+            found_any.push(found.is_some());
+            out.append_with(|out| match found {
+                Some(json) if json.kind() == Kind::Null => out.extend_from_slice(b"null"),
+                found => super::extract::write_text(found, out),
+            });
         }
+        let column = out.column()?;
+        if nullable { column.with_nulls(Some(found_any.into())) } else { Ok(column) }
     }))
 }
 
