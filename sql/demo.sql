@@ -5,3 +5,5 @@ SELECT path(url) AS page, count() AS views, uniqExact(client) AS visitors FROM w
 SELECT extractURLParameter(url, 'q') AS word, count() AS searches FROM weblog WHERE url LIKE '/search?%' GROUP BY word ORDER BY searches DESC, word LIMIT 5;
 SELECT agent LIKE '%bot%' AS is_bot, formatReadableSize(sum(bytes)) AS sent FROM weblog GROUP BY is_bot ORDER BY is_bot;
 SELECT id, title FROM documents WHERE body LIKE '%inverted index%' AND published >= '2026-06-01' ORDER BY id LIMIT 5;
+SELECT service, exception, count() AS failures, max(frames) AS deepest FROM failures GROUP BY service, exception ORDER BY failures DESC, deepest DESC, service LIMIT 5;
+SELECT service, frames, line(stack, 1) AS first_line, snippet(stack, 'OutOfMemoryError') AS found FROM failures WHERE hasToken(stack, 'outofmemoryerror') ORDER BY frames DESC LIMIT 3;

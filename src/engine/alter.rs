@@ -460,6 +460,7 @@ impl Structure {
         if !column.codec.is_empty() {
             changed.codec = column.codec;
         }
+        changed.out_of_row = column.out_of_row.or(changed.out_of_row);
         self.create.columns.remove(at);
         let place = self.place(position.as_ref())?;
         self.create.columns.insert(place.unwrap_or(at), changed);

@@ -258,11 +258,12 @@ impl Query<'_> {
                     column.name
                 );
             }
-            let data_type = self.column_type(column, &columns)?;
+            let data_type = out_of_row(self.column_type(column, &columns)?, column)?;
             column.data_type = Some(data_type.to_string());
             column.nullable = None;
             let mut defined = ColumnDefinition::new(at as u32, column.name.clone(), data_type);
             defined.comment = column.comment.clone().unwrap_or_default();
+            defined.out_of_row = column.out_of_row;
             if let Some(default) = &column.default {
                 let kind = match default.kind {
                     sql::ast::DefaultKind::Default => DefaultKind::Default,
@@ -428,4 +429,28 @@ pub(crate) fn pretty(create_sql: &str) -> Result<String> {
 
 fn prefix(name: &TableName) -> String {
     name.database.as_ref().map(|d| format!("{}.", sql::quote_identifier(d))).unwrap_or_default()
+}
+
+/// The type of a column with `STORAGE OUT_OF_ROW(bytes)`: CLOB.
+fn out_of_row(data_type: DataType, column: &Written) -> Result<DataType> {
+    const MOST: u64 = 1 << 20;
+    match column.out_of_row {
+        None => return Ok(data_type),
+        Some(bytes) if bytes > MOST => bail!(
+            ArgumentOutOfBound,
+            "STORAGE OUT_OF_ROW({bytes}) of column {}: at most {MOST} bytes of a text lie in its row",
+            column.name
+        ),
+        Some(_) if data_type.is_clob() => return Ok(data_type),
+        Some(_) => {}
+    }
+    match &data_type {
+        DataType::String => Ok(DataType::Clob),
+        DataType::Nullable(inner) if **inner == DataType::String => Ok(DataType::Clob.nullable()),
+        other => bail!(
+            IllegalColumn,
+            "STORAGE OUT_OF_ROW of column {} is for String and CLOB, not {other}",
+            column.name
+        ),
+    }
 }

@@ -9,7 +9,8 @@ use base::{MemoryBudget, Reservation, Result, bail, error};
 use format::{BlockWriter, Statistics};
 use parking_lot::Mutex;
 use sql::ast::{Expression, InsertTarget};
-use storage::{ColumnDefinition, EngineKind, Table, TableDefinition};
+use storage::{ColumnDefinition, EngineKind, SpoolSink, Table, TableDefinition};
+use types::clob::ClobSink;
 use types::{Block, Schema};
 
 use crate::materialized::Feeding;
@@ -115,6 +116,13 @@ impl Writing {
         }
     }
 
+    /// Where long texts of CLOB columns can be brought before their rows; nowhere of tables that have none.
+    pub(crate) fn long_texts(&mut self) -> Result<Option<Arc<dyn ClobSink>>> {
+        let Writing::Stored(table, insert, _) = self else { return Ok(None) };
+        let spool = insert.spool(table)?;
+        Ok(spool.map(|spool| -> Arc<dyn ClobSink> { Arc::new(SpoolSink(spool)) }))
+    }
+
     /// Takes complete rows.
     pub(crate) fn write(&mut self, query: &Query<'_>, block: Block) -> Result<()> {
         match self {
@@ -122,7 +130,9 @@ impl Writing {
                 feeding.add(query, insert, &block)?;
                 insert.write(table, block)
             }
-            Writing::Temporary(_, blocks, held) => {
+            Writing::Temporary(table, blocks, held) => {
+                let columns = table.definition.physical_columns();
+                let block = types::clob::in_rows(block, columns.map(|(_, c)| c.data_type.clone()))?;
                 held.resize(held.bytes().saturating_add(block.memory()))?;
                 blocks.push(block);
                 Ok(())

@@ -15,6 +15,7 @@ use sql::ast::Statement;
 use storage::{DatabaseInfo, Store, StoreOptions};
 
 use crate::async_insert::AsyncInserter;
+use crate::clob::{OpenText, TextAddress};
 use crate::metrics::QueryTotals;
 use crate::process::{LogEntry, Process, Processes, now};
 use crate::query::Query;
@@ -233,24 +234,46 @@ impl Engine {
         if request.query_id.is_empty() {
             request.query_id = storage::new_uuid();
         }
+        let work = |query: &mut Query<'_>, request: &Request| -> Result<()> {
+            query.run(request, input, output)
+        };
         match request.session_id.clone() {
-            None => self.run_in(request, input, output, &mut SessionState::default()),
+            None => self.run_in(request, work, &mut SessionState::default()),
             Some(id) => {
                 let timeout = request.session_timeout.unwrap_or(session::TIMEOUT);
                 let user = &request.credentials.user;
                 let state: Arc<Mutex<SessionState>> =
                     self.sessions.get(user, &id, timeout, request.session_check)?;
                 let mut guard = session::lock(&state)?;
-                self.run_in(request, input, output, &mut guard)
+                self.run_in(request, work, &mut guard)
             }
         }
+    }
+
+    /// Finds one text of a CLOB column, to be read bit by bit; `None` where no row has the key.
+    ///
+    /// # Errors
+    /// Those of the query that looks for it; BAD_ARGUMENTS where several rows have the key.
+    pub fn open_text(
+        self: &Arc<Engine>,
+        mut request: Request,
+        address: &TextAddress,
+    ) -> Result<Option<OpenText>> {
+        self.authenticate(&request.credentials)?;
+        request.query = address.query(self)?.into();
+        let mut found = None;
+        let look = |query: &mut Query<'_>, _: &Request| -> Result<()> {
+            found = query.open_text(address)?;
+            Ok(())
+        };
+        self.run_in(request, look, &mut SessionState::default())?;
+        Ok(found)
     }
 
     fn run_in(
         self: &Arc<Engine>,
         request: Request,
-        input: Option<Box<dyn format::ByteSource>>,
-        output: &mut dyn Output,
+        work: impl FnOnce(&mut Query<'_>, &Request) -> Result<()>,
         session: &mut SessionState,
     ) -> Result<Summary> {
         let started = Instant::now();
@@ -295,7 +318,7 @@ impl Engine {
                     session,
                     parsed,
                 );
-                query.run(&request, input, output)
+                work(&mut query, &request)
             }
             Err(error) => Err(error),
         };

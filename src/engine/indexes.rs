@@ -138,12 +138,12 @@ fn check_text(expression: &Expr, columns: &[ColumnDefinition]) -> Result<()> {
     let data_type = expression.data_type();
     let is_text = match data_type.inner() {
         DataType::Array(item) => item.inner().is_string(),
-        other => other.is_string(),
+        other => other.is_string() || other.is_clob(),
     };
     if !is_text {
         bail!(
             BadArguments,
-            "A text index must be of String or FixedString, or of an array of them, not of {data_type}"
+            "A text index must be of String, CLOB or FixedString, or of an array of strings, not of {data_type}"
         );
     }
     let read = expression.columns();

@@ -18,6 +18,9 @@ use crate::destination::Destination;
 use crate::query::Query;
 use crate::request::Output;
 
+/// Bytes of a block of rows with CLOB: their texts are put out of row block by block.
+const BLOCK_OF_TEXTS: usize = 8 << 20;
+
 impl Query<'_> {
     /// Runs an INSERT; `data` is what stood behind it in the query's text, `input` what comes after.
     pub(crate) fn insert(
@@ -95,13 +98,14 @@ impl Query<'_> {
         } else {
             1
         };
-        let mut reader = format::reader(format, input, &schema, &settings, threads)?;
         let defaults = Defaults::new(&definition, wanted, self)?;
         if let Destination::Stored(table) = table
             && self.settings.flag("async_insert")
+            && format::clob_columns(&schema).is_empty()
             && table.engine_kind() == EngineKind::Parts
             && self.views_of(&definition)?.is_empty()
         {
+            let mut reader = format::reader(format, input, &schema, &settings, threads)?;
             let mut blocks = Vec::new();
             while let Some(read) = reader.next()? {
                 self.cancel.check()?;
@@ -116,6 +120,12 @@ impl Query<'_> {
         }
         let mut write = self.begin_writing(table)?;
         write.expect(&definition)?;
+        if let Some(sink) = write.long_texts()? {
+            settings.long_texts = Some(sink);
+            settings.max_clob_bytes = self.settings.number("max_clob_bytes");
+            settings.max_block_bytes = settings.max_block_bytes.min(BLOCK_OF_TEXTS);
+        }
+        let mut reader = format::reader(format, input, &schema, &settings, threads)?;
         while let Some(read) = reader.next()? {
             self.cancel.check()?;
             let block = defaults.complete(read.block, &read.defaulted)?;

@@ -8,6 +8,7 @@ mod alter;
 mod async_insert;
 mod change;
 mod checks;
+mod clob;
 mod create;
 mod defaults;
 mod defined_function;
@@ -36,6 +37,7 @@ mod system;
 mod table_engine;
 mod view;
 
+pub use clob::{OpenText, TextAddress};
 pub use engine::{Engine, EngineOptions, Gathered, Recovery, VERSION};
 pub use format::ByteSource;
 pub use metrics::{METRICS, MetricDeclaration, MetricKind};

@@ -40,7 +40,9 @@ pub(crate) struct Query<'s> {
     pub(crate) served: bool,
     /// Tables of engine Merge that were looked into.
     pub(crate) proxies: std::cell::Cell<usize>,
-    parsed: Option<sql::Parsed>,
+    pub(crate) parsed: Option<sql::Parsed>,
+    /// Tables with CLOB that were read: their parts stay until the texts of the answer were.
+    pub(crate) held: std::cell::RefCell<Vec<Arc<storage::TableSnapshot>>>,
     started: Instant,
     default_format: String,
 }
@@ -81,6 +83,7 @@ impl<'s> Query<'s> {
             progress: process.progress.clone(),
             external: request.external_tables.clone(),
             parsed: Some(parsed),
+            held: std::cell::RefCell::default(),
             started: process.started,
             default_format: request.default_format.clone(),
         }
@@ -170,7 +173,7 @@ impl<'s> Query<'s> {
     }
 
     /// Derives what depends on settings.
-    fn refresh(&mut self) -> Result<()> {
+    pub(crate) fn refresh(&mut self) -> Result<()> {
         let most = self.settings.size("max_memory_usage", self.engine.budget.limit());
         self.budget.set_limit(most);
         let limit = self.settings.seconds("max_execution_time");
@@ -303,7 +306,8 @@ impl<'s> Query<'s> {
             time_zone: self.functions.time_zone.clone(),
         };
         let context = self.exec_context();
-        let mut answer = Answer { writer, output, head: Some(head), buffer: Vec::new() };
+        let clobs = format::clob_columns(&schema);
+        let mut answer = Answer { writer, output, head: Some(head), buffer: Vec::new(), clobs };
         let mut limits = ResultLimits::new(&self.settings);
         let mut extremes = Extremes::new(self, &schema);
         let with_totals = plan::has_totals(&plan).then(|| plan.clone());
@@ -376,10 +380,23 @@ struct Answer<'o> {
     output: &'o mut dyn Output,
     head: Option<Head>,
     buffer: Vec<u8>,
+    /// Columns whose texts may be long.
+    clobs: Vec<usize>,
 }
+
+/// Bytes of CLOB that are written at once, but for longer single rows.
+const TEXTS_AT_ONCE: u64 = 4 << 20;
 
 impl Answer<'_> {
     fn take(&mut self, block: &Block) -> Result<()> {
+        if self.clobs.is_empty() {
+            return self.write(block);
+        }
+        let blocks = types::clob::cut(block, &self.clobs, TEXTS_AT_ONCE)?;
+        blocks.iter().try_for_each(|block| self.write(block))
+    }
+
+    fn write(&mut self, block: &Block) -> Result<()> {
         self.writer.write(block, &mut self.buffer)?;
         if self.buffer.len() >= CHUNK { self.send() } else { Ok(()) }
     }

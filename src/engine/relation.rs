@@ -48,6 +48,9 @@ impl Query<'_> {
         if let Some(table) = self.engine.store.table(database, &name.table) {
             let snapshot = table.snapshot();
             let about = &snapshot.definition;
+            if about.columns.iter().any(|column| column.data_type.is_clob()) {
+                self.held.borrow_mut().push(snapshot.clone());
+            }
             match about.engine.as_str() {
                 "Merge" | "Buffer" | "Dictionary" => return self.proxy_relation(about),
                 "MaterializedView" => {

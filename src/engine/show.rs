@@ -119,7 +119,7 @@ impl Query<'_> {
         let mut rows: Vec<[String; 7]> = Vec::new();
         let plain = |name: &str, data_type: &DataType| {
             let mut row: [String; 7] = std::array::from_fn(|_| String::new());
-            (row[0], row[1]) = (name.to_owned(), data_type.to_string());
+            (row[0], row[1]) = (name.to_owned(), data_type.without_clob().to_string());
             row
         };
         match describe {

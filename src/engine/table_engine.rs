@@ -196,6 +196,12 @@ impl Query<'_> {
                         bail!(BadArguments, "Column {} of a key is not stored", columns[at].name);
                     }
                 }
+                if expression.data_type().is_clob() {
+                    bail!(
+                        IllegalColumn,
+                        "Key {part} is a CLOB; take a part of it, as substring({part}, 1, 100)"
+                    );
+                }
                 Ok(KeyColumn { expression, text: part.to_string() })
             })
             .collect()

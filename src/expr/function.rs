@@ -73,6 +73,9 @@ pub struct FunctionDeclaration {
     pub lambda: Option<LambdaParameters>,
     /// Of a function of texts and what is looked for in them.
     pub search: Option<SearchDeclaration>,
+    /// Binds to a first argument of CLOB, whose texts it reads bit by bit; where there is nothing or this gives nothing,
+    /// the function gets Strings.
+    pub of_clob: Option<BindClob>,
     /// Binds to argument types.
     pub bind: fn(&FunctionContext, &[Argument]) -> Result<Bound>,
 }
@@ -94,6 +97,7 @@ impl FunctionDeclaration {
         monotonic: false,
         lambda: None,
         search: None,
+        of_clob: None,
         bind: |_, _| bail!(LogicalError, "a function without behaviour"),
     };
 
@@ -117,6 +121,9 @@ impl FunctionDeclaration {
         Ok(())
     }
 }
+
+/// See [`FunctionDeclaration::of_clob`].
+pub type BindClob = fn(&FunctionContext, &[Argument]) -> Result<Option<Bound>>;
 
 /// What is known of a function of texts, so that text indexes can help it.
 #[derive(Debug, Clone, Copy)]

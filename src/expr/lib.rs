@@ -23,7 +23,7 @@ pub use context::FunctionContext;
 pub use evaluate::Evaluator;
 pub use expression::Expr;
 pub use function::{
-    Argument, AskedQuestion, Bound, CompletedArguments, Determinism, FunctionDeclaration,
+    Argument, AskedQuestion, BindClob, Bound, CompletedArguments, Determinism, FunctionDeclaration,
     HigherOrderKernel, Kernel, LambdaCall, LambdaParameters, NecessaryTerms, Nulls, PlainKernel,
     SearchDeclaration, TextQuestion, common_type,
 };

@@ -12,6 +12,7 @@ use crate::{
     FunctionContext, FunctionDeclaration, Kernel, Nulls, WindowDeclaration,
 };
 
+mod clob;
 mod null_rows;
 mod tagged;
 mod tagged_nulls;
@@ -183,6 +184,14 @@ impl Registry {
             .iter()
             .map(|a| Argument { data_type: a.data_type.without_low_cardinality(), ..a.clone() })
             .collect();
+        if let Some(strings) = clob::with_strings(&arguments)? {
+            if let Some(bound) = clob::bind(declaration, context, &arguments)? {
+                return Ok(bound);
+            }
+            let bound = self.bind(context, name, &strings)?;
+            let kernel = clob::of_strings(bound.kernel, &arguments);
+            return Ok(BoundFunction { kernel, ..bound });
+        }
         if declaration.nulls == Nulls::Custom {
             let Bound { return_type, kernel } = (declaration.bind)(context, &arguments)?;
             return Ok(BoundFunction { declaration, return_type, kernel, strips_nulls: false });
@@ -202,17 +211,7 @@ impl Registry {
             let Bound { return_type, kernel } = tagged::bind(declaration, context, &arguments)?;
             return Ok(BoundFunction { declaration, return_type, kernel, strips_nulls: false });
         }
-        let nullable = arguments.iter().any(|a| a.lambda.is_none() && a.data_type.is_nullable());
-        let bare: Vec<Argument> = arguments
-            .iter()
-            .map(|a| match (&a.data_type, a.lambda) {
-                (DataType::Nullable(inner), None) => {
-                    let constant = a.constant.clone().filter(|v| !v.is_null());
-                    Argument { data_type: inner.as_ref().clone(), constant, lambda: None }
-                }
-                _ => a.clone(),
-            })
-            .collect();
+        let (nullable, bare) = without_nullable(&arguments);
         let Bound { return_type, kernel } = (declaration.bind)(context, &bare)?;
         let return_type = if nullable { return_type.nullable() } else { return_type };
         Ok(BoundFunction { declaration, return_type, kernel, strips_nulls: nullable })
@@ -231,6 +230,11 @@ impl Registry {
             arguments.types.iter().map(DataType::without_low_cardinality).collect();
         let arguments = AggregateArguments { types: &types, ..*arguments };
         let name = arguments.name;
+        if types.iter().any(DataType::is_clob) && name != "count" {
+            let strings: Vec<DataType> = types.iter().map(DataType::without_clob).collect();
+            let arguments = AggregateArguments { types: &strings, ..arguments };
+            return Ok(clob::aggregate(self.bind_aggregate(context, &arguments)?, &types));
+        }
         tagged::check_aggregate(name, &types)?;
         if let Some(declaration) = self.aggregate(name) {
             if declaration.nulls == NullRows::Custom {
@@ -249,6 +253,19 @@ impl Registry {
             self.similar(name).map(|n| format!(". Maybe you meant: ['{n}']")).unwrap_or_default();
         bail!(UnknownAggregateFunction, "Unknown aggregate function {name}{hint}")
     }
+}
+
+/// The arguments without Nullable, and whether any had that.
+fn without_nullable(arguments: &[Argument]) -> (bool, Vec<Argument>) {
+    let nullable = arguments.iter().any(|a| a.lambda.is_none() && a.data_type.is_nullable());
+    let bare = arguments.iter().map(|a| match (&a.data_type, a.lambda) {
+        (DataType::Nullable(inner), None) => {
+            let constant = a.constant.clone().filter(|v| !v.is_null());
+            Argument { data_type: inner.as_ref().clone(), constant, lambda: None }
+        }
+        _ => a.clone(),
+    });
+    (nullable, bare.collect())
 }
 
 /// Whether any row of a column is NULL.

@@ -13,6 +13,7 @@ mod delimited;
 mod document;
 mod header;
 mod json_rows;
+mod long_texts;
 mod native;
 pub mod parquet;
 mod row_binary;
@@ -22,11 +23,14 @@ mod source;
 mod spool;
 mod values;
 
+use std::sync::Arc;
+
 use arrow_buffer::BooleanBuffer;
 use base::{Result, bail};
 use types::{Block, Schema};
 
 use crate::FormatSettings;
+use crate::clob::{ClobOfInput, ClobReader, clob_columns, with_strings};
 use crate::declaration::{FormatDeclaration, find};
 
 pub use source::{ByteSource, BytesSource, ReadSource};
@@ -35,6 +39,7 @@ pub(crate) use arrow::arrow_schema;
 pub(crate) use document::meta as document_meta;
 pub(crate) use header::split_fields;
 pub(crate) use json_rows::{next_json_row, row_fields as json_fields};
+pub(crate) use long_texts::{LongTexts, whole_input};
 pub(crate) use native::header as native_header;
 pub(crate) use row_binary::names_and_types as row_binary_header;
 
@@ -105,6 +110,10 @@ pub fn reader(
     settings: &FormatSettings,
     threads: usize,
 ) -> Result<Box<dyn BlockReader>> {
+    let clobs = clob_columns(wanted);
+    if !clobs.is_empty() {
+        return clob_reader(format, source, wanted, clobs, settings, threads);
+    }
     let declaration = input_declaration(format)?;
     Ok(match declaration.input {
         None => bail!(FormatIsNotSuitableForInput, "Format {format} is not suitable for input"),
@@ -128,6 +137,44 @@ pub fn reader(
         Some(Input::Arrow) => arrow::file_reader(source, wanted, settings)?,
         Some(Input::ArrowStream) => arrow::stream_reader(source, wanted, settings)?,
     })
+}
+
+/// A reader for a schema with CLOB columns, whose long texts go where the settings say.
+fn clob_reader(
+    format: &str,
+    source: Box<dyn ByteSource>,
+    wanted: &Schema,
+    clobs: Vec<usize>,
+    settings: &FormatSettings,
+    threads: usize,
+) -> Result<Box<dyn BlockReader>> {
+    let schema = with_strings(wanted);
+    let Some(sink) = settings.long_texts.clone() else {
+        let inner = reader(format, source, &schema, settings, threads)?;
+        return Ok(Box::new(ClobReader { inner, clobs, texts: None }));
+    };
+    let texts = Arc::new(LongTexts::new(sink, settings.max_clob_bytes));
+    let declaration = input_declaration(format)?;
+    let inner = match declaration.input {
+        Some(Input::Blob) if wanted.len() == 1 => {
+            return Ok(Box::new(ClobOfInput { source, texts, done: false }));
+        }
+        Some(Input::Rows(RowKind::Json)) => {
+            let name = |at: &usize| wanted.fields()[*at].name.clone().into_bytes();
+            let keys = clobs.iter().map(name).collect();
+            let source = Box::new(long_texts::JsonTexts::new(source, texts.clone(), keys));
+            reader(format, source, &schema, settings, threads)?
+        }
+        Some(Input::RowBinary) => {
+            let with_defaults = declaration.base_name == "RowBinaryWithDefaults";
+            let header = declaration.header;
+            let rows =
+                row_binary::RowBinaryReader::new(source, &schema, settings, header, with_defaults);
+            Box::new(rows.with_long_texts(&clobs, texts.clone()))
+        }
+        _ => reader(format, source, &schema, settings, threads)?,
+    };
+    Ok(Box::new(ClobReader { inner, clobs, texts: Some(texts) }))
 }
 
 /// A source whose start was looked at already, from its start.

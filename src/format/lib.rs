@@ -12,6 +12,7 @@
 
 mod arrow_layout;
 mod binary;
+mod clob;
 #[cfg(test)]
 mod conformance;
 mod convert;
@@ -24,6 +25,7 @@ pub mod settings;
 pub mod text;
 mod type_code;
 
+pub use clob::clob_columns;
 pub use declaration::{FormatDeclaration, Header, find, formats};
 pub use infer::infer_schema;
 pub use input::{

@@ -22,6 +22,7 @@ use base::{Result, bail};
 use types::{Block, DataType, Schema};
 
 use crate::FormatSettings;
+use crate::clob::{ClobWriter, clob_columns, with_strings};
 use crate::declaration::{FormatDeclaration, find};
 use crate::text::ColumnText;
 
@@ -65,6 +66,11 @@ pub fn writer(
     let Some(declaration) = find(format) else {
         bail!(UnknownFormat, "Unknown format {format}");
     };
+    let clobs = clob_columns(schema);
+    if !clobs.is_empty() {
+        let inner = writer(format, &with_strings(schema), settings)?;
+        return Ok(Box::new(ClobWriter { inner, clobs }));
+    }
     match declaration.writer {
         Some(make) => make(declaration, schema, settings),
         None => {

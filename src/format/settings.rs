@@ -189,6 +189,10 @@ settings! {
     max_spool_bytes: u64 = 64 << 30,
     /// The length from which an input is spooled to a file instead of kept in memory.
     spool_to_file_from_bytes: usize = 64 << 20,
+    /// Takes texts of CLOB columns that are too long to be held.
+    long_texts: Option<Arc<dyn types::clob::ClobSink>> = None,
+    /// The longest text of a CLOB column.
+    max_clob_bytes: u64 = 4 << 30,
     /// Computes expressions in `VALUES`.
     evaluate: Option<Evaluate> = None,
 }

@@ -238,7 +238,7 @@ impl Types<'_, '_> {
             return Ok(plain.clone());
         }
         // Ranges of arguments are those of the type's name.
-        let checked = |name: String| DataType::parse(&name);
+        let checked = |name: String| DataType::parse(&name).map(|t| t.without_clob());
         Ok(match code {
             0x12 => DataType::DateTime(Some(TimeZone::parse(&self.name()?)?)),
             0x13 => checked(format!("DateTime64({})", self.byte()?))?,

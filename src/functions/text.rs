@@ -5,6 +5,7 @@
 
 mod any_text;
 mod case;
+pub(crate) mod clob;
 mod collation;
 mod edit;
 mod encode;
@@ -60,6 +61,7 @@ pub(crate) use declare;
 /// Adds this family.
 pub(crate) fn register(registry: &mut Registry) {
     length::register(registry);
+    clob::register(registry);
     case::register(registry);
     substring::register(registry);
     pad::register(registry);

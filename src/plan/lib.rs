@@ -5,6 +5,7 @@
 //! [`Environment`].
 
 mod analyze;
+mod clob;
 mod environment;
 mod explain;
 mod fill;

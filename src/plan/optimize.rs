@@ -80,6 +80,7 @@ pub const PASSES: &[Pass] = &[
 
 /// Runs all passes that are not switched off.
 pub fn optimize(mut plan: Plan, environment: &dyn Environment) -> Result<Plan> {
+    plan = crate::clob::keys_as_strings(plan)?;
     let disabled = environment.setting("optimizer_disabled_passes").unwrap_or_default();
     for pass in PASSES {
         if disabled.split(',').any(|name| name.trim() == pass.name) {

@@ -300,7 +300,7 @@ fn session_timeout(value: &str, most: Duration) -> Result<Duration> {
 }
 
 /// The `name=value` pairs of a query string, decoded; names lossily, values to bytes.
-fn pairs(query: &str) -> impl Iterator<Item = (String, Vec<u8>)> {
+pub(crate) fn pairs(query: &str) -> impl Iterator<Item = (String, Vec<u8>)> {
     query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         (String::from_utf8_lossy(&decode(name)).into_owned(), decode(value))

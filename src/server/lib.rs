@@ -20,6 +20,7 @@ mod answer;
 mod body;
 mod call;
 mod cityhash;
+mod clob;
 mod config;
 mod connection;
 mod credentials;

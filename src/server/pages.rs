@@ -24,7 +24,7 @@ const CONSOLE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; \
     style-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";
 
-const PLAIN: &str = "text/plain; charset=UTF-8";
+pub(crate) const PLAIN: &str = "text/plain; charset=UTF-8";
 
 /// What the server answers to which path.
 pub(crate) fn router(app: Arc<App>) -> Router {
@@ -36,11 +36,16 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/metrics", any(metrics))
         .route("/play", any(console))
         .route("/reference", any(reference))
+        .route("/clob/{database}/{table}/{column}", any(crate::clob::text))
         .fallback(elsewhere)
         .with_state(app)
 }
 
-fn page(status: StatusCode, kind: &'static str, text: impl Into<Body>) -> Response<Body> {
+pub(crate) fn page(
+    status: StatusCode,
+    kind: &'static str,
+    text: impl Into<Body>,
+) -> Response<Body> {
     let mut response = Response::new(text.into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -79,7 +84,7 @@ async fn elsewhere(state: State<Arc<App>>, request: Request) -> Response<Body> {
     }
 }
 
-fn not_allowed() -> Response<Body> {
+pub(crate) fn not_allowed() -> Response<Body> {
     let text = "Queries are sent by GET or POST\n";
     let mut response = page(StatusCode::METHOD_NOT_ALLOWED, PLAIN, text);
     response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, OPTIONS"));

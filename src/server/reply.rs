@@ -27,6 +27,12 @@ impl Guard {
         Guard { cancel, only_reads, armed: true }
     }
 
+    /// Guards nothing.
+    pub(crate) fn none() -> Guard {
+        let only_reads = Arc::default();
+        Guard { cancel: CancelToken::default(), only_reads, armed: false }
+    }
+
     /// The query has ended.
     pub(crate) fn release(&mut self) {
         self.armed = false;

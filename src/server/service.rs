@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use base::Result;
+use base::{Result, bail};
 use bytes::Bytes;
-use engine::{Credentials, Engine, Output, Request, Summary};
+use engine::{Credentials, Engine, OpenText, Output, Request, Summary, TextAddress};
 
 /// The bytes of a request's body that follow those in [`Request::query`]: the next piece (never
 /// empty), or `None` at the end. A call blocks until the client has sent more.
@@ -31,6 +31,14 @@ pub trait QueryService: Send + Sync + 'static {
         input: Option<Input>,
         output: &mut dyn Output,
     ) -> Result<Summary>;
+
+    /// Finds one text of a CLOB column; `None` where no row has the key.
+    ///
+    /// # Errors
+    /// Those of looking for it.
+    fn open_text(&self, _request: Request, address: &TextAddress) -> Result<Option<OpenText>> {
+        bail!(UnknownTable, "Table {}.{} does not exist", address.database, address.table)
+    }
 
     /// Checks who asks, without running anything.
     ///
@@ -91,6 +99,10 @@ impl QueryService for Arc<Engine> {
         output: &mut dyn Output,
     ) -> Result<Summary> {
         Engine::run(self, request, input.map(engine::pulled), output)
+    }
+
+    fn open_text(&self, request: Request, address: &TextAddress) -> Result<Option<OpenText>> {
+        Engine::open_text(self, request, address)
     }
 
     fn authenticate(&self, credentials: &Credentials) -> Result<()> {

@@ -47,6 +47,9 @@ pub struct ColumnDefinition {
     /// `COMMENT`
     #[serde(default)]
     pub comment: String,
+    /// `STORAGE OUT_OF_ROW(bytes)` of a CLOB: longer texts go out of row.
+    #[serde(default)]
+    pub out_of_row: Option<u64>,
 }
 
 impl ColumnDefinition {
@@ -60,7 +63,13 @@ impl ColumnDefinition {
             codec: Vec::new(),
             codec_text: String::new(),
             comment: String::new(),
+            out_of_row: None,
         }
+    }
+
+    /// Bytes of a text that stay in its row.
+    pub(crate) fn in_row(&self) -> usize {
+        self.out_of_row.map_or(crate::clob::IN_ROW, |bytes| bytes as usize)
     }
 
     /// Whether parts hold values of it: not of `ALIAS` and `EPHEMERAL` columns.

@@ -14,8 +14,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use base::{Result, bail};
-use types::{Block, Value};
+use types::{Block, Column, DataType, Value, clob};
 
+use crate::clob::Spool;
 use crate::combine::combined_buffer;
 use crate::definition::{EngineKind, TableDefinition};
 use crate::part::Part;
@@ -50,6 +51,8 @@ pub(crate) struct TableInsert {
     pub(crate) parts: Vec<NewPart>,
     pub(crate) memory: Vec<Block>,
     pub(crate) rows: u64,
+    /// Where its texts wait; of tables with CLOB.
+    spool: Option<Arc<Spool>>,
 }
 
 impl TableInsert {
@@ -77,6 +80,20 @@ pub struct Written {
 
 /// ClickHouse's default of `max_partitions_per_insert_block`.
 const MAX_PARTITIONS: usize = 100;
+
+/// Brings the long texts of a block out of row.
+fn spooled(plan: &WritePlan, spool: &Spool, block: Block) -> Result<Block> {
+    let rows = block.rows();
+    let mut columns = block.into_columns();
+    for (column, data_type) in columns.iter_mut().zip(&plan.types) {
+        if data_type.is_clob()
+            && let Some(cells) = spool.place_all(clob::bytes_of(&column.to_flat()?)?)?
+        {
+            *column = Column::Flat(cells);
+        }
+    }
+    Ok(Block::new(columns, rows))
+}
 
 impl Insert {
     pub(crate) fn new(store: Arc<Store>) -> Insert {
@@ -146,9 +163,14 @@ impl Insert {
         into.rows += block.rows() as u64;
         let Some(plan) = &into.plan else {
             if table.engine_kind() == EngineKind::Memory {
-                into.memory.push(block);
+                let columns = into.definition.physical_columns();
+                into.memory.push(clob::in_rows(block, columns.map(|(_, c)| c.data_type.clone()))?);
             }
             return Ok(());
+        };
+        let block = match &into.spool {
+            Some(spool) => spooled(plan, spool, block)?,
+            None => block,
         };
         let types = plan.types.clone();
         for (values, block) in plan.split(plan.widen(block)?, self.max_partitions)? {
@@ -182,6 +204,15 @@ impl Insert {
         Ok(())
     }
 
+    /// Where texts of CLOB columns of a table can be brought bit by bit; `None` where it has none.
+    ///
+    /// # Errors
+    /// Those of writing to the table.
+    pub fn spool(&mut self, table: &Arc<Table>) -> Result<Option<Arc<Spool>>> {
+        let at = self.table_insert(table)?;
+        Ok(self.tables[at].spool.clone())
+    }
+
     /// Makes everything visible at once and durably.
     ///
     /// # Errors
@@ -212,6 +243,16 @@ impl Insert {
                 definition.engine
             ),
         };
+        let spool = match &plan {
+            Some(plan) if plan.types.iter().any(DataType::is_clob) => {
+                let types = plan.types.iter().zip(&plan.in_row);
+                let in_row = types.filter(|(t, _)| t.is_clob()).map(|(_, bytes)| *bytes).min();
+                let divided = !definition.partition_key.is_empty() || definition.row_rule.is_some();
+                let disk = &self.store.context().disk;
+                Some(Arc::new(Spool::new(disk, in_row.unwrap_or(0), divided)?))
+            }
+            _ => None,
+        };
         self.tables.push(TableInsert {
             table: table.clone(),
             plan,
@@ -220,6 +261,7 @@ impl Insert {
             parts: Vec::new(),
             memory: Vec::new(),
             rows: 0,
+            spool,
         });
         Ok(self.tables.len() - 1)
     }

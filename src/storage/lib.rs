@@ -10,6 +10,7 @@
 //! A [`PartReader`] opens parts on a disk without a store: they describe themselves.
 
 mod catalog;
+mod clob;
 mod combine;
 mod definition;
 mod dictionary;
@@ -26,6 +27,7 @@ mod text_index;
 mod wire;
 mod zone;
 
+pub use clob::{Spool, SpoolSink, text_hash};
 pub use definition::{
     ColumnDefinition, DEFAULT_GRANULARITY, DatabaseInfo, DefaultKind, EngineKind, KeyColumn,
     MAX_GRANULARITY, TableDefinition, TextField, TextIndexDefinition,

@@ -215,8 +215,9 @@ impl Part {
             let dictionary = entry.dictionary.as_ref();
             ColumnBytes {
                 compressed: entry.page_bytes
-                    + dictionary.map_or(0, |d| d.stored + u64::from(d.directory.stored)),
-                uncompressed: entry.uncompressed,
+                    + dictionary.map_or(0, |d| d.stored + u64::from(d.directory.stored))
+                    + entry.clob.map_or(0, |texts| texts.stored + u64::from(texts.pieces.stored)),
+                uncompressed: entry.uncompressed + entry.clob.map_or(0, |texts| texts.bytes),
                 marks: u64::from(entry.marks.stored),
             }
         }))

@@ -17,6 +17,7 @@ use base::{Error, Result, bail};
 use bytes::Bytes;
 use expr::{Evaluator, Expr, FunctionContext, Registry};
 use text::{Analyzer, IndexBuilder, IndexOptions, MemoryRuns, RunStore, Sink};
+use types::clob::{self, Clob};
 use types::{Column, DataType, default_array};
 
 use crate::definition::{TableDefinition, TextField, TextIndexDefinition};
@@ -36,6 +37,8 @@ pub(crate) struct TextPlan {
     pub(crate) inputs: Vec<usize>,
     analyzer: Analyzer,
     memory: usize,
+    /// Whether the texts are those of a CLOB.
+    is_clob: bool,
     evaluator: Evaluator,
     /// Ids and types of the stored columns.
     stored: Vec<(u32, DataType)>,
@@ -84,6 +87,7 @@ impl TextPlan {
             inputs,
             analyzer: Analyzer::new(&index.analyzer)?,
             memory,
+            is_clob: expression.data_type().is_clob(),
             evaluator: Evaluator::new(std::slice::from_ref(&expression), registry, &context)?,
             stored: stored.to_vec(),
         })
@@ -148,7 +152,10 @@ impl TextBuilder<'_> {
         }
         let texts = self.plan.evaluator.evaluate_columns(&columns, rows)?;
         for texts in texts {
-            add_texts(&mut self.builder, &texts.to_flat()?)?;
+            match self.plan.is_clob {
+                true => add_clobs(&mut self.builder, &texts.to_flat()?)?,
+                false => add_texts(&mut self.builder, &texts.to_flat()?)?,
+            }
         }
         Ok(())
     }
@@ -157,6 +164,23 @@ impl TextBuilder<'_> {
     pub(crate) fn finish(self, scratch: &Scratch, name: &str) -> Result<Bytes> {
         scratch.bytes(name, |sink| self.builder.finish(sink))
     }
+}
+
+/// Adds a row for every text of cells, piece by piece.
+fn add_clobs(builder: &mut IndexBuilder, cells: &ArrayRef) -> Result<()> {
+    let cells = clob::bytes_of(cells.as_ref())?;
+    for cell in cells.iter() {
+        let Some(cell) = cell else {
+            builder.add_absent()?;
+            continue;
+        };
+        let mut pieces = Clob::parse(cell)?.pieces_from(0)?;
+        while let Some(piece) = pieces.next_piece()? {
+            builder.push_chunk(&piece);
+        }
+        builder.end_row()?;
+    }
+    Ok(())
 }
 
 /// Adds a row for every text of an array, or for every list of texts.

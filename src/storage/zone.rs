@@ -134,6 +134,12 @@ impl ZoneMap {
                 let values = array.as_primitive::<Float64Type>().values();
                 zone.floats(values.iter().copied(), array.nulls());
             }
+            // Of texts out of row only what is empty is known.
+            Physical::Bytes if data_type.is_clob() => {
+                let cells = array.as_binary_view();
+                zone.defaults =
+                    cells.iter().flatten().filter(|cell| cell.is_empty()).count() as u32;
+            }
             Physical::Bytes => zone.strings(array),
             Physical::Fixed(_) => {
                 let values = array.as_fixed_size_binary();

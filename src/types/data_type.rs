@@ -37,6 +37,8 @@ pub enum DataType {
     },
     /// Bytes of any length.
     String,
+    /// A text of any length, kept out of row.
+    Clob,
     /// Exactly so many bytes, filled up with zeros.
     FixedString(usize),
     /// Days since 1970-01-01, to 2149-06-06.
@@ -395,6 +397,7 @@ impl fmt::Display for DataType {
             DataType::Time64(precision) => write!(f, "Time64({precision})"),
             DataType::Enum8(values) => write_enum(f, "Enum8", values),
             DataType::Enum16(values) => write_enum(f, "Enum16", values),
+            DataType::Clob => f.write_str("CLOB"),
             DataType::Uuid => f.write_str("UUID"),
             DataType::Ipv4 => f.write_str("IPv4"),
             DataType::Ipv6 => f.write_str("IPv6"),

@@ -144,10 +144,10 @@ families! {
         "SELECT CAST(1, 'Bool') AS b, b + 1"
         => "true\t2";
     "String" exact [
-        "TEXT", "TINYTEXT", "MEDIUMTEXT", "LONGTEXT", "VARCHAR", "CHAR", "CHARACTER", "BLOB", "CLOB",
+        "TEXT", "TINYTEXT", "MEDIUMTEXT", "LONGTEXT", "VARCHAR", "CHAR", "CHARACTER", "BLOB",
         "TINYBLOB", "MEDIUMBLOB", "LONGBLOB", "NVARCHAR", "NCHAR", "VARCHAR2", "BYTEA", "VARBINARY",
-        "CHAR VARYING", "CHARACTER VARYING", "BINARY VARYING", "CHAR LARGE OBJECT", "CHARACTER LARGE OBJECT",
-        "BINARY LARGE OBJECT", "NATIONAL CHAR", "NATIONAL CHARACTER", "NATIONAL CHAR VARYING",
+        "CHAR VARYING", "CHARACTER VARYING", "BINARY VARYING", "BINARY LARGE OBJECT", "NATIONAL CHAR",
+        "NATIONAL CHARACTER", "NATIONAL CHAR VARYING",
         "NATIONAL CHARACTER VARYING", "NATIONAL CHARACTER LARGE OBJECT", "NCHAR VARYING",
         "NCHAR LARGE OBJECT"
     ] = DataType::String,
@@ -155,6 +155,11 @@ families! {
         "Bytes of any number; text is UTF-8 by custom, which nothing checks.",
         "SELECT 'naïve' AS s, length(s), lengthUTF8(s)"
         => "naïve\t6\t5";
+    "CLOB" any_case ["CHAR LARGE OBJECT", "CHARACTER LARGE OBJECT"] = DataType::Clob,
+        "CLOB",
+        "Text of any length, kept out of row: only queries that ask for it read it, in pieces. For clients it is String; inside of other types the name means String.",
+        "SELECT length(CAST('a long text', 'CLOB')), toTypeName(CAST('', 'CLOB'))"
+        => "11\tCLOB";
     "FixedString" exact ["BINARY"],
         "FixedString(N)",
         "Exactly N bytes; shorter values are filled with zero bytes, longer ones are refused.",

@@ -14,6 +14,7 @@
 //! Int128, UInt128, UUID, IPv6                    Decimal128(38, 0) (the 128 bits, native order)
 //! Int256, UInt256, Decimal(P, S), P <= 76         FixedSizeBinary(32), see `wide`
 //! String, AggregateFunction                      BinaryView
+//! CLOB                                           BinaryView, see `clob`
 //! FixedString(N)                                 FixedSizeBinary(N)
 //! Array(T)                                       List<T> (items field "item", nullable)
 //! Tuple(...)                                     Struct (fields "1", "2", ...; all nullable)
@@ -27,6 +28,7 @@
 //! ```
 
 mod block;
+pub mod clob;
 mod column;
 mod data_type;
 mod dictionary;

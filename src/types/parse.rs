@@ -17,7 +17,7 @@ const WORDS_OF_A_NAME: usize = 4;
 
 /// Reads a whole type name.
 pub(crate) fn parse(text: &str) -> Result<DataType> {
-    let mut parser = Parser { text, at: 0, depth: 0 };
+    let mut parser = Parser { text, at: 0, depth: 0, in_nullable: false };
     let data_type = parser.data_type()?;
     parser.space();
     if parser.at < text.len() {
@@ -30,6 +30,8 @@ struct Parser<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
+    /// Whether the type that comes is that of a column but for NULL.
+    in_nullable: bool,
 }
 
 impl Parser<'_> {
@@ -147,6 +149,8 @@ impl Parser<'_> {
         if self.depth > DEPTH_LIMIT {
             bail!(TooDeepAst, "Data type is nested deeper than {DEPTH_LIMIT} levels");
         }
+        // Within other types CLOB is String.
+        let whole = self.depth == 1 || std::mem::take(&mut self.in_nullable);
         let (family, own_name) = self.family()?;
         let data_type = match &family.simple {
             Some(simple) if own_name => simple.clone(),
@@ -154,7 +158,7 @@ impl Parser<'_> {
             None => self.with_arguments(family.name)?,
         };
         self.depth -= 1;
-        Ok(data_type)
+        Ok(if whole { data_type } else { data_type.without_clob() })
     }
 
     /// The family of as many words as make a name, and whether that is its own name rather than an alias.
@@ -367,6 +371,7 @@ impl Parser<'_> {
 
     fn nullable(&mut self) -> Result<DataType> {
         self.expect('(')?;
+        self.in_nullable = self.depth == 1;
         let inner = self.data_type()?;
         self.expect(')')?;
         if !inner.can_be_nullable() {

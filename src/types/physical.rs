@@ -69,6 +69,7 @@ impl DataType {
                 _ => Physical::Fixed(wide::BYTES),
             },
             DataType::String
+            | DataType::Clob
             | DataType::AggregateFunction(_)
             | DataType::Variant(_)
             | DataType::Dynamic(_) => Physical::Bytes,
@@ -134,7 +135,9 @@ impl DataType {
             DataType::SimpleAggregateFunction(simple) => simple.1.default_value(),
             DataType::Geo(kind) => kind.base().default_value(),
             DataType::BFloat16 | DataType::Float32 | DataType::Float64 => Value::Float(0.0),
-            DataType::String | DataType::AggregateFunction(_) => Value::Bytes([].into()),
+            DataType::String | DataType::Clob | DataType::AggregateFunction(_) => {
+                Value::Bytes([].into())
+            }
             DataType::FixedString(length) => Value::Bytes(vec![0; *length].into()),
             DataType::Array(_) | DataType::Map(_) => Value::Array([].into()),
             DataType::Tuple(fields) => {

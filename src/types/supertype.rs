@@ -41,6 +41,11 @@ pub fn least_supertype(types: &[DataType]) -> Option<DataType> {
     if types.iter().all(|t| t == first) {
         return Some(first.clone());
     }
+    if types.iter().any(DataType::is_clob) {
+        let strings: Vec<DataType> = types.iter().map(DataType::without_clob).collect();
+        let all = types.iter().all(|t| t.is_clob() || t.is_null_literal());
+        return if all { Some(DataType::Clob.nullable()) } else { least_supertype(&strings) };
+    }
     if types.iter().any(|t| matches!(t, DataType::Dynamic(_))) {
         return Some(DataType::dynamic());
     }
@@ -75,7 +80,7 @@ fn common_variant(types: &[DataType]) -> Option<DataType> {
 pub fn variant_of(types: &[DataType]) -> Option<DataType> {
     let mut members = Vec::new();
     for data_type in types {
-        match data_type.without_low_cardinality() {
+        match data_type.without_low_cardinality().without_clob() {
             DataType::Variant(own) => members.extend(own.iter().cloned()),
             DataType::Nullable(inner) if *inner == DataType::Nothing => {}
             DataType::Nullable(inner) => members.push(inner.as_ref().clone()),

@@ -78,7 +78,7 @@ pub fn type_name(tagged: &[u8]) -> Result<&str> {
 /// INCORRECT_DATA
 pub fn untag(tagged: &[u8]) -> Result<(DataType, Value)> {
     let name = type_name(tagged)?;
-    let data_type = DataType::parse(name)?;
+    let data_type = DataType::parse(name)?.without_clob();
     let value = value_of(&data_type, &tagged[name.len() + 1..])?;
     Ok((data_type, value))
 }
@@ -124,7 +124,7 @@ pub fn groups(array: &dyn Array) -> Result<Vec<Group>> {
                     bail!(TooManyColumns, "More than {MOST_TYPES} types in one block");
                 }
                 places.insert(name, found.len());
-                found.push((name, DataType::parse(name)?, Vec::new(), Vec::new()));
+                found.push((name, DataType::parse(name)?.without_clob(), Vec::new(), Vec::new()));
                 found.len() - 1
             }
         };

@@ -41,7 +41,7 @@ pub(super) fn layout_name(create: &CreateDictionary) -> &str {
 /// The type of a part of the key: of a simple layout UInt64, whatever is written.
 pub(super) fn key_type(create: &CreateDictionary, column: &DictionaryColumn) -> Result<DataType> {
     let kind = create.layout.as_ref().map_or("", |layout| layout.kind.as_str());
-    let written = DataType::parse(&column.data_type)?;
+    let written = DataType::parse(&column.data_type)?.without_clob();
     if !SIMPLE.iter().any(|(name, _)| *name == kind) {
         return Ok(written);
     }
@@ -120,7 +120,9 @@ impl Query<'_> {
                 bail!(BadArguments, "RANGE of the dictionary names {name}, which is no column");
             };
             if !columns.iter().any(|(known, _)| known == name) {
-                columns.push((name.clone(), DataType::parse(&column.data_type)?));
+                // Attributes are held in memory, apart from what they were read from.
+                let data_type = DataType::parse(&column.data_type)?.without_clob();
+                columns.push((name.clone(), data_type));
             }
         }
         (create.if_not_exists, create.or_replace) = (false, false);

@@ -186,6 +186,9 @@ settings! {
     function_range_max_elements_in_block: UInt64 = "500000000", "Elements that range() may make for one block.",
         "SELECT length(range(100)) SETTINGS function_range_max_elements_in_block = 10"
         => "Code: 69. DB::Exception: ";
+    max_clob_bytes: UInt64 = "4294967296", "The longest text of a CLOB column that is taken, in bytes.",
+        "CREATE TABLE texts (text CLOB) ORDER BY tuple(); INSERT INTO texts SETTINGS max_clob_bytes = 3 FORMAT RawBLOB abcd"
+        => "Code: 131. DB::Exception: ";
     regexp_max_matches_per_row: UInt64 = "1000", "Matches of a regular expression in one text that extractAllGroupsHorizontal may find.",
         "SELECT extractAllGroupsHorizontal('abc', '(\\\\w)') SETTINGS regexp_max_matches_per_row = 2"
         => "Code: 128. DB::Exception: ";

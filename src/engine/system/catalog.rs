@@ -273,7 +273,8 @@ fn columns(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
                 text(&about.database),
                 text(&about.name),
                 text(&column.name),
-                text(column.data_type.to_string()),
+                // Clients know no CLOB: for them it is String.
+                text(column.data_type.without_clob().to_string()),
                 number(at + 1),
                 text(kind),
                 text(default),

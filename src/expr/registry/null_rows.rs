@@ -39,7 +39,11 @@ fn bind_skipping(
     arguments: &AggregateArguments<'_>,
     only_tagged: bool,
 ) -> Result<BoundAggregate> {
-    let bare: Vec<DataType> = arguments.types.iter().map(|t| t.inner().clone()).collect();
+    let mut bare: Vec<DataType> = arguments.types.iter().map(|t| t.inner().clone()).collect();
+    if declaration.name == "regr_count" {
+        // It counts, so that of NULL alone it is 0.
+        bare.iter_mut().filter(|t| **t == DataType::Nothing).for_each(|t| *t = DataType::Float64);
+    }
     let only_null = bare.contains(&DataType::Nothing);
     if only_null && declaration.nulls == NullRows::SkipThenNull {
         return Ok(BoundAggregate::new(DataType::null(), OnlyNull::default));

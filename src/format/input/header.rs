@@ -176,6 +176,7 @@ fn check_types(kind: RowKind, types: &[Vec<u8>], map: &FieldMap, wanted: &Schema
             continue;
         }
         let given = std::str::from_utf8(name).ok().and_then(|t| DataType::parse(t).ok());
+        let given = given.map(|data_type| data_type.without_clob());
         let same = given.is_some_and(|given| {
             given.without_low_cardinality() == field.data_type.without_low_cardinality()
         });

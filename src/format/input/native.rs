@@ -172,7 +172,7 @@ fn read_type_of(cursor: &mut Cursor<'_>, binary: bool) -> Result<DataType> {
     }
     let name = read_binary_string(cursor, 1 << 20)?;
     match std::str::from_utf8(name) {
-        Ok(name) => DataType::parse(name),
+        Ok(name) => DataType::parse(name).map(|data_type| data_type.without_clob()),
         Err(_) => bail!(IncorrectData, "The name of a type is not UTF-8: {}", visible(name)),
     }
 }

@@ -1,13 +1,17 @@
 //! RowBinary in.
 
+use std::sync::Arc;
+
 use base::{Error, ErrorCode, Result, bail};
 use types::{DataType, Schema};
 
 use super::blocks::BlockBuilder;
 use super::header::FieldMap;
+use super::long_texts::{LONG, LongTexts};
 use super::source::{Arrived, ByteSource};
 use super::{BlockReader, InputBlock};
 use crate::FormatSettings;
+use crate::binary::write_varint;
 use crate::declaration::Header;
 use crate::text::{ColumnParser, Cursor, read_binary_string, read_varint, visible};
 use crate::type_code::read_type;
@@ -28,6 +32,17 @@ pub(crate) struct RowBinaryReader {
     skipped: Vec<Option<ColumnParser>>,
     rows: u64,
     failed: bool,
+    /// Takes texts of CLOB columns that have not arrived whole.
+    long: Option<Long>,
+}
+
+/// Where long texts go.
+struct Long {
+    texts: Arc<LongTexts>,
+    /// Which of the wanted columns have them.
+    columns: Vec<bool>,
+    /// One that was met: where it begins in what has arrived, how many bytes tell its length, and that.
+    met: Option<(usize, usize, u64)>,
 }
 
 /// Whether an error only says that more has to arrive.
@@ -54,7 +69,36 @@ impl RowBinaryReader {
             skipped: Vec::new(),
             rows: 0,
             failed: false,
+            long: None,
         }
+    }
+
+    /// Lets texts of some columns go elsewhere where they are long.
+    pub(crate) fn with_long_texts(
+        mut self,
+        clobs: &[usize],
+        texts: Arc<LongTexts>,
+    ) -> RowBinaryReader {
+        let columns = (0..self.wanted.len()).map(|at| clobs.contains(&at)).collect();
+        self.long = Some(Long { texts, columns, met: None });
+        self
+    }
+
+    /// Moves a long text that was met out of the input; a token stays for it.
+    fn take_long(&mut self) -> Result<()> {
+        let Some(Long { texts, met: Some((place, digits, length)), .. }) = &mut self.long else {
+            return Ok(());
+        };
+        texts.admit(*length)?;
+        let mut text = texts.start();
+        self.arrived.take_out(*place, *digits as u64, |_| Ok(()))?;
+        self.arrived.take_out(*place, *length, |bytes| text.push(bytes))?;
+        let token = text.token()?;
+        let mut value = Vec::with_capacity(token.len() + 4);
+        write_varint(token.len() as u64, &mut value);
+        value.extend_from_slice(token.as_bytes());
+        self.arrived.put_in(*place, &value);
+        Ok(())
     }
 
     /// Reads the header from what has arrived.
@@ -107,9 +151,12 @@ impl RowBinaryReader {
                 fields,
                 &mut self.skipped,
                 &mut self.builder,
-                self.with_defaults,
-                &self.settings,
-                &self.wanted,
+                &Shape {
+                    with_defaults: self.with_defaults,
+                    settings: &self.settings,
+                    wanted: &self.wanted,
+                },
+                &mut self.long,
             );
             if let Err(error) = row {
                 self.builder.drop_row();
@@ -128,7 +175,7 @@ impl RowBinaryReader {
             done = cursor.position();
             let rows = self.builder.rows();
             if rows >= self.settings.max_insert_block_size.max(1)
-                || (rows.is_multiple_of(256)
+                || ((rows.is_multiple_of(256) || self.long.is_some())
                     && self.builder.memory() >= self.settings.max_block_bytes)
             {
                 outcome = Ok(true);
@@ -136,6 +183,9 @@ impl RowBinaryReader {
             }
         }
         self.arrived.advance(done);
+        if let Some(Long { met: Some((place, ..)), .. }) = &mut self.long {
+            *place -= done;
+        }
         outcome
     }
 
@@ -147,6 +197,12 @@ impl RowBinaryReader {
                 self.try_rows()
             };
             let in_header = self.fields.is_none();
+            if matches!(&self.long, Some(Long { met: Some(_), .. })) {
+                let row = self.rows + 1;
+                self.take_long()
+                    .map_err(|e| Error::new(e.code(), format!("{} (at row {row})", e.message())))?;
+                continue;
+            }
             match outcome {
                 Ok(true) => return self.builder.finish().map(Some),
                 Ok(false) if !self.arrived.rest().is_empty() => continue,
@@ -167,6 +223,24 @@ impl RowBinaryReader {
                     _ => self.builder.finish().map(Some),
                 };
             }
+        }
+    }
+}
+
+impl Long {
+    /// Notes a text that begins here, is long and has not arrived whole.
+    fn meet(&mut self, cursor: &Cursor<'_>, nullable: bool) {
+        let mut ahead = Cursor::new(cursor.rest());
+        if nullable && !ahead.eat(0) {
+            return;
+        }
+        let place = ahead.position();
+        if let Ok(length) = read_varint(&mut ahead)
+            && length > LONG as u64
+            && length > ahead.rest().len() as u64
+        {
+            let digits = ahead.position() - place;
+            self.met = Some((cursor.position() + place, digits, length));
         }
     }
 }
@@ -196,7 +270,7 @@ fn read_header(
         let Ok(text) = std::str::from_utf8(text) else {
             bail!(IncorrectData, "The name of a type is not UTF-8: {}", visible(text));
         };
-        types.push(DataType::parse(text)?);
+        types.push(DataType::parse(text)?.without_clob());
     }
     Ok((names, types))
 }
@@ -209,15 +283,25 @@ pub(crate) fn names_and_types(
     read_header(cursor, true, settings)
 }
 
+/// What rows are like.
+struct Shape<'a> {
+    with_defaults: bool,
+    settings: &'a FormatSettings,
+    wanted: &'a Schema,
+}
+
 fn read_row(
     cursor: &mut Cursor<'_>,
     fields: &FieldMap,
     skipped: &mut [Option<ColumnParser>],
     builder: &mut BlockBuilder,
-    with_defaults: bool,
-    settings: &FormatSettings,
-    wanted: &Schema,
+    shape: &Shape<'_>,
+    long: &mut Option<Long>,
 ) -> Result<()> {
+    let Shape { with_defaults, settings, wanted } = *shape;
+    if let Some(long) = long {
+        long.met = None;
+    }
     for (at, column) in fields.columns.iter().enumerate() {
         let Some(column) = column else {
             if let Some(Some(parser)) = skipped.get_mut(at) {
@@ -231,6 +315,12 @@ fn read_row(
             if flag != 0 {
                 builder.push_default(*column);
                 continue;
+            }
+        }
+        if let Some(long) = long.as_mut().filter(|long| long.columns[*column]) {
+            long.meet(cursor, wanted.fields()[*column].data_type.is_nullable());
+            if long.met.is_some() {
+                bail!(CannotReadAllData, "a long text");
             }
         }
         builder.columns[*column].read_binary(cursor, settings).map_err(|error| {

@@ -120,6 +120,42 @@ impl Arrived {
         self.at = (self.at + by).min(self.bytes.len());
     }
 
+    /// Takes so many bytes at a place of the rest out, more than have arrived.
+    ///
+    /// # Errors
+    /// Those of the source and of `take`; CANNOT_READ_ALL_DATA where the source ends before.
+    pub(crate) fn take_out(
+        &mut self,
+        place: usize,
+        length: u64,
+        mut take: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let start = self.at + place;
+        let mut left = length;
+        let arrived = (self.bytes.len() - start) as u64;
+        let here = arrived.min(left) as usize;
+        take(&self.bytes[start..start + here])?;
+        self.bytes.drain(start..start + here);
+        left -= here as u64;
+        while left > 0 {
+            let Some(piece) = self.source.next()? else {
+                self.ended = true;
+                bail!(CannotReadAllData, "The input ends {left} bytes before the end of a text");
+            };
+            let (text, rest) = piece.split_at(left.min(piece.len() as u64) as usize);
+            take(text)?;
+            left -= text.len() as u64;
+            self.bytes.extend_from_slice(rest);
+        }
+        Ok(())
+    }
+
+    /// Puts bytes in at a place of the rest.
+    pub(crate) fn put_in(&mut self, place: usize, bytes: &[u8]) {
+        let start = self.at + place;
+        self.bytes.splice(start..start, bytes.iter().copied());
+    }
+
     /// Whether all has arrived.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended

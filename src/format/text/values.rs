@@ -115,7 +115,8 @@ impl Values {
                 19..=38 => Values::Decimal128(Vec::new(), *precision, *scale),
                 _ => Values::Decimal256(Vec::new(), *precision, *scale),
             },
-            DataType::String | DataType::AggregateFunction(_) => {
+            // Of CLOB readers are given String, see `clob`.
+            DataType::String | DataType::Clob | DataType::AggregateFunction(_) => {
                 Values::Bytes(BytesBuilder::default())
             }
             DataType::FixedString(length) => Values::Fixed(Vec::new(), *length, 0),

@@ -16,7 +16,8 @@ use super::number_type::{illegal, is_native_number, plain};
 
 pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Other";
     "toTypeName" any_case true (1, 1) "toTypeName(x)" "The name of the argument's type."
-        "SELECT toTypeName(1)" => "UInt8"; |_, a| text(a[0].data_type.to_string()), nulls: Nulls::Custom;
+        "SELECT toTypeName(1)" => "UInt8"; |_, a| text(a[0].data_type.to_string()), nulls: Nulls::Custom,
+        of_clob: Some(|_, a| text(a[0].data_type.to_string()).map(Some));
     "toColumnTypeName" (1, 1) "toColumnTypeName(x)" "The form in which the argument's values lie in memory."
         "SELECT toColumnTypeName(1)" => "Const(UInt8)"; bind_column_type, nulls: Nulls::Custom;
     "defaultValueOfArgumentType" (1, 1) "defaultValueOfArgumentType(x)" "The default value of the argument's type."
@@ -24,13 +25,16 @@ pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Other";
     "defaultValueOfTypeName" (1, 1) "defaultValueOfTypeName('type')" "The default value of a type."
         "SELECT defaultValueOfTypeName('Int32')" => "0"; bind_default_of_name;
     "materialize" (1, 1) "materialize(x)" "The argument, a constant turned into a whole column."
-        "SELECT materialize(1)" => "1"; bind_materialize, nulls: Nulls::Custom, determinism: Determinism::Never;
+        "SELECT materialize(1)" => "1"; bind_materialize, nulls: Nulls::Custom, determinism: Determinism::Never,
+        of_clob: Some(|c, a| bind_materialize(c, a).map(Some));
     "identity" | "indexHint" (1, 1) "identity(x)" "The argument."
-        "SELECT identity(5)" => "5"; bind_identity, nulls: Nulls::Custom;
+        "SELECT identity(5)" => "5"; bind_identity, nulls: Nulls::Custom,
+        of_clob: Some(|c, a| bind_identity(c, a).map(Some));
     "toLowCardinality" (1, 1) "toLowCardinality(x)" "The argument, with the hint that it has few distinct values."
         "SELECT toLowCardinality('a')" => "a"; bind_low_cardinality, nulls: Nulls::Custom;
     "ignore" (0, usize::MAX) "ignore(...)" "0, whatever the arguments."
-        "SELECT ignore(1, 'a')" => "0"; |_, _| number(0_u8, DataType::UInt8), nulls: Nulls::Custom;
+        "SELECT ignore(1, 'a')" => "0"; |_, _| number(0_u8, DataType::UInt8), nulls: Nulls::Custom,
+        of_clob: Some(|_, _| number(0_u8, DataType::UInt8).map(Some));
     "isConstant" (1, 1) "isConstant(x)" "Whether the argument is known before the query runs."
         "SELECT isConstant(1)" => "1"; bind_is_constant, nulls: Nulls::Custom, determinism: Determinism::WithinQuery;
     "byteSize" (0, usize::MAX) "byteSize(x, ...)" "Bytes that the arguments take in memory uncompressed, about."

@@ -15,7 +15,7 @@ use arrow_buffer::NullBuffer;
 use base::{Error, Result, bail, error};
 use expr::FunctionContext;
 use format::{FormatSettings, text};
-use types::{Column, DataType, Value, value_at};
+use types::{Column, DataType, Value, clob, value_at};
 
 mod clock;
 mod functions;
@@ -97,10 +97,45 @@ pub(crate) fn conversion_as(
     if from == to || same_values(&from, &to) {
         return Ok(Arc::new(|column, _| Ok(column.clone())));
     }
+    if from.is_clob() || to.is_clob() {
+        return of_clob(context, &from, &to, mode);
+    }
     let inner = nullable(context, &from, &to, mode, 0)?;
     Ok(Arc::new(move |column, _| match column {
         Column::Constant { value, len } => Ok(Column::Constant { value: inner(value)?, len: *len }),
         other => Ok(Column::Flat(inner(&other.to_flat()?)?)),
+    }))
+}
+
+/// Texts from and to CLOB by way of String; between two of CLOB they stay where they lie.
+fn of_clob(
+    context: &FunctionContext,
+    from: &DataType,
+    to: &DataType,
+    mode: Mode,
+) -> Result<Conversion> {
+    if from.is_clob() && to.is_clob() {
+        let to = to.clone();
+        return Ok(Arc::new(move |column, _| {
+            if column.nulls().is_some_and(|nulls| nulls.null_count() > 0) {
+                bail!(CannotInsertNullInOrdinaryColumn, "Cannot convert NULL value to {to}");
+            }
+            Ok(column.clone())
+        }));
+    }
+    let (bare_from, bare_to) = (from.without_clob(), to.without_clob());
+    let inner = conversion_as(context, &bare_from, &bare_to, mode)?;
+    let (is_from, is_to) = (from.is_clob(), to.is_clob());
+    Ok(Arc::new(move |column, rows| {
+        let column = if is_from { &column.clob_texts()? } else { column };
+        let column = inner(column, rows)?;
+        Ok(match column {
+            column if !is_to => column,
+            Column::Constant { value, len } => {
+                Column::Constant { value: clob::from_strings(&value)?, len }
+            }
+            other => Column::Flat(clob::from_strings(&other.to_flat()?)?),
+        })
     }))
 }
 

@@ -12,6 +12,7 @@ use types::{Column, DataType, Value};
 use super::calendar::TimeType;
 use super::decimal_arithmetic::to_float;
 use super::lane::{argument, constant};
+use crate::text::clob;
 
 mod bytes;
 mod nested;
@@ -21,10 +22,10 @@ mod times;
 pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Comparison";
     "equals" (2, 2) "equals(a, b), a = b, a == b" "Whether two values are equal."
         "SELECT equals(1, 1)" => "1", "SELECT toDate('2024-01-01') = '2024-01-01'" => "1";
-        |c, a| bind(c, a, Comparison::Equals, false, "equals");
+        |c, a| bind(c, a, Comparison::Equals, false, "equals"), of_clob: Some(clob::equals);
     "notEquals" (2, 2) "notEquals(a, b), a <> b, a != b" "Whether two values differ."
         "SELECT notEquals(1, 2)" => "1";
-        |c, a| bind(c, a, Comparison::NotEquals, false, "notEquals");
+        |c, a| bind(c, a, Comparison::NotEquals, false, "notEquals"), of_clob: Some(clob::not_equals);
     "less" (2, 2) "less(a, b), a < b" "Whether a is smaller than b."
         "SELECT less(1, 2)" => "1"; |c, a| bind(c, a, Comparison::Less, false, "less");
     "lessOrEquals" (2, 2) "lessOrEquals(a, b), a <= b" "Whether a is smaller than b or equal."

@@ -35,18 +35,22 @@ pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Conditional";
     "nullIf" any_case true (2, 2) "nullIf(x, y)" "NULL where the arguments are equal, else x."
         "SELECT nullIf(1, 1), nullIf(1, 2)" => "\\N\t1"; bind_null_if, nulls: Nulls::Custom;
     "isNull" any_case true (1, 1) "isNull(x), x IS NULL" "Whether the argument is NULL."
-        "SELECT isNull(NULL)" => "1"; |_, _| bind_is_null(true), nulls: Nulls::Custom;
+        "SELECT isNull(NULL)" => "1"; |_, _| bind_is_null(true), nulls: Nulls::Custom,
+        of_clob: Some(|_, _| bind_is_null(true).map(Some));
     "isNotNull" any_case true (1, 1) "isNotNull(x), x IS NOT NULL" "Whether the argument is not NULL."
-        "SELECT isNotNull(NULL)" => "0"; |_, _| bind_is_null(false), nulls: Nulls::Custom;
+        "SELECT isNotNull(NULL)" => "0"; |_, _| bind_is_null(false), nulls: Nulls::Custom,
+        of_clob: Some(|_, _| bind_is_null(false).map(Some));
     "isNullable" (1, 1) "isNullable(x)" "Whether the argument's type can hold NULL."
         "SELECT isNullable(toNullable(1))" => "1"; bind_is_nullable, nulls: Nulls::Custom;
     "isZeroOrNull" (1, 1) "isZeroOrNull(x)" "Whether a number is 0 or NULL."
         "SELECT isZeroOrNull(0)" => "1"; bind_is_zero_or_null, nulls: Nulls::Custom;
     "assumeNotNull" (1, 1) "assumeNotNull(x)"
         "The argument as a type without NULL; the type's default stands where it was NULL."
-        "SELECT assumeNotNull(toNullable(1))" => "1"; bind_assume_not_null, nulls: Nulls::Custom;
+        "SELECT assumeNotNull(toNullable(1))" => "1"; bind_assume_not_null, nulls: Nulls::Custom,
+        of_clob: Some(|c, a| bind_assume_not_null(c, a).map(Some));
     "toNullable" (1, 1) "toNullable(x)" "The argument as a type that can hold NULL."
-        "SELECT toTypeName(toNullable(1))" => "Nullable(UInt8)"; bind_to_nullable, nulls: Nulls::Custom;
+        "SELECT toTypeName(toNullable(1))" => "Nullable(UInt8)"; bind_to_nullable, nulls: Nulls::Custom,
+        of_clob: Some(|c, a| bind_to_nullable(c, a).map(Some));
     "least" any_case true (1, usize::MAX) "least(x, y, ...)"
         "The smallest argument, of their common type; NULLs are passed over."
         "SELECT least(3, -1, 2)" => "-1"; |c, a| bind_extreme(c, a, Ordering::Less), nulls: Nulls::Custom;

@@ -58,7 +58,7 @@ static FUNCTIONS: &[FunctionDeclaration] = &[
         Ok(write(|text, out| for byte in text {
             match byte {
                 0 | b'\\' | b'(' | b')' | b'^' | b'$' | b'.' | b'[' | b']' | b'?' | b'*' | b'+'
-                | b'{' | b'}' | b':' | b'-' | b'|' => out.extend_from_slice(&[b'\\', *byte]),
+                | b'{' | b':' | b'-' | b'|' => out.extend_from_slice(&[b'\\', *byte]),
                 _ => out.push(*byte),
             }
         }))

@@ -6,8 +6,8 @@ use base::Result;
 use expr::{Argument, Bound, FunctionDeclaration, Registry};
 use types::{Column, DataType, Physical};
 
-use super::declare;
 use super::strings::{Strings, count_characters, flag, illegal, number, numbers, require_text};
+use super::{clob, declare};
 
 pub(super) fn register(registry: &mut Registry) {
     registry.add_functions(FUNCTIONS);
@@ -17,18 +17,20 @@ static FUNCTIONS: &[FunctionDeclaration] = &[
     declare!("String", "length", "length(s)",
         "The number of bytes of a string, of elements of an array, or of pairs of a map.",
         "SELECT length('abc'), length([1, 2])" => "3\t2", (1, 1), length,
-        aliases: &["OCTET_LENGTH", "CARDINALITY"], case_insensitive: true),
+        of_clob: Some(clob::length), aliases: &["OCTET_LENGTH", "CARDINALITY"], case_insensitive: true),
     declare!("String", "lengthUTF8", "lengthUTF8(s)",
         "The number of Unicode characters of a string in UTF-8.",
         "SELECT lengthUTF8('née')" => "3", (1, 1), |_, a| {
             require_text("lengthUTF8", a, 0)?;
             Ok(number::<UInt64Type>(DataType::UInt64, |s| count_characters(s) as u64))
-        }, aliases: &["CHAR_LENGTH", "CHARACTER_LENGTH"], case_insensitive: true),
+        }, of_clob: Some(clob::characters), aliases: &["CHAR_LENGTH", "CHARACTER_LENGTH"], case_insensitive: true),
     declare!("String", "empty", "empty(x)",
         "1 where a string has no bytes (a FixedString: only zero bytes), an array or map no elements, or a UUID or address is zero.",
-        "SELECT empty(''), empty([1])" => "1\t0", (1, 1), |_, a| emptiness("empty", a, true)),
+        "SELECT empty(''), empty([1])" => "1\t0", (1, 1), |_, a| emptiness("empty", a, true),
+        of_clob: Some(clob::empty)),
     declare!("String", "notEmpty", "notEmpty(x)", "The opposite of `empty`.",
-        "SELECT notEmpty('a'), notEmpty([])" => "1\t0", (1, 1), |_, a| emptiness("notEmpty", a, false)),
+        "SELECT notEmpty('a'), notEmpty([])" => "1\t0", (1, 1), |_, a| emptiness("notEmpty", a, false),
+        of_clob: Some(clob::not_empty)),
     declare!("String", "ascii", "ascii(s)", "The number of the first byte of a string; 0 if it is empty.",
         "SELECT ascii('abc')" => "97", (1, 1), |_, a| {
             require_text("ascii", a, 0)?;

@@ -11,9 +11,9 @@ use expr::{Argument, Bound, FunctionDeclaration, Registry};
 use memchr::memmem::Finder;
 use types::{Column, DataType};
 
-use super::declare;
 use super::pattern::{LastPattern, Pattern};
 use super::strings::{Strings, numbers, require_text, starts_character};
+use super::{clob, declare};
 use crate::search::candidates;
 
 pub(super) fn register(registry: &mut Registry) {
@@ -22,9 +22,11 @@ pub(super) fn register(registry: &mut Registry) {
 
 static FUNCTIONS: &[FunctionDeclaration] = &[
     declare!("String search", "like", "like(s, pattern)", "1 where the string matches a pattern in which `%` stands for any bytes and `_` for one character; a backslash takes that meaning away.",
-        "SELECT like('granary', 'gr%y')" => "1", (2, 2), |_, a| like("like", a, false, false), search: Some(candidates::LIKE)),
+        "SELECT like('granary', 'gr%y')" => "1", (2, 2), |_, a| like("like", a, false, false),
+        of_clob: Some(|_, a| clob::like(a, true)), search: Some(candidates::LIKE)),
     declare!("String search", "notLike", "notLike(s, pattern)", "The opposite of `like`.",
-        "SELECT notLike('granary', 'gr%y')" => "0", (2, 2), |_, a| like("notLike", a, false, true)),
+        "SELECT notLike('granary', 'gr%y')" => "0", (2, 2), |_, a| like("notLike", a, false, true),
+        of_clob: Some(|_, a| clob::like(a, false))),
     declare!("String search", "ilike", "ilike(s, pattern)", "As `like`, in any case.",
         "SELECT ilike('Granary', 'gr%Y')" => "1", (2, 2), |_, a| like("ilike", a, true, false)),
     declare!("String search", "notILike", "notILike(s, pattern)", "The opposite of `ilike`.",

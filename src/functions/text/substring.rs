@@ -8,11 +8,11 @@ use expr::{Argument, Bound, FunctionContext, FunctionDeclaration, Registry};
 use memchr::memmem;
 use types::DataType;
 
-use super::declare;
 use super::strings::{
     Integers, character_offset, constant_text, count_characters, require_integer, require_text,
     slice, slices,
 };
+use super::{clob, declare};
 
 pub(super) fn register(registry: &mut Registry) {
     registry.add_functions(FUNCTIONS);
@@ -23,9 +23,10 @@ static FUNCTIONS: &[FunctionDeclaration] = &[
         "The part of a string that begins at a byte (from 1; negative: from the end) and has a length (negative: ends so many bytes before the end).",
         "SELECT substring('granary', 2, 3), substring('granary', -3)" => "ran\tary", (2, 3),
         |c, a| part(c, "substring", a, &BYTES),
-        aliases: &["substr", "mid", "byteSlice"], case_insensitive: true),
+        of_clob: Some(clob::substring), aliases: &["substr", "mid", "byteSlice"], case_insensitive: true),
     declare!("String", "substringUTF8", "substringUTF8(s, offset[, length])", "As `substring`, counting characters of UTF-8.",
-        "SELECT substringUTF8('née', 2, 1)" => "é", (2, 3), |c, a| part(c, "substringUTF8", a, &CHARACTERS)),
+        "SELECT substringUTF8('née', 2, 1)" => "é", (2, 3), |c, a| part(c, "substringUTF8", a, &CHARACTERS),
+        of_clob: Some(clob::substring_utf8)),
     declare!("String", "left", "left(s, n)", "The first n bytes; with a negative n, all but the last.",
         "SELECT left('granary', 3), left('granary', -3)" => "gra\tgran", (2, 2), |_, a| left("left", a, &BYTES),
         case_insensitive: true),
@@ -71,22 +72,28 @@ impl Unit {
 
     /// `substring` with a position from 1 or from the end.
     fn part<'a>(&self, text: &'a [u8], at: i64, length: Option<i64>) -> &'a [u8] {
-        if at == 0 {
-            return b"";
-        }
-        if at > 0 && length.is_none_or(|l| l >= 0) {
-            let from = at - 1;
-            return self.range(text, from, length.map_or(i64::MAX, |l| from.saturating_add(l)));
-        }
-        let count = (self.count)(text) as i64;
-        let from = if at > 0 { at - 1 } else { count.saturating_add(at) };
-        let to = match length {
-            None => count,
-            Some(length) if length >= 0 => from.saturating_add(length),
-            Some(length) => count.saturating_add(length),
-        };
+        let (from, to) = window(at, length, || (self.count)(text) as i64);
         self.range(text, from, to)
     }
+}
+
+/// From where to where `substring` reaches, in units from 0; `count` tells how many there are, where that matters.
+pub(super) fn window(at: i64, length: Option<i64>, count: impl FnOnce() -> i64) -> (i64, i64) {
+    if at == 0 {
+        return (0, 0);
+    }
+    if at > 0 && length.is_none_or(|l| l >= 0) {
+        let from = at - 1;
+        return (from, length.map_or(i64::MAX, |l| from.saturating_add(l)));
+    }
+    let count = count();
+    let from = if at > 0 { at - 1 } else { count.saturating_add(at) };
+    let to = match length {
+        None => count,
+        Some(length) if length >= 0 => from.saturating_add(length),
+        Some(length) => count.saturating_add(length),
+    };
+    (from, to)
 }
 
 #[allow(clippy::only_used_in_recursion, reason = "it has the shape of a bind function")]

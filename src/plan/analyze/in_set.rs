@@ -127,7 +127,7 @@ impl Resolver<'_, '_> {
             return self.in_correlated(operand, plan, negated);
         }
         let plan = if wanted == 1 {
-            plan
+            crate::clob::as_strings(plan)
         } else {
             let columns = crate::logical::columns_of(&schema);
             let tuple = self.call("tuple", columns)?;
@@ -159,6 +159,11 @@ impl Resolver<'_, '_> {
         arrays: Vec<(DataType, ArrayRef)>,
         negated: bool,
     ) -> Result<Expr> {
+        let data_type = operand.data_type();
+        let operand = match data_type.is_clob() {
+            true => super::cast_to(operand, &data_type.without_clob()),
+            false => operand,
+        };
         let null_is_value = self.environment().flag("transform_null_in");
         let has_null =
             arrays.iter().any(|(t, a)| a.null_count() > 0 || t.is_null_literal() && !a.is_empty());

@@ -253,6 +253,8 @@ pub struct ColumnDefinition {
     pub comment: Option<String>,
     /// `CODEC(...)`: name and arguments of each.
     pub codec: Vec<(String, Vec<Expression>)>,
+    /// `STORAGE OUT_OF_ROW(bytes)`
+    pub out_of_row: Option<u64>,
     /// `STATISTICS(...)`, kept as text.
     pub statistics: Option<String>,
     /// `TTL`

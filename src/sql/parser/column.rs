@@ -18,6 +18,7 @@ const AFTER_NAME: &[&str] = &[
     "TTL",
     "PRIMARY",
     "COLLATE",
+    "STORAGE",
     "STATISTICS",
     "SETTINGS",
     "FIRST",
@@ -53,6 +54,11 @@ impl Parser<'_> {
             column.comment = Some(self.string()?);
         } else if self.at("CODEC") {
             column.codec = self.codec()?;
+        } else if self.eat("STORAGE") {
+            self.expect("OUT_OF_ROW")?;
+            self.expect("(")?;
+            column.out_of_row = Some(self.unsigned()?);
+            self.expect(")")?;
         } else if self.is_word(0, "STATISTICS") && self.is(1, "(") {
             self.advance();
             let first = self.at + 1;

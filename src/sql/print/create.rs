@@ -178,6 +178,9 @@ impl Display for ColumnDefinition {
             list(f, &self.codec, with_arguments)?;
             f.write_str(")")?;
         }
+        if let Some(bytes) = self.out_of_row {
+            write!(f, " STORAGE OUT_OF_ROW({bytes})")?;
+        }
         if let Some(statistics) = &self.statistics {
             write!(f, " STATISTICS({statistics})")?;
         }

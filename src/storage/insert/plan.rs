@@ -19,6 +19,8 @@ pub(crate) struct WritePlan {
     pub definition: Arc<TableDefinition>,
     /// Id and codec of each stored column.
     pub columns: Vec<(u32, CodecChoice)>,
+    /// Bytes of a text that stay in the row, of each stored column; only those of CLOB ask.
+    pub in_row: Vec<usize>,
     /// Types of the stored columns, then of the computed key columns.
     pub types: Vec<DataType>,
     /// Positions in `types` of the sorting key's columns.
@@ -77,6 +79,7 @@ impl WritePlan {
         };
         Ok(WritePlan {
             columns,
+            in_row: stored.iter().map(|c| c.in_row()).collect(),
             types,
             sorting,
             primary_key_length: definition.primary_key_length,

@@ -214,7 +214,8 @@ fn write_column(
     let (id, codec) = &plan.columns[at];
     let outline = writer.outline();
     let (rows, granularity) = (outline.rows as usize, outline.granularity as usize);
-    let mut chunk = ChunkWriter::new(&writer.segment, plan.types[at].clone(), codec.clone());
+    let chunk = ChunkWriter::new(&writer.segment, plan.types[at].clone(), codec.clone());
+    let mut chunk = chunk.with_texts(plan.in_row[at])?;
     let granules = (0..rows).step_by(granularity).map(|start| start..rows.min(start + granularity));
     if let FullColumn::Codes { codes, values, order: sorted, uncompressed, nulls } = &*column {
         let mut dictionary = DictionaryWriter::new(&writer.segment, codec.general(), false)?;

@@ -33,6 +33,7 @@ pub(super) struct MergeColumn<'a> {
     id: u32,
     data_type: DataType,
     codec: CodecChoice,
+    in_row: usize,
     chunks: Vec<Option<Arc<ColumnChunk>>>,
 }
 
@@ -52,6 +53,7 @@ impl<'a> MergeColumn<'a> {
             id: *id,
             data_type,
             codec: codec.clone(),
+            in_row: plan.in_row[at],
             chunks,
         })
     }
@@ -59,6 +61,7 @@ impl<'a> MergeColumn<'a> {
     pub(super) fn write(self, writer: &PartWriter, order: &MergeOrder) -> Result<ColumnEntry> {
         let segment = &writer.segment;
         let chunk = ChunkWriter::new(segment, self.data_type.clone(), self.codec.clone());
+        let chunk = chunk.with_texts(self.in_row)?;
         if can_have_dictionary(&self.data_type) {
             let merged = merge_dictionaries(
                 segment,
@@ -358,7 +361,8 @@ impl<'a> ValueReader<'a> {
     fn copy(&mut self, rows: usize, into: &mut ChunkWriter<'_>) -> Result<bool> {
         let Some(chunk) = self.chunk else { return Ok(false) };
         let whole = self.row == self.array.len() && self.part.granule_rows(self.granule) == rows;
-        if !whole || chunk.is_dictionary() || chunk.data_type() != self.data_type {
+        let texts = self.data_type.is_clob();
+        if !whole || texts || chunk.is_dictionary() || chunk.data_type() != self.data_type {
             return Ok(false);
         }
         // Opening the page verifies its checksum.

@@ -9,11 +9,13 @@ use arrow_buffer::{NullBuffer, ScalarBuffer};
 use base::disk::FileView;
 use base::{Error, Result, bail, error};
 use codec::Page;
-use types::{Column, DataType, Dictionary, DictionaryColumn};
+use types::clob::OpenSource;
+use types::{Column, DataType, Dictionary, DictionaryColumn, clob};
 
 use super::layout::{ColumnEntry, Mark, decode_marks};
 use super::record::PartRecord;
 use super::{ColumnBytes, PartContext};
+use crate::clob::PartTexts;
 use crate::dictionary::PartDictionary;
 use crate::dictionary::numbers::Numbers;
 use crate::zone::ZoneMap;
@@ -29,9 +31,16 @@ pub struct ColumnChunk {
     marks: Vec<Mark>,
     totals: ZoneMap,
     dictionary: OnceLock<Arc<PartDictionary>>,
+    texts: OnceLock<OpenTexts>,
     /// A bit for each page whose checksum was seen to be right.
     verified: Vec<AtomicU64>,
     place: String,
+}
+
+/// The texts out of row, under the number that cells name them by.
+struct OpenTexts {
+    texts: Arc<PartTexts>,
+    open: OpenSource,
 }
 
 impl fmt::Debug for ColumnChunk {
@@ -62,6 +71,7 @@ impl ColumnChunk {
             marks,
             totals,
             dictionary: OnceLock::new(),
+            texts: OnceLock::new(),
             place: format!("{folder}/{}/{file_name}", record.id),
         })
     }
@@ -168,9 +178,29 @@ impl ColumnChunk {
         let page = self.page(granule)?;
         let blame = |e| self.blame_granule(granule, e);
         if let Some(value) = page.constant().map_err(blame)? {
-            return Ok(Column::Constant { value, len: page.rows() });
+            return Ok(Column::Constant { value: self.with_texts(value)?, len: page.rows() });
         }
-        page.decode().map(Column::Flat).map_err(blame)
+        page.decode().and_then(|cells| self.with_texts(cells)).map(Column::Flat).map_err(blame)
+    }
+
+    /// Values as they were read; of cells with the source put in where their texts lie.
+    fn with_texts(&self, values: ArrayRef) -> Result<ArrayRef> {
+        match self.texts()? {
+            None => Ok(values),
+            Some(texts) => clob::with_source(&values, texts.open.number()),
+        }
+    }
+
+    fn texts(&self) -> Result<Option<&OpenTexts>> {
+        let Some(entry) = &self.entry.clob else { return Ok(None) };
+        if let Some(texts) = self.texts.get() {
+            return Ok(Some(texts));
+        }
+        let table = entry.pieces.read(self.file.as_ref()).map_err(|e| self.blame(e))?;
+        let place = format!("File {}, column {}", self.place, self.entry.id);
+        let texts = Arc::new(PartTexts::open(self.file.clone(), &table, place)?);
+        let open = OpenSource::new(texts.clone());
+        Ok(Some(self.texts.get_or_init(|| OpenTexts { texts, open })))
     }
 
     /// The values of some rows of one granule; `selection` ascends.
@@ -188,9 +218,10 @@ impl ColumnChunk {
         let page = self.page(granule)?;
         let blame = |e| self.blame_granule(granule, e);
         if let Some(value) = page.constant().map_err(blame)? {
-            return Ok(Column::Constant { value, len: selection.len() });
+            return Ok(Column::Constant { value: self.with_texts(value)?, len: selection.len() });
         }
-        page.decode_selected(selection).map(Column::Flat).map_err(blame)
+        let decoded = page.decode_selected(selection);
+        decoded.and_then(|cells| self.with_texts(cells)).map(Column::Flat).map_err(blame)
     }
 
     /// The codes of one granule, if its column has a dictionary, be it of strings or integers.
@@ -248,8 +279,9 @@ impl ColumnChunk {
         let dictionary = self.entry.dictionary.as_ref();
         ColumnBytes {
             compressed: self.entry.page_bytes
-                + dictionary.map_or(0, |d| d.stored + u64::from(d.directory.stored)),
-            uncompressed: self.entry.uncompressed,
+                + dictionary.map_or(0, |d| d.stored + u64::from(d.directory.stored))
+                + self.entry.clob.map_or(0, |texts| texts.stored + u64::from(texts.pieces.stored)),
+            uncompressed: self.entry.uncompressed + self.entry.clob.map_or(0, |texts| texts.bytes),
             marks: u64::from(self.entry.marks.stored),
         }
     }
@@ -262,6 +294,9 @@ impl ColumnChunk {
         for granule in 0..self.marks.len() {
             let bytes = self.page_bytes(granule)?;
             self.open_page(bytes, true).map_err(|e| self.within_granule(granule, e))?;
+        }
+        if let Some(texts) = self.texts()? {
+            texts.texts.check()?;
         }
         Ok(())
     }

@@ -1,10 +1,11 @@
-//! The layout of a segment file, format version 4. Older ones are read as well: version 1 has no dictionary
-//! blocks of LZ4, version 2 no dictionaries of integers, version 3 no text indexes.
+//! The layout of a segment file, format version 5. Older ones are read as well: version 1 has no dictionary
+//! blocks of LZ4, version 2 no dictionaries of integers, version 3 no text indexes, version 4 no CLOB.
 //!
 //! ```text
 //! 0        "GRAN", format version (u32), 56 zero bytes
-//! 64       extents: runs of pages or dictionary blocks of one column, or a text index, each 64-byte aligned
-//!          blobs: marks of every column, dictionary directories, primary index,
+//! 64       extents: runs of pages or dictionary blocks of one column, of pieces of its texts, or a text index,
+//!          each 64-byte aligned
+//!          blobs: marks of every column, dictionary directories, tables of pieces, primary index,
 //!                 directory, description
 //! end-64   directory: blob reference (20 bytes)
 //!          description: blob reference (20 bytes)
@@ -17,8 +18,9 @@
 //!                   ZSTD where the stored length is less than the raw one
 //! directory   := rows, granularity, primary index (blob reference), columns, column..., texts, text...
 //! column      := id, type (text), uncompressed bytes, page bytes, marks (blob reference),
-//!                0 | 1, dictionary
+//!                0 | 1, dictionary, 0 | 1, texts
 //! dictionary  := entries, has empty value (u8), stored bytes, raw bytes, directory (blob reference)
+//! texts       := bytes, stored bytes, table of pieces (blob reference), see `clob`
 //! text        := id, offset, length: a text index, which has checksums of its own
 //! marks       := for each granule: offset - end of the page before (signed), length, zone map
 //! description := JSON of `Description`: the part without the catalog
@@ -38,9 +40,11 @@ use crate::wire::{Reader, put, put_bytes};
 use crate::zone::ZoneMap;
 
 pub(crate) const MAGIC: &[u8; 4] = b"GRAN";
-pub(crate) const VERSION: u32 = 4;
+pub(crate) const VERSION: u32 = 5;
 /// The first version with text indexes.
 const WITH_TEXTS: u32 = 4;
+/// The first version with texts out of row.
+const WITH_CLOB: u32 = 5;
 /// The first version that can be read.
 const OLDEST_VERSION: u32 = 1;
 pub(crate) const ALIGNMENT: usize = 64;
@@ -143,6 +147,17 @@ pub(crate) struct ColumnEntry {
     pub page_bytes: u64,
     pub marks: BlobReference,
     pub dictionary: Option<DictionaryEntry>,
+    pub clob: Option<ClobEntry>,
+}
+
+/// The texts of a column that lie out of row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct ClobEntry {
+    /// Bytes of the texts.
+    pub bytes: u64,
+    /// Bytes of their pieces as they are stored.
+    pub stored: u64,
+    pub pieces: BlobReference,
 }
 
 /// The dictionary of a column.
@@ -177,6 +192,12 @@ impl Directory {
                 put(&mut out, u128::from(dictionary.raw));
                 dictionary.directory.put(&mut out);
             }
+            out.push(u8::from(column.clob.is_some()));
+            if let Some(clob) = &column.clob {
+                put(&mut out, u128::from(clob.bytes));
+                put(&mut out, u128::from(clob.stored));
+                clob.pieces.put(&mut out);
+            }
         }
         put(&mut out, self.texts.len() as u128);
         for text in &self.texts {
@@ -195,7 +216,7 @@ impl Directory {
         let count = reader.count()?;
         let mut columns = Vec::with_capacity(count);
         for _ in 0..count {
-            columns.push(ColumnEntry::parse(&mut reader)?);
+            columns.push(ColumnEntry::parse(&mut reader, version)?);
         }
         let mut texts = Vec::new();
         if version >= WITH_TEXTS {
@@ -239,7 +260,7 @@ impl Directory {
 }
 
 impl ColumnEntry {
-    fn parse(reader: &mut Reader<'_>) -> Result<ColumnEntry> {
+    fn parse(reader: &mut Reader<'_>, version: u32) -> Result<ColumnEntry> {
         let id = reader.u32()?;
         let text = std::str::from_utf8(reader.length_and_bytes()?)
             .map_err(|_| error!(CorruptedData, "a type is not text"))?;
@@ -257,6 +278,14 @@ impl ColumnEntry {
                     stored: reader.u64()?,
                     raw: reader.u64()?,
                     directory: BlobReference::parse(reader)?,
+                }),
+            },
+            clob: match version >= WITH_CLOB && reader.byte()? != 0 {
+                false => None,
+                true => Some(ClobEntry {
+                    bytes: reader.u64()?,
+                    stored: reader.u64()?,
+                    pieces: BlobReference::parse(reader)?,
                 }),
             },
         })

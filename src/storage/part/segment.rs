@@ -9,10 +9,11 @@ use parking_lot::Mutex;
 use types::DataType;
 
 use super::layout::{
-    ALIGNMENT, BlobReference, ColumnEntry, Description, DictionaryEntry, Directory, Mark,
-    encode_marks, header, pack_blob, trailer,
+    ALIGNMENT, BlobReference, ClobEntry, ColumnEntry, Description, DictionaryEntry, Directory,
+    Mark, encode_marks, header, pack_blob, trailer,
 };
 use super::record::FileRecord;
+use crate::clob::{ClobWriter, PieceSink, encode_pieces};
 use crate::zone::ZoneMap;
 
 /// A column's pages are gathered up to so many bytes before they are appended to the file, so
@@ -134,6 +135,13 @@ pub(crate) struct ChunkWriter<'a> {
     marks: Vec<Mark>,
     uncompressed: u64,
     page_bytes: u64,
+    clob: Option<ClobWriter<&'a SegmentWriter>>,
+}
+
+impl PieceSink for &SegmentWriter {
+    fn append(&mut self, bytes: &[u8]) -> Result<u64> {
+        SegmentWriter::append(self, bytes)
+    }
 }
 
 impl<'a> ChunkWriter<'a> {
@@ -151,11 +159,25 @@ impl<'a> ChunkWriter<'a> {
             marks: Vec::new(),
             uncompressed: 0,
             page_bytes: 0,
+            clob: None,
         }
+    }
+
+    /// Puts texts of more than so many bytes out of row, where the column is of those.
+    pub(crate) fn with_texts(mut self, in_row: usize) -> Result<ChunkWriter<'a>> {
+        if self.data_type.is_clob() {
+            self.clob = Some(ClobWriter::new(self.segment, in_row)?);
+        }
+        Ok(self)
     }
 
     /// Adds a granule of plain values.
     pub(crate) fn add_values(&mut self, array: &dyn arrow_array::Array) -> Result<()> {
+        let placed = match &mut self.clob {
+            Some(clob) => Some(clob.place_all(types::clob::bytes_of(array)?)?),
+            None => None,
+        };
+        let array = placed.as_ref().map_or(array, |placed| placed);
         let zone = ZoneMap::of_array(array, &self.data_type);
         let start = self.pending.len();
         codec::encode(array, &self.data_type, &self.codec, &mut self.pending)?;
@@ -229,6 +251,15 @@ impl<'a> ChunkWriter<'a> {
         self.flush()?;
         self.pending = Vec::new();
         let marks = self.segment.append_blob(encode_marks(&self.marks))?;
+        let clob = match self.clob {
+            None => None,
+            Some(clob) => {
+                let pieces = clob.finish()?;
+                let (bytes, stored) = (pieces.bytes, pieces.stored);
+                let pieces = self.segment.append_blob(encode_pieces(&pieces.entries))?;
+                Some(ClobEntry { bytes, stored, pieces })
+            }
+        };
         Ok(ColumnEntry {
             id,
             data_type: self.data_type,
@@ -236,6 +267,7 @@ impl<'a> ChunkWriter<'a> {
             page_bytes: self.page_bytes,
             marks,
             dictionary,
+            clob,
         })
     }
 }

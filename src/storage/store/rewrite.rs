@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use base::{CancelToken, Result, bail};
-use types::{Block, Column, default_array};
+use types::{Block, Column, clob, default_array};
 
 use super::schema::next_id;
 use super::{BusyParts, Store, Transaction};
@@ -85,7 +85,9 @@ impl Store {
             }
         }
         if new.engine_kind() == EngineKind::Memory {
-            let changed = now.memory.iter().map(|block| (rewrite.change)(block.clone()));
+            let types = || new.physical_columns().map(|(_, c)| c.data_type.clone());
+            let change = |block: &Block| clob::in_rows((rewrite.change)(block.clone())?, types());
+            let changed = now.memory.iter().map(change);
             let change = transaction.table(table);
             change.memory = changed.collect::<Result<Vec<Block>>>()?;
             change.memory.retain(|block| block.rows() > 0);

@@ -134,9 +134,17 @@ fn reopen(disk: &CrashingDisk, file: &CrashingFile, seed: u64) -> Arc<Store> {
     Store::open_backend(options, file.clone()).unwrap()
 }
 
+/// A text that lies in its row, in a piece that it shares, or in several pieces.
+fn long_text(key: i128) -> String {
+    format!("{key} and more. ").repeat([1, 200, 6000][(key % 3) as usize])
+}
+
 fn keys(table: &Table) -> BTreeSet<i128> {
     let parts = read(&table.snapshot()).unwrap();
     let all: Vec<i128> = parts.iter().flatten().map(|row| row[0].as_int().unwrap()).collect();
+    for row in parts.iter().flatten() {
+        assert_eq!(row[3], text(&long_text(row[0].as_int().unwrap())), "a text out of row");
+    }
     let set: BTreeSet<i128> = all.iter().copied().collect();
     assert_eq!(set.len(), all.len(), "no row is there twice");
     set
@@ -148,7 +156,7 @@ fn work(store: &Arc<Store>, table: &Arc<Table>, seed: u64) -> (BTreeSet<i128>, B
     let mut next = sure.last().map_or(0, |last| last + 1);
     for round in 0u64.. {
         let rows: Vec<Vec<Value>> = (next..next + 1 + (seed + round) as i128 % 5)
-            .map(|k| vec![int(k), text(&format!("value {k}")), int(k % 2)])
+            .map(|k| vec![int(k), text(&format!("value {k}")), int(k % 2), text(&long_text(k))])
             .collect();
         next += rows.len() as i128;
         let new: BTreeSet<i128> = rows.iter().map(|r| r[0].as_int().unwrap()).collect();
@@ -203,7 +211,8 @@ fn check_crash(seed: u64) {
     let disk = CrashingDisk::new(seed);
     let file = CrashingFile::new(&disk, seed);
     let store = reopen(&disk, &file, seed);
-    let mut table = definition(&[("k", "Int64"), ("s", "String"), ("p", "UInt8")], &[0], &[2]);
+    let mut table =
+        definition(&[("k", "Int64"), ("s", "String"), ("p", "UInt8"), ("c", "CLOB")], &[0], &[2]);
     // No key is there twice, so that rules have nothing to drop; their merges go another way.
     table.row_rule =
         (seed % 5 == 1).then_some(RowRule::Replacing { version: None, is_deleted: None });

@@ -22,7 +22,15 @@ fn rows() -> Rows {
     (0..400)
         .map(|n| {
             let null = if n % 3 == 0 { Value::Null } else { Value::Float(n as f64 / 4.0) };
-            vec![int(n), text(&format!("some {}", n % 50)), null, text(&format!("{n} unique"))]
+            let long =
+                format!("{n} of many ").repeat(if n % 100 == 1 { 8000 } else { n as usize % 30 });
+            vec![
+                int(n),
+                text(&format!("some {}", n % 50)),
+                null,
+                text(&format!("{n} unique")),
+                text(&long),
+            ]
         })
         .collect()
 }
@@ -30,11 +38,18 @@ fn rows() -> Rows {
 fn filled(folder: &Path) -> Rows {
     let store = open_synced(folder);
     let mut definition = definition(
-        &[("k", "UInt64"), ("s", "String"), ("f", "Nullable(Float64)"), ("u", "String")],
+        &[
+            ("k", "UInt64"),
+            ("s", "String"),
+            ("f", "Nullable(Float64)"),
+            ("u", "String"),
+            ("c", "CLOB"),
+        ],
         &[0, 1],
         &[],
     );
     definition.settings.insert("index_granularity".to_owned(), "100".to_owned());
+    definition.columns[4].out_of_row = Some(100);
     definition.text_indexes = vec![TextIndexDefinition {
         name: "words".to_owned(),
         fields: vec![TextField {
@@ -81,7 +96,7 @@ fn every_flipped_bit_is_found_and_named() {
     let expected = filled(folder.path());
     let path = segment(folder.path());
     let good = fs::read(&path).unwrap();
-    for at in (0..good.len()).step_by(29).chain(good.len() - 64..good.len()) {
+    for at in (0..good.len()).step_by(37).chain(good.len() - 64..good.len()) {
         let mut bad = good.clone();
         bad[at] ^= 1 << (at % 8);
         fs::write(&path, &bad).unwrap();

@@ -113,6 +113,8 @@ const ROWS: i128 = 240;
 const INSERTS: i128 = 3;
 /// Rows of each insert into the table with text indexes.
 const TEXT_ROWS: i128 = 300;
+/// Rows of each insert into the table with texts out of row.
+const CLOB_ROWS: i128 = 120;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
@@ -313,6 +315,32 @@ fn check_texts(snapshot: &TableSnapshot) {
     }
 }
 
+/// The rows of one insert into the table with texts out of row: in the row, sharing pieces, of several pieces, the same.
+fn clob_rows(insert: i128) -> Rows {
+    let row = |n: i128| {
+        let times = [0, 1, 30, 150, 9000][noise(n, 50) as usize % if n % 20 == 7 { 5 } else { 4 }];
+        let long = format!("{} text;\n", noise(n % 25, 51) % 1000).repeat(times);
+        let maybe = if n % 6 == 1 { Value::Null } else { text(&"é".repeat(n as usize % 90)) };
+        vec![int(noise(n, 52) as i128 % 100_000), text(&long), maybe]
+    };
+    (insert * CLOB_ROWS..(insert + 1) * CLOB_ROWS).map(row).collect()
+}
+
+fn described_clobs() -> TableDefinition {
+    let columns = [("id", "UInt32"), ("t", "CLOB"), ("m", "Nullable(CLOB)")];
+    let mut definition = definition(&columns, &[0], &[]);
+    definition.name = "clobs".to_owned();
+    definition.settings.insert("index_granularity".to_owned(), "32".to_owned());
+    definition.columns[2].out_of_row = Some(100);
+    definition
+}
+
+fn check_clobs(snapshot: &TableSnapshot) {
+    let mut expected: Rows = (0..INSERTS).flat_map(clob_rows).collect();
+    sort_all(&mut expected);
+    assert_eq!(all_sorted(read(snapshot).unwrap()), expected);
+}
+
 fn described() -> TableDefinition {
     let mut definition = definition(COLUMNS, &[1], &[0]);
     definition.settings.insert("index_granularity".to_owned(), "64".to_owned());
@@ -350,7 +378,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// Versions of the part format that are read.
-const VERSIONS: [&str; 4] = ["v1", "v2", "v3", "v4"];
+const VERSIONS: [&str; 5] = ["v1", "v2", "v3", "v4", "v5"];
 
 /// A golden folder as a data folder of its own, without the catalog.
 fn unpacked(version: &str) -> tempfile::TempDir {
@@ -402,6 +430,13 @@ fn check_folder(version: &str) {
         check_texts(&table.snapshot());
     }
     assert_eq!(store.table("d", "texts").is_some(), version >= "v4");
+    if let Some(table) = store.table("d", "clobs") {
+        check_clobs(&table.snapshot());
+        store.optimize(&table, None, true, &CancelToken::new()).unwrap();
+        assert_eq!(table.snapshot().parts.len(), 1);
+        check_clobs(&table.snapshot());
+    }
+    assert_eq!(store.table("d", "clobs").is_some(), version >= "v5");
 }
 
 #[test]
@@ -458,7 +493,15 @@ fn write_a_new_golden_folder() {
         }
     }
     check_texts(&texts.snapshot());
-    drop((store, table, numbers, texts));
+    let clobs = create(&store, described_clobs());
+    for at in 0..INSERTS {
+        insert(&store, &clobs, &clob_rows(at)).unwrap();
+        if at == 1 {
+            store.optimize(&clobs, None, true, &CancelToken::new()).unwrap();
+        }
+    }
+    check_clobs(&clobs.snapshot());
+    drop((store, table, numbers, texts, clobs));
     let new = folder().join("new");
     if new.exists() {
         fs::remove_dir_all(&new).unwrap();

@@ -18,7 +18,8 @@ use crate::scalar::lane::{Kind, Lane, argument, with_lane};
 pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Type conversion";
     "CAST" | "_CAST" any_case true (2, 2) "CAST(x, 'type'), CAST(x AS type), x::type"
         "The value as another type; integers wrap around, texts that are wrong are errors, or NULL where the type is nullable."
-        "SELECT CAST('42', 'UInt8'), CAST(300 AS UInt8), CAST('x' AS Nullable(UInt8))" => "42\t44\t\\N"; bind_cast, nulls: Nulls::Custom;
+        "SELECT CAST('42', 'UInt8'), CAST(300 AS UInt8), CAST('x' AS Nullable(UInt8))" => "42\t44\t\\N"; bind_cast, nulls: Nulls::Custom,
+        of_clob: Some(|c, a| bind_cast(c, a).map(Some));
     "accurateCast" (2, 2) "accurateCast(x, 'type')"
         "The value as another type; a value that the type does not hold is an error."
         "SELECT accurateCast(42, 'UInt8')" => "42"; |c, a| bind_accurate(c, a, Mode::Accurate), nulls: Nulls::Custom;

@@ -15,7 +15,7 @@ use granary_storage::{
     ColumnDefinition, DatabaseInfo, KeyColumn, Store, StoreOptions, Table, TableDefinition,
     TableSnapshot,
 };
-use types::{Block, Column, DataType, Value, array_from_values};
+use types::{Block, Column, DataType, Value, array_from_values, clob};
 
 /// Rows as values, column by column within a row.
 pub(crate) type Rows = Vec<Vec<Value>>;
@@ -89,7 +89,11 @@ pub(crate) fn block(definition: &TableDefinition, rows: &[Vec<Value>]) -> Block 
         .enumerate()
         .map(|(at, (_, column))| {
             let values: Vec<Value> = rows.iter().map(|row| row[at].clone()).collect();
-            Column::Flat(array_from_values(&column.data_type, &values).unwrap())
+            let array = array_from_values(&column.data_type.without_clob(), &values).unwrap();
+            Column::Flat(match column.data_type.is_clob() {
+                true => clob::from_strings(&array).unwrap(),
+                false => array,
+            })
         })
         .collect();
     Block::new(columns, rows.len())
@@ -128,9 +132,13 @@ pub(crate) fn read(snapshot: &TableSnapshot) -> base::Result<Vec<Rows>> {
                     )?,
                 };
                 assert_eq!(values.len(), count);
-                let values = values.to_flat()?;
+                let values = match column.data_type.is_clob() {
+                    true => clob::to_strings(&values.to_flat()?)?,
+                    false => values.to_flat()?,
+                };
+                let data_type = column.data_type.without_clob();
                 for row in 0..count {
-                    let value = types::value_at(&values, &column.data_type, row);
+                    let value = types::value_at(&values, &data_type, row);
                     rows[start + row].push(value);
                 }
             }
