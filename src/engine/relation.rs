@@ -23,6 +23,13 @@ pub(crate) use file::{format_of, open};
 pub(crate) use generated::{Blocks, Rows};
 
 impl Query<'_> {
+    /// Keeps the parts of a table with CLOB until the query's texts were read.
+    fn hold(&self, snapshot: &Arc<storage::TableSnapshot>) {
+        if snapshot.definition.columns.iter().any(|column| column.data_type.is_clob()) {
+            self.held.borrow_mut().push(snapshot.clone());
+        }
+    }
+
     /// A table by name.
     pub(crate) fn relation(&self, name: &TableName) -> Result<Relation> {
         let name = &self.named(name)?;
@@ -48,9 +55,7 @@ impl Query<'_> {
         if let Some(table) = self.engine.store.table(database, &name.table) {
             let snapshot = table.snapshot();
             let about = &snapshot.definition;
-            if about.columns.iter().any(|column| column.data_type.is_clob()) {
-                self.held.borrow_mut().push(snapshot.clone());
-            }
+            self.hold(&snapshot);
             match about.engine.as_str() {
                 "Merge" | "Buffer" | "Dictionary" => return self.proxy_relation(about),
                 "MaterializedView" => {

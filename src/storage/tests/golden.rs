@@ -23,6 +23,7 @@ use granary_storage::{
     ColumnDefinition, PartReader, Store, StoreOptions, TableDefinition, TableSnapshot, TextField,
     TextIndexDefinition,
 };
+use harness::clobs::{check_clobs, clob_rows, described_clobs};
 use harness::{
     Rows, all_sorted, create, definition, insert, int, open, options, read, sort_all, text,
 };
@@ -113,8 +114,6 @@ const ROWS: i128 = 240;
 const INSERTS: i128 = 3;
 /// Rows of each insert into the table with text indexes.
 const TEXT_ROWS: i128 = 300;
-/// Rows of each insert into the table with texts out of row.
-const CLOB_ROWS: i128 = 120;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
@@ -313,32 +312,6 @@ fn check_texts(snapshot: &TableSnapshot) {
             assert!(count > 0, "{query:?}");
         }
     }
-}
-
-/// The rows of one insert into the table with texts out of row: in the row, sharing pieces, of several pieces, the same.
-fn clob_rows(insert: i128) -> Rows {
-    let row = |n: i128| {
-        let times = [0, 1, 30, 150, 9000][noise(n, 50) as usize % if n % 20 == 7 { 5 } else { 4 }];
-        let long = format!("{} text;\n", noise(n % 25, 51) % 1000).repeat(times);
-        let maybe = if n % 6 == 1 { Value::Null } else { text(&"é".repeat(n as usize % 90)) };
-        vec![int(noise(n, 52) as i128 % 100_000), text(&long), maybe]
-    };
-    (insert * CLOB_ROWS..(insert + 1) * CLOB_ROWS).map(row).collect()
-}
-
-fn described_clobs() -> TableDefinition {
-    let columns = [("id", "UInt32"), ("t", "CLOB"), ("m", "Nullable(CLOB)")];
-    let mut definition = definition(&columns, &[0], &[]);
-    definition.name = "clobs".to_owned();
-    definition.settings.insert("index_granularity".to_owned(), "32".to_owned());
-    definition.columns[2].out_of_row = Some(100);
-    definition
-}
-
-fn check_clobs(snapshot: &TableSnapshot) {
-    let mut expected: Rows = (0..INSERTS).flat_map(clob_rows).collect();
-    sort_all(&mut expected);
-    assert_eq!(all_sorted(read(snapshot).unwrap()), expected);
 }
 
 fn described() -> TableDefinition {

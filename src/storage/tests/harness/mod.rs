@@ -5,6 +5,8 @@
     reason = "each test uses a part; a test may fail by a panic"
 )]
 
+pub(crate) mod clobs;
+
 use std::cmp::Ordering;
 use std::path::Path;
 use std::sync::Arc;
