@@ -125,7 +125,9 @@ impl Merge {
             level: self.parts.iter().map(|p| p.record().level).max().unwrap_or(0) + 1,
             sources: self.parts.iter().map(|p| p.id().to_owned()).collect(),
         };
-        let writer = PartWriter::create(&self.context, outline, bytes as usize)?;
+        // Texts out of row are not counted among the values, but may be most of a part.
+        let on_disk: u64 = self.parts.iter().map(|p| p.record().bytes_on_disk()).sum();
+        let writer = PartWriter::create(&self.context, outline, bytes.max(on_disk) as usize)?;
         let (order, keys) =
             order::merge_order(&self.parts, &plan, granularity as usize, &self.progress)?;
         let order: &MergeOrder = &order;

@@ -1,19 +1,35 @@
 //! Texts of one column of a part.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use base::disk::FileView;
 use base::{Result, bail};
 use bytes::Bytes;
-use types::clob::{ClobSource, PieceInfo};
+use parking_lot::Mutex;
+use types::clob::{ClobSource, PIECE, PieceInfo};
 
 use super::{PieceEntry, decode_pieces, hash_of, no_piece};
+
+/// Pieces that were read last, of all columns: short texts share them, and neighbours ask for the same ones. At most 4 MiB.
+static RECENT: LazyLock<Vec<Mutex<Option<Recent>>>> =
+    LazyLock::new(|| (0..64).map(|_| Mutex::default()).collect());
+
+/// Every column has a number of its own.
+static COLUMNS: AtomicU64 = AtomicU64::new(0);
+
+struct Recent {
+    column: u64,
+    piece: u64,
+    text: Bytes,
+}
 
 /// The pieces of a column.
 pub(crate) struct PartTexts {
     file: Arc<dyn FileView>,
     pieces: Vec<PieceEntry>,
+    number: u64,
     /// Names the column in errors.
     place: String,
 }
@@ -26,7 +42,8 @@ impl fmt::Debug for PartTexts {
 
 impl PartTexts {
     pub(crate) fn open(file: Arc<dyn FileView>, table: &[u8], place: String) -> Result<PartTexts> {
-        Ok(PartTexts { file, pieces: decode_pieces(table)?, place })
+        let number = COLUMNS.fetch_add(1, Ordering::Relaxed);
+        Ok(PartTexts { file, pieces: decode_pieces(table)?, number, place })
     }
 
     fn piece(&self, number: u64) -> Result<&PieceEntry> {
@@ -34,10 +51,18 @@ impl PartTexts {
         found.ok_or_else(|| no_piece(number, self.pieces.len()).within(&self.place))
     }
 
+    fn decoded(&self, entry: &PieceEntry) -> Result<Bytes> {
+        self.file
+            .read(entry.offset, entry.stored as usize)
+            .and_then(|stored| entry.open(stored))
+            .map_err(|e| e.within(&self.place))
+    }
+
     /// Reads every piece and checks it against its hash.
     pub(crate) fn check(&self) -> Result<()> {
         for number in 0..self.pieces.len() as u64 {
-            let (text, known) = (self.read(number)?, self.piece(number)?.info);
+            let entry = self.piece(number)?;
+            let (text, known) = (self.decoded(entry)?, entry.info);
             if PieceInfo::of(&text, hash_of(&text)) != known {
                 bail!(
                     ChecksumDoesntMatch,
@@ -57,10 +82,20 @@ impl ClobSource for PartTexts {
 
     fn read(&self, piece: u64) -> Result<Bytes> {
         let entry = self.piece(piece)?;
-        self.file
-            .read(entry.offset, entry.stored as usize)
-            .and_then(|stored| entry.open(stored))
-            .map_err(|e| e.within(&self.place))
+        // Whole pieces are those of long texts, of which nobody else asks for the same.
+        if entry.info.bytes as usize == PIECE {
+            return self.decoded(entry);
+        }
+        let slot = &RECENT
+            [((self.number.wrapping_mul(31).wrapping_add(piece)) % RECENT.len() as u64) as usize];
+        if let Some(recent) = &*slot.lock()
+            && (recent.column, recent.piece) == (self.number, piece)
+        {
+            return Ok(recent.text.clone());
+        }
+        let text = self.decoded(entry)?;
+        *slot.lock() = Some(Recent { column: self.number, piece, text: text.clone() });
+        Ok(text)
     }
 
     fn stored(&self, piece: u64) -> Result<Bytes> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, BinaryViewArray, UInt32Array, new_empty_array};
 use base::{Error, Result};
+use types::clob::{self, Clob};
 use types::{Block, Column, DataType};
 
 use crate::dictionary::order::{rank_by_order, sort_ids};
@@ -79,6 +80,20 @@ impl ColumnBuffer {
             ColumnBuffer::Arrays { bytes, .. } => *bytes,
             ColumnBuffer::Values(table) => table.memory(),
         }
+    }
+
+    /// Bytes of texts that lie out of row, of a column of CLOB.
+    pub(crate) fn text_bytes(&self) -> Result<u64> {
+        let ColumnBuffer::Arrays { arrays, .. } = self else { return Ok(0) };
+        let mut bytes = 0;
+        for array in arrays {
+            for cell in clob::bytes_of(array.as_ref())?.iter().flatten() {
+                if let Clob::OutOfRow(stored) = Clob::parse(cell)? {
+                    bytes += stored.bytes;
+                }
+            }
+        }
+        Ok(bytes)
     }
 
     /// Ends the column.

@@ -46,6 +46,8 @@ pub(crate) fn write_part(
 ) -> Result<NewPart> {
     let PartitionBuffer { values, columns, rows } = buffer;
     let sizes: Vec<usize> = columns.iter().map(ColumnBuffer::memory).collect();
+    let clobs = columns.iter().zip(&plan.types).filter(|(_, data_type)| data_type.is_clob());
+    let texts: u64 = clobs.map(|(column, _)| column.text_bytes()).sum::<Result<u64>>()?;
     let mut columns: Vec<Option<ColumnBuffer>> = columns.into_iter().map(Some).collect();
     let mut full: Vec<Option<Arc<FullColumn>>> = (0..columns.len()).map(|_| None).collect();
     let indexes = if rows as u64 <= MOST_ROWS { plan.texts.as_slice() } else { &[] };
@@ -66,7 +68,7 @@ pub(crate) fn write_part(
         level: origin.level,
         sources: origin.sources,
     };
-    let writer = PartWriter::create(context, outline, bytes)?;
+    let writer = PartWriter::create(context, outline, bytes.saturating_add(texts as usize))?;
     let index = primary_index(plan, &full, order.as_deref(), rows, granularity as usize)?;
     let inputs = |text: &TextPlan| text.inputs.iter().filter_map(|at| full[*at].clone()).collect();
     let texts: Vec<(&TextPlan, Vec<_>)> = indexes.iter().map(|text| (text, inputs(text))).collect();
