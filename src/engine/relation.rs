@@ -23,11 +23,12 @@ pub(crate) use file::{format_of, open};
 pub(crate) use generated::{Blocks, Rows};
 
 impl Query<'_> {
-    /// Keeps the parts of a table with CLOB until the query's texts were read.
-    fn hold(&self, snapshot: &Arc<storage::TableSnapshot>) {
+    /// A table's parts, which stay until the query's texts were read where it has CLOB.
+    fn held(&self, snapshot: Arc<storage::TableSnapshot>) -> Arc<storage::TableSnapshot> {
         if snapshot.definition.columns.iter().any(|column| column.data_type.is_clob()) {
             self.held.borrow_mut().push(snapshot.clone());
         }
+        snapshot
     }
 
     /// A table by name.
@@ -53,9 +54,8 @@ impl Query<'_> {
         }
         let database = self.database_of(name);
         if let Some(table) = self.engine.store.table(database, &name.table) {
-            let snapshot = table.snapshot();
+            let snapshot = self.held(table.snapshot());
             let about = &snapshot.definition;
-            self.hold(&snapshot);
             match about.engine.as_str() {
                 "Merge" | "Buffer" | "Dictionary" => return self.proxy_relation(about),
                 "MaterializedView" => {

@@ -84,7 +84,9 @@ impl ClobSource for PartTexts {
         let entry = self.piece(piece)?;
         // Whole pieces are those of long texts, of which nobody else asks for the same.
         if entry.info.bytes as usize == PIECE {
-            return self.decoded(entry);
+            let text = self.decoded(entry);
+            self.file.release(entry.offset, entry.stored as usize);
+            return text;
         }
         let slot = &RECENT
             [((self.number.wrapping_mul(31).wrapping_add(piece)) % RECENT.len() as u64) as usize];

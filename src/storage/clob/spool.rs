@@ -84,7 +84,10 @@ impl Files {
         }
         let at = self.ends.partition_point(|end| *end <= offset);
         let start = if at == 0 { 0 } else { self.ends[at - 1] };
-        self.files[at].read(offset - start, length)
+        // The files are read once, front to back: what was copied need not stay mapped.
+        let bytes = Bytes::copy_from_slice(&self.files[at].read(offset - start, length)?);
+        self.files[at].release(offset - start, length);
+        Ok(bytes)
     }
 }
 
