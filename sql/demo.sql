@@ -6,4 +6,4 @@ SELECT extractURLParameter(url, 'q') AS word, count() AS searches FROM weblog WH
 SELECT agent LIKE '%bot%' AS is_bot, formatReadableSize(sum(bytes)) AS sent FROM weblog GROUP BY is_bot ORDER BY is_bot;
 SELECT id, title FROM documents WHERE body LIKE '%inverted index%' AND published >= '2026-06-01' ORDER BY id LIMIT 5;
 SELECT service, exception, count() AS failures, max(frames) AS deepest FROM failures GROUP BY service, exception ORDER BY failures DESC, deepest DESC, service LIMIT 5;
-SELECT service, frames, line(stack, 1) AS first_line, snippet(stack, 'OutOfMemoryError') AS found FROM failures WHERE hasToken(stack, 'outofmemoryerror') ORDER BY frames DESC LIMIT 3;
+SELECT service, frames, line(stack, 1) AS first_line, snippet(stack, 'OutOfMemoryError') AS found FROM failures WHERE hasAnyTokens(stack, 'OutOfMemoryError') ORDER BY frames DESC LIMIT 3;
