@@ -5,6 +5,7 @@
 //! - RowBinary and Native parse what has arrived and try again when a row or block was cut.
 //! - Parquet and Arrow files need random access: the stream is spooled first ([`spool`]).
 //! - Documents (JSON, JSONColumns, RawBLOB) are read whole, up to a limit.
+//! - Texts of CLOB columns that are too long to be held leave the input before it is parsed ([`long_texts`]).
 
 mod arrow;
 mod arrow_messages;

@@ -156,12 +156,18 @@ fn read(
         let mut columns = Vec::with_capacity(schema.len());
         for (at, field) in schema.fields().iter().enumerate() {
             let parts: Vec<Column> = blocks.iter().map(|b| b.column(at).clone()).collect();
-            columns.push(match parts.is_empty() {
+            let values = match parts.is_empty() {
                 true => types::default_array(&field.data_type, 0)?,
                 false => Column::concat(&parts)?.to_flat()?,
+            };
+            // What is loaded stays longer than the parts that texts lie in.
+            columns.push(match field.data_type.is_clob() {
+                true => types::clob::to_strings(&values)?,
+                false => values,
             });
         }
-        Ok((schema.fields().to_vec(), columns, rows))
+        let field = |f: &Field| Field::new(f.name.clone(), f.data_type.without_clob());
+        Ok((schema.fields().iter().map(field).collect(), columns, rows))
     })
 }
 
