@@ -4,8 +4,8 @@
 //!    compressed by itself; texts shorter than a piece share one.
 //! 2. Equal pieces and equal texts are kept once: within a part always for long texts, as far as is remembered for short
 //!    ones ([`REMEMBERED`]).
-//! 3. Merges and inserts copy pieces as they are stored; rewrites, which may leave texts behind, take short ones out of the
-//!    pieces that they share.
+//! 3. Inserts copy pieces as they are stored, merges and rewrites those of long texts; short texts of a part are taken out
+//!    of the pieces that they share, so that those which no row names stay behind and the others fill whole pieces again.
 //! 4. What is held of a text while it is written does not grow with it, but for 44 bytes a piece.
 //!
 //! ```text
@@ -209,8 +209,7 @@ impl<S: PieceSink> ClobWriter<S> {
         let packed = self.compressor.compress(text);
         let packed = packed.map_err(|e| error!(CannotCompress, "Cannot compress: {e}"))?;
         let stored = if packed.len() < text.len() { &packed } else { text };
-        let (stored, info) = (stored.to_vec(), PieceInfo::of(text, hash));
-        self.write_stored(&stored, info)
+        self.write_stored(stored, PieceInfo::of(text, hash))
     }
 
     fn write_stored(&mut self, stored: &[u8], info: PieceInfo) -> Result<PieceEntry> {

@@ -72,15 +72,21 @@ pub(super) fn of_strings(kernel: Kernel, arguments: &[Argument]) -> Kernel {
     Kernel::Plain(Arc::new(move |columns: &[Column], rows: usize| {
         let mut parts = Vec::new();
         for run in runs(columns, &clobs, rows)? {
-            let mut given: Vec<Column> =
-                columns.iter().map(|column| column.slice(run.start, run.len())).collect();
-            for at in &clobs {
-                given[*at] = given[*at].clob_texts()?;
-            }
+            let given = strings_of(columns, &clobs, &run)?;
             parts.push(kernel(&given, run.len())?);
         }
         Column::concat(&parts)
     }))
+}
+
+/// Some rows of all columns, with Strings at the places of CLOB.
+fn strings_of(columns: &[Column], clobs: &[usize], run: &Range<usize>) -> Result<Vec<Column>> {
+    let mut given: Vec<Column> =
+        columns.iter().map(|column| column.slice(run.start, run.len())).collect();
+    for at in clobs {
+        given[*at] = given[*at].clob_texts()?;
+    }
+    Ok(given)
 }
 
 /// Runs of rows whose texts are not too long together; one of no rows where there are none.
@@ -137,11 +143,7 @@ impl OfStrings {
         mut update: impl FnMut(&mut dyn Accumulator, Range<usize>, &[Column]) -> Result<()>,
     ) -> Result<()> {
         for run in runs(arguments, &self.clobs, rows)? {
-            let mut given: Vec<Column> =
-                arguments.iter().map(|column| column.slice(run.start, run.len())).collect();
-            for at in &self.clobs {
-                given[*at] = given[*at].clob_texts()?;
-            }
+            let given = strings_of(arguments, &self.clobs, &run)?;
             update(self.inner.as_mut(), run, &given)?;
         }
         Ok(())

@@ -156,6 +156,13 @@ impl Spool {
         Ok(Spool { open: OpenSource::new(pieces.clone()), pieces })
     }
 
+    /// Puts the number of this source into a cell that was placed in here, where its text is out of row.
+    fn name_source(&self, cell: &mut [u8]) {
+        if cell.first() == Some(&1) {
+            cell[1..9].copy_from_slice(&self.open.number().to_le_bytes());
+        }
+    }
+
     /// The cells of texts in here; texts that are out of row already stay where they are.
     pub(crate) fn place_all(&self, cells: &BinaryViewArray) -> Result<Option<ArrayRef>> {
         let mut writer = self.pieces.writer.lock();
@@ -172,7 +179,7 @@ impl Spool {
                 Some(cell) if is_long(cell) => {
                     placed.clear();
                     writer.place(cell, &mut placed)?;
-                    placed[1..9].copy_from_slice(&self.open.number().to_le_bytes());
+                    self.name_source(&mut placed);
                     out.append_value(&placed);
                 }
                 Some(cell) => out.append_value(cell),
@@ -209,9 +216,7 @@ impl ClobText for SpooledText {
     fn finish(self: Box<Self>) -> Result<Vec<u8>> {
         let mut cell = Vec::new();
         self.text.finish(&mut self.spool.pieces.writer.lock(), &mut cell)?;
-        if cell.first() == Some(&1) {
-            cell[1..9].copy_from_slice(&self.spool.open.number().to_le_bytes());
-        }
+        self.spool.name_source(&mut cell);
         Ok(cell)
     }
 }

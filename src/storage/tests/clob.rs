@@ -6,15 +6,15 @@ mod harness;
 
 use std::sync::Arc;
 
+use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use arrow_array::{Array, BooleanArray};
 use base::CancelToken;
-use granary_storage::{Rewrite, Store, Table};
-use harness::{Rows, all_sorted, create, definition, insert, int, read, sort_all, text};
+use granary_storage::{Store, Table};
+use harness::{Rows, all_sorted, create, definition, insert, int, keep_rows, read, sort_all, text};
 use proptest::prelude::*;
+use types::Value;
 use types::clob::{self, Clob, PIECE};
-use types::{Block, Value};
 
 /// A text by its kind: empty, short, of about a piece, of several; a few of each, so that equal ones come again.
 fn text_of(kind: u8, which: u8) -> String {
@@ -87,19 +87,7 @@ fn check_ranges(table: &Table, expected: &Rows) {
 }
 
 fn delete_odd(store: &Store, table: &Arc<Table>) {
-    let change = |block: Block| {
-        let keys = block.column(0).to_flat()?;
-        let keys = keys.as_primitive::<Int64Type>().values();
-        let kept: BooleanArray = keys.iter().map(|k| Some(k % 2 == 0)).collect();
-        block.filter(&kept)
-    };
-    let rewrite = Rewrite {
-        definition: table.definition().as_ref().clone(),
-        choose: &|_| true,
-        change: &change,
-        cancel: CancelToken::new(),
-    };
-    store.rewrite(table, &rewrite).unwrap();
+    keep_rows(store, table, |key| key % 2 == 0).unwrap();
 }
 
 proptest! {

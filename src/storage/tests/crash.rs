@@ -10,16 +10,13 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use arrow_array::BooleanArray;
-use arrow_array::cast::AsArray;
-use arrow_array::types::Int64Type;
 use base::CancelToken;
 use base::disk::Disk;
 use crashing_disk::CrashingDisk;
-use granary_storage::{Rewrite, RowRule, Store, StoreOptions, Table};
-use harness::{create, definition, insert, int, options, read, text};
+use granary_storage::{RowRule, Store, StoreOptions, Table};
+use harness::{create, definition, insert, int, keep_rows, options, read, text};
 use redb::StorageBackend;
-use types::{Block, Value};
+use types::Value;
 
 /// The catalog's file on a disk that loses unsynced writes.
 #[derive(Debug, Clone)]
@@ -192,19 +189,7 @@ fn work(store: &Arc<Store>, table: &Arc<Table>, seed: u64) -> (BTreeSet<i128>, B
 
 /// A mutation: every seventh key goes.
 fn delete_sevenths(store: &Store, table: &Arc<Table>) -> base::Result<()> {
-    let change = |block: Block| {
-        let keys = block.column(0).to_flat()?;
-        let keys = keys.as_primitive::<Int64Type>().values();
-        let kept: BooleanArray = keys.iter().map(|k| Some(k % 7 != 3)).collect();
-        block.filter(&kept)
-    };
-    let rewrite = Rewrite {
-        definition: table.definition().as_ref().clone(),
-        choose: &|_| true,
-        change: &change,
-        cancel: CancelToken::new(),
-    };
-    store.rewrite(table, &rewrite)
+    keep_rows(store, table, |key| key % 7 != 3)
 }
 
 fn check_crash(seed: u64) {

@@ -23,7 +23,7 @@ use granary_storage::{
     ColumnDefinition, PartReader, Store, StoreOptions, TableDefinition, TableSnapshot, TextField,
     TextIndexDefinition,
 };
-use harness::clobs::{check_clobs, clob_rows, described_clobs};
+use harness::clobs::{check_clobs, clob_rows, described_clobs, noise};
 use harness::{
     Rows, all_sorted, create, definition, insert, int, open, options, read, sort_all, text,
 };
@@ -117,15 +117,6 @@ const TEXT_ROWS: i128 = 300;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
-}
-
-/// A number that looks random.
-fn noise(n: i128, salt: u64) -> u64 {
-    let mut z =
-        (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ salt.wrapping_mul(0xff51_afd7_ed55_8ccd);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 fn value(column: &str, n: i128) -> Value {

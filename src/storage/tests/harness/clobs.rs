@@ -9,7 +9,7 @@ use super::{Rows, all_sorted, definition, int, read, sort_all, text};
 const CLOB_ROWS: i128 = 120;
 
 /// A number that looks random.
-fn noise(n: i128, salt: u64) -> u64 {
+pub(crate) fn noise(n: i128, salt: u64) -> u64 {
     let mut z =
         (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ salt.wrapping_mul(0xff51_afd7_ed55_8ccd);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -11,11 +11,15 @@ use std::cmp::Ordering;
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow_array::BooleanArray;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use base::CancelToken;
 use base::disk::{Disk, LocalDisk};
 use expr::{Expr, Registry};
 use granary_storage::{
-    ColumnDefinition, DatabaseInfo, KeyColumn, Store, StoreOptions, Table, TableDefinition,
-    TableSnapshot,
+    ColumnDefinition, DatabaseInfo, KeyColumn, Rewrite, Store, StoreOptions, Table,
+    TableDefinition, TableSnapshot,
 };
 use types::{Block, Column, DataType, Value, array_from_values, clob};
 
@@ -109,6 +113,27 @@ pub(crate) fn insert(
     let mut insert = store.begin_insert();
     insert.write(table, block(&table.definition(), rows))?;
     insert.commit().map(drop)
+}
+
+/// A mutation: only rows stay whose first column, an Int64, is one to keep.
+pub(crate) fn keep_rows(
+    store: &Store,
+    table: &Arc<Table>,
+    keep: impl Fn(i64) -> bool + Send + Sync,
+) -> base::Result<()> {
+    let change = |block: Block| {
+        let keys = block.column(0).to_flat()?;
+        let keys = keys.as_primitive::<Int64Type>().values();
+        let kept: BooleanArray = keys.iter().map(|k| Some(keep(*k))).collect();
+        block.filter(&kept)
+    };
+    let rewrite = Rewrite {
+        definition: table.definition().as_ref().clone(),
+        choose: &|_| true,
+        change: &change,
+        cancel: CancelToken::new(),
+    };
+    store.rewrite(table, &rewrite)
 }
 
 /// The rows of a snapshot, part by part.
