@@ -63,7 +63,7 @@ mod inspect;
 mod interval_arithmetic;
 mod logic;
 mod math;
-mod order;
+pub(crate) mod order;
 mod proportions;
 mod random;
 mod random_text;

@@ -255,6 +255,13 @@ fn common_decimal(types: &[DataType]) -> Option<DataType> {
         whole = whole.max(digits);
         scale = scale.max(after);
     }
+    // Integers alone beside decimals without a fraction: their own width is enough, which is ClickHouse's rule.
+    let widest = types.iter().filter(|t| t.is_integer()).max_by_key(|t| t.bits());
+    let whole = match widest {
+        Some(DataType::Int32) if scale == 0 && whole == 10 => 9,
+        Some(DataType::Int64) if scale == 0 && whole == 20 => 18,
+        _ => whole,
+    };
     let needed = if whole > 0 { width.max(whole + scale) } else { width };
     let precision = match needed {
         0..=9 => 9,

@@ -1,6 +1,7 @@
 """Whether two answers agree, and how they differ if not."""
 
 import re
+from collections import Counter
 
 RELATIVE = 1e-9
 RELATIVE_FLOAT32 = 3e-5  # the order of adding is free
@@ -69,10 +70,17 @@ def floats_close(one, other, kinds):
     return all(same_cell(a, b, k) for a, b, k in zip(unsigned(one), unsigned(other), kinds) if b"Float" in k)
 
 
+def without_common(left, right):
+    """The rows of each side that the other does not have, each as often."""
+    one, other = (Counter(tuple(row) for row in rows) for rows in (left, right))
+    return [[list(row) for row in (a - b).elements()] for a, b in ((one, other), (other, one))]
+
+
 def same_rows(left, right, kinds, in_order):
     if len(left) != len(right):
         return False
     if not in_order:
+        left, right = without_common(left, right)
         left, right = (sorted(rows, key=lambda r: rounded(r, kinds)) for rows in (left, right))
     if all(same_row(a, b, kinds) for a, b in zip(left, right)):
         return True

@@ -48,6 +48,9 @@ class Queries:
             return self.table()
         if choice < 0.85:
             return self.join(depth)
+        return self.derived(depth)
+
+    def derived(self, depth):
         query, categories = self.query(depth - 1)
         alias = self.name("s")
         return {"k": "from", "q": query, "alias": alias}, [(f"{alias}.c{i}", c) for i, c in enumerate(categories)]
@@ -55,7 +58,8 @@ class Queries:
     def join(self, depth):
         rng = self.rng
         left, left_scope = self.table() if self.chance(0.8) else self.source(depth - 1)
-        right, right_scope = self.table() if self.chance(0.8) else self.source(depth - 1)
+        # A join on the right would be written without parentheses, as another one.
+        right, right_scope = self.table() if depth < 2 or self.chance(0.8) else self.derived(depth - 1)
         pairs = [(a, b) for a in left_scope for b in right_scope if a[1] == b[1] and a[1] in JOINABLE]
         kind = rng.choice([j for j in JOINS if j not in self.banned] or ["INNER"])
         if not pairs:

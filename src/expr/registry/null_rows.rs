@@ -4,10 +4,10 @@
 use std::any::Any;
 use std::ops::Range;
 
-use arrow_array::{Array, ArrayRef, BooleanArray, make_array, new_null_array};
+use arrow_array::{Array, ArrayRef, BooleanArray, make_array};
 use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder, NullBuffer};
 use base::{Error, Result, bail};
-use types::{Column, DataType};
+use types::{Column, DataType, default_array};
 
 use super::tagged_nulls;
 use crate::aggregate::NullRows;
@@ -39,27 +39,26 @@ fn bind_skipping(
     arguments: &AggregateArguments<'_>,
     only_tagged: bool,
 ) -> Result<BoundAggregate> {
-    let mut bare: Vec<DataType> = arguments.types.iter().map(|t| t.inner().clone()).collect();
-    if declaration.name == "regr_count" {
-        // It counts, so that of NULL alone it is 0.
-        bare.iter_mut().filter(|t| **t == DataType::Nothing).for_each(|t| *t = DataType::Float64);
-    }
+    let bare: Vec<DataType> = arguments.types.iter().map(|t| t.inner().clone()).collect();
     let only_null = bare.contains(&DataType::Nothing);
+    if only_null && declaration.name == "regr_count" {
+        return Ok(OnlyNull::bound(DataType::UInt64));
+    }
     if only_null && declaration.nulls == NullRows::SkipThenNull {
-        return Ok(BoundAggregate::new(DataType::null(), OnlyNull::default));
+        return Ok(OnlyNull::bound(DataType::null()));
     }
     let bare = AggregateArguments { types: &bare, ..*arguments };
     let inner = match (declaration.bind)(context, &bare) {
         Ok(inner) => inner,
         // A bare NULL has no type that could be wrong.
-        Err(_) if only_null => return Ok(BoundAggregate::new(DataType::null(), OnlyNull::default)),
+        Err(_) if only_null => return Ok(OnlyNull::bound(DataType::null())),
         Err(error) => return Err(error),
     };
     let gives_null = declaration.nulls == NullRows::SkipThenNull
         && !only_tagged
         && inner.return_type.can_be_nullable();
     if only_null && !inner.return_type.can_be_nullable() {
-        return Ok(BoundAggregate::new(DataType::null(), OnlyNull::default));
+        return Ok(OnlyNull::bound(DataType::null()));
     }
     let return_type = match gives_null {
         true => inner.return_type.clone().nullable(),
@@ -186,9 +185,16 @@ impl Accumulator for SkipNulls {
     }
 }
 
-/// Any function of a bare NULL: it is NULL, whatever its other arguments are.
-#[derive(Default)]
-struct OnlyNull;
+/// Any function of a bare NULL: it is NULL, and 0 if it counts, whatever its other arguments are.
+struct OnlyNull {
+    result: DataType,
+}
+
+impl OnlyNull {
+    fn bound(result: DataType) -> BoundAggregate {
+        BoundAggregate::new(result.clone(), move || OnlyNull { result: result.clone() })
+    }
+}
 
 impl Accumulator for OnlyNull {
     fn resize(&mut self, _groups: usize) {}
@@ -214,7 +220,7 @@ impl Accumulator for OnlyNull {
     }
 
     fn finish(&mut self, groups: Range<usize>) -> Result<ArrayRef> {
-        Ok(new_null_array(&DataType::null().arrow_type(), groups.len()))
+        default_array(&self.result, groups.len())
     }
 
     fn memory(&self) -> usize {

@@ -16,6 +16,8 @@ use format::FormatSettings;
 use format::text::array_to_text;
 use types::{Column, DataType, Value};
 
+use crate::scalar::order::Missing;
+
 use super::arguments::{Checks, USUAL, example};
 use super::collected::{Collect, collected};
 use super::encoded::Encoding;
@@ -347,7 +349,7 @@ impl Trimmed {
 
     fn trim(&self, state: &mut Vec<Arc<[u8]>>) {
         if self.sorted {
-            state.sort_by(|a, b| self.encoding.compare(a, b));
+            state.sort_by(|a, b| self.encoding.compare(a, b, Missing::Greatest));
             state.truncate(self.limit);
         } else if state.len() > self.limit {
             state.drain(..state.len() - self.limit);

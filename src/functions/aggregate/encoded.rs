@@ -14,6 +14,8 @@ use arrow_array::{Array, ArrayRef};
 use base::{Error, Result, bail};
 use types::{Column, DataType, Physical, Value, array_from_values};
 
+use crate::scalar::order::{Missing, total};
+
 use super::kind::{Kind, with_kind, wrong_layout};
 use super::state_bytes::{
     Plain, corrupt, read_bytes, read_length, read_string, write_string, write_varint,
@@ -153,12 +155,12 @@ impl Encoding {
     }
 
     /// The order of two encoded values of one type.
-    pub(crate) fn compare(&self, a: &[u8], b: &[u8]) -> Ordering {
+    pub(crate) fn compare(&self, a: &[u8], b: &[u8], missing: Missing) -> Ordering {
         if self.raw {
             return a.cmp(b);
         }
         match (self.decode(a), self.decode(b), self.types.first()) {
-            (Ok(a), Ok(b), Some(data_type)) => compare(data_type, &a, &b),
+            (Ok(a), Ok(b), Some(data_type)) => compare(data_type, &a, &b, missing),
             _ => a.cmp(b),
         }
     }
@@ -271,24 +273,19 @@ fn decode_varying(data_type: &DataType, bytes: &mut &[u8]) -> Result<Value> {
     })
 }
 
-/// The order of values of one type: NULL and NaN last, strings by bytes, lists and tuples by their
-/// first difference.
-pub(crate) fn compare(data_type: &DataType, a: &Value, b: &Value) -> Ordering {
+/// The order of values of one type: strings by bytes, lists and tuples by their first difference.
+fn compare(data_type: &DataType, a: &Value, b: &Value, missing: Missing) -> Ordering {
     match (a, b) {
-        (Value::Null, Value::Null) => Ordering::Equal,
-        (Value::Null, _) => Ordering::Greater,
-        (_, Value::Null) => Ordering::Less,
+        (Value::Null, _) | (_, Value::Null) => missing.order(a.is_null(), b.is_null()),
         (Value::Int(a), Value::Int(b)) if data_type.is_unsigned_128() => {
             (*a as u128).cmp(&(*b as u128))
         }
         (Value::Int(a), Value::Int(b)) => a.cmp(b),
-        (Value::Float(a), Value::Float(b)) => {
-            a.partial_cmp(b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
-        }
+        (Value::Float(a), Value::Float(b)) => total(*a, *b, missing),
         (Value::Bytes(a), Value::Bytes(b)) => a.cmp(b),
         (Value::Array(a), Value::Array(b)) => {
             let item = data_type.list_item().unwrap_or(DataType::Nothing);
-            let first = a.iter().zip(b.iter()).map(|(a, b)| compare(&item, a, b));
+            let first = a.iter().zip(b.iter()).map(|(a, b)| compare(&item, a, b, missing));
             first.into_iter().find(|o| o.is_ne()).unwrap_or_else(|| a.len().cmp(&b.len()))
         }
         (Value::Tuple(a), Value::Tuple(b)) => {
@@ -296,7 +293,7 @@ pub(crate) fn compare(data_type: &DataType, a: &Value, b: &Value) -> Ordering {
             let mut orders = fields
                 .iter()
                 .zip(a.iter().zip(b.iter()))
-                .map(|(f, (a, b))| compare(&f.data_type, a, b));
+                .map(|(f, (a, b))| compare(&f.data_type, a, b, missing));
             orders.find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
         }
         _ => Ordering::Equal,

@@ -9,6 +9,8 @@ use base::Result;
 use expr::{Accumulator, AggregateArguments, AggregateDeclaration, BoundAggregate, NullRows};
 use types::{Column, DataType};
 
+use crate::scalar::order::Missing;
+
 use super::arguments::{Checks, USUAL, example};
 use super::encoded::Encoding;
 use super::grouped::{Function, bound, foreign_state};
@@ -110,7 +112,7 @@ impl Choice for Smallest {
     }
 
     fn replaces_bytes(encoding: &Encoding, later: &[u8], earlier: &[u8]) -> bool {
-        encoding.compare(later, earlier).is_lt()
+        encoding.compare(later, earlier, Missing::Greatest).is_lt()
     }
 }
 
@@ -124,7 +126,7 @@ impl Choice for Greatest {
     }
 
     fn replaces_bytes(encoding: &Encoding, later: &[u8], earlier: &[u8]) -> bool {
-        encoding.compare(later, earlier).is_gt()
+        encoding.compare(later, earlier, Missing::Least).is_gt()
     }
 }
 

@@ -6,6 +6,8 @@
 use base::Result;
 use types::{Column, DataType};
 
+use crate::scalar::order::Missing;
+
 use super::encoded::Encoding;
 use super::extremes::{read_optional, write_optional};
 use super::kind::{Input, Kind, input, with_kind};
@@ -42,6 +44,11 @@ fn ordered<K: Kind>(value: K::Native) -> u64 {
 /// All bits set: -1 of signed kinds, the greatest of unsigned ones.
 fn minus_one<K: Kind>() -> K::Native {
     K::Native::read(&mut [0xff; 16].as_slice()).unwrap_or_default()
+}
+
+/// What is missing inside of a key is never better than a value.
+fn missing(greatest: bool) -> Missing {
+    if greatest { Missing::Least } else { Missing::Greatest }
 }
 
 impl Keys {
@@ -95,7 +102,7 @@ impl Keys {
     }
 
     fn is_better(encoding: &Encoding, greatest: bool, later: &[u8], earlier: &[u8]) -> bool {
-        let order = encoding.compare(later, earlier);
+        let order = encoding.compare(later, earlier, missing(greatest));
         if greatest { order.is_gt() } else { order.is_lt() }
     }
 
@@ -135,6 +142,7 @@ impl Keys {
 
     /// Calls for the rows whose key equals their group's.
     pub(crate) fn equal_rows(&self, groups: &[u32], key: &[Column]) -> Result<Vec<bool>> {
+        let missing = missing(self.greatest);
         let mut equal = vec![false; groups.len()];
         match &self.best {
             Best::Bits(best) => {
@@ -146,7 +154,7 @@ impl Keys {
             Best::Bytes(best) => self.encoding.for_each(key, groups.len(), |row, key| {
                 equal[row] = best
                     .get(groups[row] as usize)
-                    .is_some_and(|b| b == key || self.encoding.compare(b, key).is_eq());
+                    .is_some_and(|b| b == key || self.encoding.compare(b, key, missing).is_eq());
                 Ok(())
             })?,
         }
@@ -183,7 +191,9 @@ impl Keys {
         match (&self.best, &other.best) {
             (Best::Bits(best), Best::Bits(others)) => best[group] == others[from],
             (Best::Bytes(best), Best::Bytes(others)) => match (best.get(group), others.get(from)) {
-                (Some(a), Some(b)) => a == b || self.encoding.compare(a, b).is_eq(),
+                (Some(a), Some(b)) => {
+                    a == b || self.encoding.compare(a, b, missing(self.greatest)).is_eq()
+                }
                 (None, None) => true,
                 _ => false,
             },

@@ -2,17 +2,19 @@
 
 mod wide;
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use arrow_array::types::Float64Type;
 use arrow_array::{Array, ArrayRef, Decimal128Array, Float64Array, Int64Array, UInt64Array};
 use base::{Error, Result, bail};
 use expr::{Argument, Bound, FunctionDeclaration};
-use types::{Column, DataType};
+use types::{Column, DataType, Physical};
 
-use super::keys::{Key, Keys};
+use super::keys::Keys;
 use super::lists::{list_column, numbers, take, with_default};
 use super::mapped::{Shape, element_types};
+use crate::scalar::order::{Missing, comparator};
 use crate::text::declare;
 
 macro_rules! numeric {
@@ -156,19 +158,23 @@ fn extreme(function: &'static str, arguments: &[Argument], greatest: bool) -> Re
     }
     let return_type = shape.value.clone();
     Ok(shape.bind(function, return_type, move |shape, mapped, rows| {
-        let keys = Keys::new(&mapped.values, &shape.value)?;
+        let nested = matches!(shape.value.physical(), Physical::List | Physical::Struct);
+        // NaN and NULL are taken only where there is nothing else, inside of nested values too.
+        let better: Box<dyn Fn(usize, usize) -> bool> = if nested {
+            let missing = if greatest { Missing::Least } else { Missing::Greatest };
+            let order = comparator(&shape.value, &mapped.values, &mapped.values, missing)?;
+            let wanted = if greatest { Ordering::Greater } else { Ordering::Less };
+            Box::new(move |at, best| order(at, best) == wanted)
+        } else {
+            let keys = Keys::new(&mapped.values, &shape.value)?;
+            Box::new(move |at, best| keys.compare(at, best, greatest).is_lt())
+        };
         let missing = mapped.values.len();
         let places = (0..rows).map(|row| {
             let (from, to) = mapped.lists.bounds(row);
-            let within = (from..to).filter(|at| keys.key(*at) != Key::Null);
-            // NaN is taken only where there is nothing else; of equal ones the first.
-            let best = within.reduce(|best, at| {
-                let better = match keys.compare(at, best, greatest) {
-                    std::cmp::Ordering::Less => true,
-                    std::cmp::Ordering::Equal | std::cmp::Ordering::Greater => false,
-                };
-                if better { at } else { best }
-            });
+            let within = (from..to).filter(|at| mapped.values.is_valid(*at));
+            // Of equal ones the first.
+            let best = within.reduce(|best, at| if better(at, best) { at } else { best });
             best.unwrap_or(missing) as u32
         });
         let values = with_default(&mapped.values, &shape.value)?;

@@ -19,7 +19,7 @@ pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Other";
         "SELECT toTypeName(1)" => "UInt8"; |_, a| text(a[0].data_type.to_string()), nulls: Nulls::Custom,
         of_clob: Some(|_, a| text(a[0].data_type.to_string()).map(Some));
     "toColumnTypeName" (1, 1) "toColumnTypeName(x)" "The form in which the argument's values lie in memory."
-        "SELECT toColumnTypeName(1)" => "Const(UInt8)"; bind_column_type, nulls: Nulls::Custom;
+        "SELECT toColumnTypeName(1)" => "Const(UInt8)"; bind_column_type, nulls: Nulls::Custom, determinism: expr::Determinism::Never;
     "defaultValueOfArgumentType" (1, 1) "defaultValueOfArgumentType(x)" "The default value of the argument's type."
         "SELECT defaultValueOfArgumentType(5)" => "0"; |_, a| default_of(a[0].data_type.clone()), nulls: Nulls::Custom;
     "defaultValueOfTypeName" (1, 1) "defaultValueOfTypeName('type')" "The default value of a type."

@@ -9,14 +9,16 @@ use arrow_array::{BooleanArray, Scalar};
 use arrow_buffer::NullBuffer;
 use base::{Error, Result, bail, error};
 use expr::{Argument, Bound, FunctionContext, FunctionDeclaration, Nulls, common_type};
-use types::{Column, DataType, Value, common_or_variant, least_supertype, require_supertype};
+use types::{
+    Column, DataType, Value, common_or_variant, default_array, least_supertype, require_supertype,
+};
 
 use super::cast::{Conversion, conversion, padded};
 use super::choose::choose;
 use super::comparison::{self, Comparison};
 use super::decimal_arithmetic::to_float;
 use super::lane::{Kind, Values, argument, constant, flat, map, values, with_lane, without_nulls};
-use super::order::comparator;
+use super::order::{Missing, comparator};
 
 pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Conditional";
     "if" any_case true (3, 3) "if(condition, then, else), condition ? then : else"
@@ -60,7 +62,8 @@ pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Conditional";
     "clamp" (3, 3) "clamp(x, low, high)" "x, or the bound that it is beyond."
         "SELECT clamp(5, 1, 3)" => "3"; bind_clamp, nulls: Nulls::Custom;
     "firstNonDefault" (1, usize::MAX) "firstNonDefault(x, y, ...)"
-        "The first number that is neither 0 nor NULL; else 0."
+        "The first argument that is neither NULL nor the default of its type, such as 0 or an empty text; else NULL, or the \
+            last argument where none can be NULL."
         "SELECT firstNonDefault(0, NULL, 7)" => "7"; bind_first_non_default, nulls: Nulls::Custom;
 };
 
@@ -375,7 +378,8 @@ fn extreme(
         }));
     }
     let (a, b) = (best.to_flat()?, next.to_flat()?);
-    let order = comparator(data_type, &a, &b)?;
+    let missing = if wanted == Ordering::Less { Missing::Greatest } else { Missing::Least };
+    let order = comparator(data_type, &a, &b, missing)?;
     let (x, y) = (best.nulls(), next.nulls());
     // NULL and NaN give way to what is there; of equal values the first stays.
     let (nan_x, nan_y) = (nan_rows(data_type, best)?, nan_rows(data_type, next)?);
@@ -436,41 +440,53 @@ fn bind_first_non_default(context: &FunctionContext, arguments: &[Argument]) -> 
         .filter(|a| !a.data_type.is_null_literal())
         .map(|a| a.data_type.inner().clone())
         .collect();
-    if bare.iter().any(|t| !t.is_number()) || bare.is_empty() {
-        bail!(IllegalTypeOfArgument, "firstNonDefault takes numbers");
+    if bare.is_empty() {
+        return Ok(Bound::new(DataType::null(), |_, rows| {
+            Column::constant(&DataType::null(), &Value::Null, rows)
+        }));
     }
     let common = require_supertype(&bare)?;
-    let wide = common.clone().nullable();
-    let from: Vec<&DataType> = arguments.iter().map(|a| &a.data_type).collect();
-    let casts = conversions(context, &from, &wide)?;
-    let kind = Kind::require(&common)?;
     let from_nullable: Vec<bool> = arguments.iter().map(|a| a.data_type.is_nullable()).collect();
     let nullable = from_nullable.contains(&true);
-    let return_type = if nullable { wide.clone() } else { common };
+    let return_type = if nullable { common.clone().nullable() } else { common.clone() };
+    let from: Vec<&DataType> = arguments.iter().map(|a| &a.data_type).collect();
+    let casts = conversions(context, &from, &return_type)?;
+    let data_type = return_type.clone();
     Ok(Bound::new(return_type, move |columns, rows| {
-        let mut branches = Vec::with_capacity(casts.len());
-        let mut which = vec![casts.len() as u32; rows];
+        let mut branches = Vec::with_capacity(casts.len() + 1);
         for (column, cast) in columns.iter().zip(&casts) {
             branches.push(cast(column, rows)?);
         }
+        // Where nothing is found: NULL if there can be any, else the last argument.
+        let last = branches.len() - usize::from(!nullable);
+        let mut which = vec![last as u32; rows];
         for (at, branch) in branches.iter().enumerate().rev() {
             // The default of a nullable type is NULL: its 0 is a value.
-            let nullable = from_nullable[at];
-            let set = with_lane!(kind, T => {
-                map::<T, u8>(branch, move |v| u8::from(nullable || v != T::default()))
-            })?;
-            let (set, nulls) = (values::<u8>(&set)?, branch.nulls());
+            let defaults =
+                if from_nullable[at] { vec![false; rows] } else { default_rows(&common, branch)? };
+            let nulls = branch.nulls();
             for (row, which) in which.iter_mut().enumerate() {
-                if set.at(row) != 0 && !nulls.as_ref().is_some_and(|n| n.is_null(row)) {
+                if !defaults[row] && !nulls.as_ref().is_some_and(|n| n.is_null(row)) {
                     *which = at as u32;
                 }
             }
         }
         if nullable {
-            branches.push(Column::constant(&wide, &Value::Null, rows)?);
-            return choose(&wide, &branches, &which);
+            branches.push(Column::constant(&data_type, &Value::Null, rows)?);
         }
-        branches.push(with_lane!(kind, T => constant(T::default(), rows)));
-        without_nulls(&choose(&wide, &branches, &which)?)
+        choose(&data_type, &branches, &which)
     }))
+}
+
+/// Which rows hold 0, an empty text, array or map, or a tuple of these.
+fn default_rows(data_type: &DataType, column: &Column) -> Result<Vec<bool>> {
+    if let Some(kind) = Kind::of(data_type) {
+        let zeros = with_lane!(kind, T => map::<T, u8>(column, |v| u8::from(v == T::default())))?;
+        let zeros = values::<u8>(&zeros)?;
+        return Ok((0..column.len()).map(|row| zeros.at(row) != 0).collect());
+    }
+    let flat = column.to_flat()?;
+    let default = default_array(data_type, 1)?;
+    let order = comparator(data_type, &flat, &default, Missing::Greatest)?;
+    Ok((0..column.len()).map(|row| order(row, 0).is_eq()).collect())
 }

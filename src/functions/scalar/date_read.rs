@@ -3,7 +3,7 @@
 use arrow_array::Array;
 use arrow_buffer::NullBuffer;
 use base::{Result, bail, error};
-use expr::{Argument, Bound, FunctionContext, FunctionDeclaration, Nulls};
+use expr::{Argument, Bound, Determinism, FunctionContext, FunctionDeclaration, Nulls};
 use format::settings::DateTimeInput;
 use types::time::{DAY, days_from_civil, days_in_month};
 use types::{Column, DataType, Value};
@@ -34,34 +34,34 @@ pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Date and time";
         |c, a| by_pattern(c, a, Wrong::Null), nulls: Nulls::Custom;
     "parseDateTimeBestEffort" | "parseDateTime32BestEffort" (1, 2) "parseDateTimeBestEffort(text[, zone])" "The text, a time in any usual spelling, day before month."
         "SELECT parseDateTimeBestEffort('29/02/2024 13:37', 'UTC')" => "2024-02-29 13:37:00";
-        |c, a| best_effort(c, a, false, DateTimeInput::BestEffort, Wrong::Error), nulls: Nulls::Custom;
+        |c, a| best_effort(c, a, false, DateTimeInput::BestEffort, Wrong::Error), nulls: Nulls::Custom, determinism: Determinism::WithinQuery;
     "parseDateTimeBestEffortOrZero" | "parseDateTime32BestEffortOrZero" (1, 2) "parseDateTimeBestEffortOrZero(text[, zone])" "As parseDateTimeBestEffort; 1970-01-01 00:00:00 UTC for wrong texts."
         "SELECT parseDateTimeBestEffortOrZero('?', 'UTC')" => "1970-01-01 00:00:00";
-        |c, a| best_effort(c, a, false, DateTimeInput::BestEffort, Wrong::Zero), nulls: Nulls::Custom;
+        |c, a| best_effort(c, a, false, DateTimeInput::BestEffort, Wrong::Zero), nulls: Nulls::Custom, determinism: Determinism::WithinQuery;
     "parseDateTimeBestEffortOrNull" | "parseDateTime32BestEffortOrNull" (1, 2) "parseDateTimeBestEffortOrNull(text[, zone])" "As parseDateTimeBestEffort; NULL for wrong texts."
         "SELECT parseDateTimeBestEffortOrNull('?')" => "\\N";
-        |c, a| best_effort(c, a, false, DateTimeInput::BestEffort, Wrong::Null), nulls: Nulls::Custom;
+        |c, a| best_effort(c, a, false, DateTimeInput::BestEffort, Wrong::Null), nulls: Nulls::Custom, determinism: Determinism::WithinQuery;
     "parseDateTimeBestEffortUS" (1, 2) "parseDateTimeBestEffortUS(text[, zone])" "The text, a time in any usual spelling, month before day."
         "SELECT parseDateTimeBestEffortUS('02/29/2024 13:37', 'UTC')" => "2024-02-29 13:37:00";
-        |c, a| best_effort(c, a, false, DateTimeInput::BestEffortUs, Wrong::Error), nulls: Nulls::Custom;
+        |c, a| best_effort(c, a, false, DateTimeInput::BestEffortUs, Wrong::Error), nulls: Nulls::Custom, determinism: Determinism::WithinQuery;
     "parseDateTimeBestEffortUSOrZero" (1, 2) "parseDateTimeBestEffortUSOrZero(text[, zone])" "As parseDateTimeBestEffortUS; 1970-01-01 00:00:00 UTC for wrong texts."
         "SELECT parseDateTimeBestEffortUSOrZero('?', 'UTC')" => "1970-01-01 00:00:00";
-        |c, a| best_effort(c, a, false, DateTimeInput::BestEffortUs, Wrong::Zero), nulls: Nulls::Custom;
+        |c, a| best_effort(c, a, false, DateTimeInput::BestEffortUs, Wrong::Zero), nulls: Nulls::Custom, determinism: Determinism::WithinQuery;
     "parseDateTimeBestEffortUSOrNull" (1, 2) "parseDateTimeBestEffortUSOrNull(text[, zone])" "As parseDateTimeBestEffortUS; NULL for wrong texts."
         "SELECT parseDateTimeBestEffortUSOrNull('?')" => "\\N";
-        |c, a| best_effort(c, a, false, DateTimeInput::BestEffortUs, Wrong::Null), nulls: Nulls::Custom;
+        |c, a| best_effort(c, a, false, DateTimeInput::BestEffortUs, Wrong::Null), nulls: Nulls::Custom, determinism: Determinism::WithinQuery;
     "parseDateTime64BestEffort" (1, 3) "parseDateTime64BestEffort(text[, precision[, zone]])" "The text, a time in any usual spelling, with fractions of a second."
         "SELECT parseDateTime64BestEffort('2024-02-29 13:37:42.123', 3, 'UTC')" => "2024-02-29 13:37:42.123";
-        |c, a| best_effort(c, a, true, DateTimeInput::BestEffort, Wrong::Error), nulls: Nulls::Custom;
+        |c, a| best_effort(c, a, true, DateTimeInput::BestEffort, Wrong::Error), nulls: Nulls::Custom, determinism: Determinism::WithinQuery;
     "parseDateTime64BestEffortOrZero" (1, 3) "parseDateTime64BestEffortOrZero(text[, precision[, zone]])" "As parseDateTime64BestEffort; 1970-01-01 00:00:00 UTC for wrong texts."
         "SELECT parseDateTime64BestEffortOrZero('?', 3, 'UTC')" => "1970-01-01 00:00:00.000";
-        |c, a| best_effort(c, a, true, DateTimeInput::BestEffort, Wrong::Zero), nulls: Nulls::Custom;
+        |c, a| best_effort(c, a, true, DateTimeInput::BestEffort, Wrong::Zero), nulls: Nulls::Custom, determinism: Determinism::WithinQuery;
     "parseDateTime64BestEffortOrNull" (1, 3) "parseDateTime64BestEffortOrNull(text[, precision[, zone]])" "As parseDateTime64BestEffort; NULL for wrong texts."
         "SELECT parseDateTime64BestEffortOrNull('?')" => "\\N";
-        |c, a| best_effort(c, a, true, DateTimeInput::BestEffort, Wrong::Null), nulls: Nulls::Custom;
+        |c, a| best_effort(c, a, true, DateTimeInput::BestEffort, Wrong::Null), nulls: Nulls::Custom, determinism: Determinism::WithinQuery;
     "parseDateTime64BestEffortUS" (1, 3) "parseDateTime64BestEffortUS(text[, precision[, zone]])" "As parseDateTime64BestEffort, month before day."
         "SELECT parseDateTime64BestEffortUS('02/29/2024 13:37:42.5', 1, 'UTC')" => "2024-02-29 13:37:42.5";
-        |c, a| best_effort(c, a, true, DateTimeInput::BestEffortUs, Wrong::Error), nulls: Nulls::Custom;
+        |c, a| best_effort(c, a, true, DateTimeInput::BestEffortUs, Wrong::Error), nulls: Nulls::Custom, determinism: Determinism::WithinQuery;
 };
 
 fn require_text(arguments: &[Argument], name: &str) -> Result<()> {

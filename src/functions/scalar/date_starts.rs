@@ -467,6 +467,12 @@ fn bind_trunc(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound
             }
             step => floor_interval(column, time, step, unit, 1)?,
         };
+        let floored = if target == TimeType::Date {
+            // The week of 1970-01-01 begins before the first Date.
+            map::<i32, i32>(&floored, |day| day.max(0))?
+        } else {
+            floored
+        };
         super::cast::between(&floored, step, target)
     }))
 }

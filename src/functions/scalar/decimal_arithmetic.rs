@@ -262,13 +262,26 @@ pub(crate) fn bind_modulo(arguments: &[Argument], or_zero: bool, positive: bool)
     quotient(return_type, (a, b), or_zero, Division::aligned(a, b, want))
 }
 
-/// `intDiv` of decimals.
+/// `intDiv` of decimals: as wide as the dividend, and as the decimal is. (In ClickHouse the quotient of a UInt8 is an
+/// Int8, which 200 is not.)
 pub(crate) fn bind_int_div(arguments: &[Argument], or_zero: bool) -> Result<Bound> {
     let (left, right) = (&arguments[0].data_type, &arguments[1].data_type);
     let (Some(a), Some(b)) = (operand(left), operand(right)) else {
         return Err(illegal_pair(arguments, "intDiv"));
     };
-    let return_type = match decimal_class(result_precision(a, b)) {
+    let class = match left.inner() {
+        DataType::Decimal { precision, .. } => decimal_class(*precision),
+        integer => {
+            let own = match integer.bits() {
+                Some(..=32) => 9,
+                Some(64) => 18,
+                Some(128) => 38,
+                _ => 76,
+            };
+            own.max(decimal_class(result_precision(a, b)))
+        }
+    };
+    let return_type = match class {
         9 => DataType::Int32,
         18 => DataType::Int64,
         38 => DataType::Int128,

@@ -1,7 +1,7 @@
 //! The order of values of any one type, nested ones included.
 //!
 //! Arrays and maps are ordered by their first difference, then by length; tuples by their first
-//! differing field; NULL inside of them is the greatest. Floats: NaN is the greatest here.
+//! differing field. Where NULL and NaN stand is the caller's choice: a smallest or greatest value is none of them.
 
 use std::cmp::Ordering;
 
@@ -11,6 +11,26 @@ use base::{Error, Result};
 use types::{DataType, Physical};
 
 use super::lane::{Kind, Lane, with_lane};
+
+/// Where NULL and NaN stand, alone or inside of arrays and tuples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// Before every value, as `max` has them.
+    Least,
+    /// After every value, as `min` and sorting have them.
+    Greatest,
+}
+
+impl Missing {
+    /// The order of two values by whether they are missing; of two values that are there, `Equal`.
+    #[inline]
+    pub(crate) fn order(self, a: bool, b: bool) -> Ordering {
+        match self {
+            Missing::Least => b.cmp(&a),
+            Missing::Greatest => a.cmp(&b),
+        }
+    }
+}
 
 /// Compares a row of one array with a row of another.
 pub(crate) type Comparator = Box<dyn Fn(usize, usize) -> Ordering>;
@@ -23,20 +43,22 @@ pub(crate) fn comparator(
     data_type: &DataType,
     left: &ArrayRef,
     right: &ArrayRef,
+    missing: Missing,
 ) -> Result<Comparator> {
-    nested(data_type, left, right, 0)
+    nested(data_type, left, right, missing, 0)
 }
 
 fn nested(
     data_type: &DataType,
     left: &ArrayRef,
     right: &ArrayRef,
+    missing: Missing,
     depth: usize,
 ) -> Result<Comparator> {
     if depth > DEPTH_LIMIT {
         return Err(Error::logical("values nested too deep to compare"));
     }
-    let plain = without_nulls(data_type, left, right, depth)?;
+    let plain = without_nulls(data_type, left, right, missing, depth)?;
     let (a, b) = (left.nulls().cloned(), right.nulls().cloned());
     if a.is_none() && b.is_none() {
         return Ok(plain);
@@ -46,7 +68,7 @@ fn nested(
         let y = b.as_ref().is_some_and(|n| n.is_null(j));
         match (x, y) {
             (false, false) => plain(i, j),
-            (x, y) => x.cmp(&y),
+            (x, y) => missing.order(x, y),
         }
     }))
 }
@@ -55,6 +77,7 @@ fn without_nulls(
     data_type: &DataType,
     left: &ArrayRef,
     right: &ArrayRef,
+    missing: Missing,
     depth: usize,
 ) -> Result<Comparator> {
     match data_type.physical() {
@@ -70,7 +93,7 @@ fn without_nulls(
         Physical::List => {
             let (a, b) = (left.as_list::<i32>().clone(), right.as_list::<i32>().clone());
             let item = data_type.list_item().unwrap_or(DataType::Nothing);
-            let items = nested(&item, a.values(), b.values(), depth + 1)?;
+            let items = nested(&item, a.values(), b.values(), missing, depth + 1)?;
             let bounds = |list: &arrow_array::ListArray, row: usize| -> (usize, usize) {
                 let offsets = list.value_offsets();
                 (offsets[row] as usize, offsets[row + 1] as usize)
@@ -92,7 +115,7 @@ fn without_nulls(
             let parts: Vec<Comparator> = fields
                 .iter()
                 .zip(a.columns().iter().zip(b.columns()))
-                .map(|(field, (x, y))| nested(&field.data_type, x, y, depth + 1))
+                .map(|(field, (x, y))| nested(&field.data_type, x, y, missing, depth + 1))
                 .collect::<Result<_>>()?;
             Ok(Box::new(move |i, j| {
                 parts.iter().map(|p| p(i, j)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
@@ -100,21 +123,21 @@ fn without_nulls(
         }
         _ => {
             let kind = Kind::require(data_type)?;
-            with_lane!(kind, T => lanes::<T>(left, right))
+            with_lane!(kind, T => lanes::<T>(left, right, missing))
         }
     }
 }
 
-fn lanes<T: Lane>(left: &ArrayRef, right: &ArrayRef) -> Result<Comparator> {
+fn lanes<T: Lane>(left: &ArrayRef, right: &ArrayRef, missing: Missing) -> Result<Comparator> {
     let (a, b) = (T::view(left)?.into_owned(), T::view(right)?.into_owned());
-    Ok(Box::new(move |i, j| total(a[i], b[j])))
+    Ok(Box::new(move |i, j| total(a[i], b[j], missing)))
 }
 
-/// The order of numbers with NaN (which differs from itself) as the greatest.
+/// The order of numbers, of which NaN differs from itself.
 #[inline]
-pub(crate) fn total<T: PartialOrd>(a: T, b: T) -> Ordering {
+pub(crate) fn total<T: PartialOrd>(a: T, b: T, missing: Missing) -> Ordering {
     a.partial_cmp(&b).unwrap_or_else(|| {
         let is_nan = |v: &T| v.partial_cmp(v).is_none();
-        is_nan(&a).cmp(&is_nan(&b))
+        missing.order(is_nan(&a), is_nan(&b))
     })
 }

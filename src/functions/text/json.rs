@@ -237,11 +237,14 @@ fn typed(
     let types = path_types(function, arguments)?;
     let settings = text_settings(context);
     let as_flag = function.starts_with("JSONExtractBool");
-    let read = if as_flag { DataType::Bool } else { return_type.clone() };
+    let read = return_type.clone();
     Ok(Bound::new(return_type, move |columns, rows| {
         let path = Path::new(columns, &types, folded)?;
         let values: Vec<Option<Json<'_>>> = (0..rows).map(|row| path.value(row)).collect();
-        Ok(Column::Flat(extract::build(&values, &read, &settings)?))
+        Ok(Column::Flat(match as_flag {
+            true => extract::build_flags(&values)?,
+            false => extract::build(&values, &read, &settings)?,
+        }))
     }))
 }
 

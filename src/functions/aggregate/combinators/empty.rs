@@ -20,10 +20,13 @@ pub(crate) fn bind(
     null: bool,
 ) -> Result<BoundAggregate> {
     // `-IfOrNull` is `-OrNullIf`: the rows that count are those that meet the condition. Counts, and what cannot
-    // be NULL, are there as soon as there is any row; retention's flags are not.
+    // be NULL, are there as soon as there is any row; retention's flags and estimates by uniqCombined are not.
     let conditional = name.strip_suffix("If").filter(|_| registry.aggregate(name).is_none());
     if let Some(inner) = conditional
-        && !(matches!(inner, "count" | "regr_count") || inner.starts_with("uniq"))
+        && !(matches!(
+            inner,
+            "count" | "regr_count" | "uniq" | "uniqExact" | "uniqHLL12" | "uniqUpTo"
+        ))
         && (null && inner == "retention"
             || can_be_null(&super::inner(registry, context, name, call, call.types)?.return_type))
     {
@@ -31,6 +34,10 @@ pub(crate) fn bind(
         return super::condition::bind(registry, context, &swapped, call);
     }
     let bound = super::inner(registry, context, name, call, call.types)?;
+    if call.types.iter().any(DataType::is_null_literal) {
+        // No row counts, which is known without any.
+        return Ok(bound);
+    }
     let result =
         if null { bound.return_type.clone().nullable() } else { bound.return_type.clone() };
     let create = bound.create;

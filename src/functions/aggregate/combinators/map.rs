@@ -21,6 +21,7 @@ use crate::aggregate::kind::wrong_layout;
 use crate::aggregate::state_bytes::{
     read_length, read_string, read_version, write_string, write_varint,
 };
+use crate::scalar::order::Missing;
 
 pub(crate) fn bind(
     registry: &Registry,
@@ -230,7 +231,7 @@ impl Accumulator for Keyed {
                 let key = |number: u32| self.keys.pair(number as usize).1;
                 let holds = |key: &[u8]| !self.nullable || key.first() != Some(&0);
                 let (a, b) = (key(*a), key(*b));
-                holds(a).cmp(&holds(b)).then_with(|| self.encoding.compare(a, b))
+                holds(a).cmp(&holds(b)).then_with(|| self.encoding.compare(a, b, Missing::Greatest))
             });
             lengths.push(order.len() - before);
         }

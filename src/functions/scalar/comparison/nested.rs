@@ -1,7 +1,8 @@
 //! Comparison of arrays, tuples and maps, and of types that share a supertype.
 //!
 //! Tuples are compared place by place, with three truth values: `=` is false where any place is, and else NULL where
-//! any is; `<` is told by the first place that is not equal, and NULL where that is.
+//! any is; `<` is told by the first place that is not equal, and NULL where that is. Of two constant tuples with a bare
+//! NULL nothing is known, which is ClickHouse's rule.
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use types::{Column, DataType, TupleField, Value, least_supertype};
 use super::{Comparison, Kernel};
 use crate::scalar::cast::conversion;
 use crate::scalar::lane::{constant, flat};
-use crate::scalar::order::comparator;
+use crate::scalar::order::{Missing, comparator};
 
 /// The kernel of two nested types; `None` where they have no common type.
 pub(super) fn kernel(
@@ -31,10 +32,11 @@ pub(super) fn kernel(
     {
         return Ok(None);
     }
-    if has_null_literal(a) || has_null_literal(b) {
-        return Ok(Some(Box::new(|_, _, rows| {
-            Column::constant(&DataType::UInt8.nullable(), &Value::Null, rows)
-        })));
+    if left.constant.is_some()
+        && right.constant.is_some()
+        && (has_null_literal(a) || has_null_literal(b))
+    {
+        return Ok(Some(unknown()));
     }
     let nested = |t: &DataType| {
         matches!(t, DataType::Array(_) | DataType::Tuple(_) | DataType::Map(_) | DataType::Json(_))
@@ -64,7 +66,7 @@ fn wide_arrays(a: &DataType, b: &DataType) -> Option<DataType> {
     }
 }
 
-/// Whether a tuple has a place that is always NULL: nothing is known of it then.
+/// Whether a tuple has a place that is always NULL.
 fn has_null_literal(data_type: &DataType) -> bool {
     match data_type {
         DataType::Tuple(fields) => fields.iter().any(|field| field.data_type.is_null_literal()),
@@ -86,6 +88,11 @@ pub(super) fn has_nullable_place(data_type: &DataType) -> bool {
 struct Place {
     equal: Kernel,
     less: Kernel,
+}
+
+/// The kernel of a place that is always NULL.
+fn unknown() -> Kernel {
+    Box::new(|_, _, rows| Column::constant(&DataType::UInt8.nullable(), &Value::Null, rows))
 }
 
 /// The places of a tuple as arguments of their own.
@@ -113,6 +120,10 @@ fn by_place(
     let (Some(left), Some(right)) = (places_of(left), places_of(right)) else { return Ok(None) };
     let mut places = Vec::with_capacity(left.len());
     for (a, b) in left.iter().zip(&right) {
+        if [a, b].iter().any(|place| place.data_type == DataType::Nothing) {
+            places.push(Place { equal: unknown(), less: unknown() });
+            continue;
+        }
         let equal = super::kernel(context, a, b, Comparison::Equals)?;
         let less = super::kernel(context, a, b, Comparison::Less)?;
         let (Some(equal), Some(less)) = (equal, less) else { return Ok(None) };
@@ -216,7 +227,7 @@ pub(super) fn by_supertype(
         let count = if constants { 1 } else { rows };
         let x = left_cast(&one(left), count)?.to_flat()?;
         let y = right_cast(&one(right), count)?.to_flat()?;
-        let order = comparator(&common, &x, &y)?;
+        let order = comparator(&common, &x, &y, Missing::Greatest)?;
         let out: Vec<u8> = (0..count).map(|row| u8::from(comparison.of(order(row, row)))).collect();
         let nulls = NullBuffer::union(field_nulls(&x).as_ref(), field_nulls(&y).as_ref());
         if constants && nulls.is_none() {

@@ -99,7 +99,19 @@ pub(super) fn float(value: Json<'_>) -> Option<f64> {
     std::str::from_utf8(&digits(value)?).ok()?.parse().ok()
 }
 
-pub(super) fn boolean(value: Json<'_>) -> Option<bool> {
+/// A boolean, or a number (in a text too) as a UInt8 has it.
+fn boolean(value: Json<'_>) -> Option<bool> {
+    let number = || float(value).filter(|n| (0.0..=255.0).contains(n)).map(|n| n >= 1.0);
+    value.as_bool().or_else(number)
+}
+
+/// What `JSONExtractBool` gives: 1 where there is `true` or a whole number that is not 0.
+pub(super) fn build_flags(values: &Values<'_>) -> Result<ArrayRef> {
+    numbers::<UInt8Type>(values, |v| flag(v).map(u8::from))
+}
+
+/// A boolean, or whether a whole number is not 0.
+fn flag(value: Json<'_>) -> Option<bool> {
     value.as_bool().or_else(|| match value.kind() {
         Kind::Number if value.raw().iter().any(|b| matches!(b, b'.' | b'e' | b'E')) => None,
         Kind::Number => float(value).map(|n| n != 0.0),
