@@ -1,5 +1,5 @@
 //! SQL tests: every `.slt` file under `tests/sql/` is run in process and over HTTP, with encoded execution
-//! and zone maps and text indexes switched on and off, with sorts, groups and joins that spill at once, and without each of the
+//! and zone maps and text indexes switched on and off, with what is kept of conditions, with sorts, groups and joins that spill at once, and without each of the
 //! planner's passes.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
@@ -23,7 +23,15 @@ const VARIANTS: &[&[(&str, &str)]] = &[
         ("max_bytes_before_external_group_by", "100000"),
         ("max_bytes_before_external_join", "1000"),
     ],
+    ASKED_AGAIN,
+    ANSWERED_AGAIN,
 ];
+
+/// Every SELECT is asked three times: noted, kept, and answered from what is kept of its conditions.
+const ASKED_AGAIN: &[(&str, &str)] = &[("filter_cache_min_rows", "0"), ("use_query_cache", "0")];
+
+/// Every SELECT is asked twice, and answered by what was kept where that is possible.
+const ANSWERED_AGAIN: &[(&str, &str)] = &[("query_cache_tag", "again")];
 
 fn files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sql");
@@ -74,6 +82,14 @@ fn rows(text: &[u8]) -> DBOutput<DefaultColumnType> {
 struct InProcess {
     engine: Arc<Engine>,
     settings: Vec<(String, String)>,
+    /// How often a SELECT is asked; its last answer counts.
+    times: usize,
+}
+
+/// Whether a query may be asked again without harm.
+fn only_reads(sql: &str) -> bool {
+    let word = sql.split_whitespace().next().unwrap_or_default();
+    ["SELECT", "WITH"].iter().any(|read| word.eq_ignore_ascii_case(read))
 }
 
 impl DB for InProcess {
@@ -81,14 +97,17 @@ impl DB for InProcess {
     type ColumnType = DefaultColumnType;
 
     fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, Failed> {
-        let request = Request {
-            query: sql.to_owned().into(),
-            settings: self.settings.clone(),
-            session_id: Some("test".to_owned()),
-            ..Request::default()
-        };
         let mut output = Gathered::default();
-        self.engine.run(request, None, &mut output).map_err(|e| Failed(e.to_string()))?;
+        for _ in 0..if only_reads(sql) { self.times } else { 1 } {
+            let request = Request {
+                query: sql.to_owned().into(),
+                settings: self.settings.clone(),
+                session_id: Some("test".to_owned()),
+                ..Request::default()
+            };
+            output = Gathered::default();
+            self.engine.run(request, None, &mut output).map_err(|e| Failed(e.to_string()))?;
+        }
         Ok(rows(&output.bytes))
     }
 }
@@ -115,12 +134,17 @@ impl DB for OverHttp {
 
 /// Runs all files in process.
 fn run_all(settings: &[(&str, &str)]) {
+    let times = match settings {
+        ASKED_AGAIN => 3,
+        ANSWERED_AGAIN => 2,
+        _ => 1,
+    };
     let settings: Vec<(String, String)> =
         settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     for file in files() {
         let (_folder, engine) = open();
         let mut runner = Runner::new(|| async {
-            Ok(InProcess { engine: engine.clone(), settings: settings.clone() })
+            Ok(InProcess { engine: engine.clone(), settings: settings.clone(), times })
         });
         if let Err(error) = runner.run_file(&file) {
             panic!("{settings:?}: {}", error.display(false));

@@ -157,6 +157,8 @@ error_codes! {
     IllegalPrewhere = 182 "ILLEGAL_PREWHERE" User,
     UnexpectedExpression = 183 "UNEXPECTED_EXPRESSION" User,
     IllegalAggregation = 184 "ILLEGAL_AGGREGATION" User,
+    QueryCacheUsedWithNondeterministicFunctions = 703 "QUERY_CACHE_USED_WITH_NONDETERMINISTIC_FUNCTIONS" User,
+    QueryCacheUsedWithSystemTable = 719 "QUERY_CACHE_USED_WITH_SYSTEM_TABLE" User,
     UnsupportedCollationLocale = 186 "UNSUPPORTED_COLLATION_LOCALE" User,
     CollationComparisonFailed = 187 "COLLATION_COMPARISON_FAILED" User,
     SizesOfArraysDontMatch = 190 "SIZES_OF_ARRAYS_DONT_MATCH" User,

@@ -235,11 +235,16 @@ impl Query<'_> {
                 }
                 Ok(())
             }
-            "DROP MARK CACHE"
-            | "DROP UNCOMPRESSED CACHE"
-            | "DROP QUERY CACHE"
-            | "DROP QUERY CONDITION CACHE" => {
+            "DROP MARK CACHE" | "DROP UNCOMPRESSED CACHE" => {
                 self.engine.translations.clear();
+                Ok(())
+            }
+            "DROP QUERY CACHE" => {
+                self.engine.answers.clear(command.tag.as_deref());
+                Ok(())
+            }
+            "DROP QUERY CONDITION CACHE" | "DROP FILTER CACHE" => {
+                self.engine.filters.clear();
                 Ok(())
             }
             "FLUSH ASYNC INSERT QUEUE" => {

@@ -66,7 +66,9 @@ impl Query<'_> {
     /// The lambda of a function that was created.
     pub(crate) fn lambda_of(&self, name: &str) -> Result<Option<Expression>> {
         let Some(table) = self.engine.store.table(DATABASE, &hidden(name)) else { return Ok(None) };
-        match sql::parse(&table.definition().create_sql)?.statement {
+        let snapshot = table.snapshot();
+        self.read.borrow_mut().add(DATABASE, &hidden(name), &snapshot);
+        match sql::parse(&snapshot.definition.create_sql)?.statement {
             Statement::CreateFunction(create) => Ok(Some(create.body)),
             _ => bail!(LogicalError, "{name} is no function"),
         }

@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 use base::disk::{Disk, LocalDisk, MemoryDisk};
 use base::{MemoryBudget, Result, bail};
 use bytes::Bytes;
-use exec::{Scheduler, Translations};
+use exec::{FilterCache, Scheduler, Translations};
 use expr::Registry;
 use parking_lot::Mutex;
 use sql::ast::Statement;
 use storage::{DatabaseInfo, Store, StoreOptions};
 
+use crate::answers::AnswerCache;
 use crate::async_insert::AsyncInserter;
 use crate::clob::{OpenText, TextAddress};
 use crate::metrics::QueryTotals;
@@ -40,6 +41,10 @@ pub struct EngineOptions {
     /// Bytes of decoded dictionaries that are kept; 0 is as many as tables are large for, from 320 MiB up to a fifth
     /// of `memory`.
     pub dictionary_cache: usize,
+    /// Bytes of rows known to meet conditions that are kept; none for a twentieth of `memory`, 0 for no cache.
+    pub filter_cache: Option<usize>,
+    /// Bytes of answers that are kept; none for a twentieth of `memory`, 0 for no cache.
+    pub answer_cache: Option<usize>,
     /// Queries at once.
     pub max_queries: usize,
     /// Users and their passwords; `default` without a password where there are none.
@@ -60,6 +65,8 @@ impl Default for EngineOptions {
             threads: 0,
             memory: 0,
             dictionary_cache: 0,
+            filter_cache: None,
+            answer_cache: None,
             max_queries: 100,
             users: Vec::new(),
             settings: Settings::default(),
@@ -76,6 +83,8 @@ pub struct Engine {
     pub(crate) registry: Arc<Registry>,
     pub(crate) scheduler: Arc<Scheduler>,
     pub(crate) translations: Arc<Translations>,
+    pub(crate) filters: Arc<FilterCache>,
+    pub(crate) answers: Arc<AnswerCache>,
     pub(crate) budget: MemoryBudget,
     pub(crate) processes: Processes,
     pub(crate) async_inserter: AsyncInserter,
@@ -103,6 +112,8 @@ impl Engine {
         store_options.folder = options.data.clone();
         store_options.threads = threads;
         let memory = if options.memory == 0 { machine_memory() / 10 * 7 } else { options.memory };
+        let answer_cache = options.answer_cache.unwrap_or(memory / 20);
+        let filter_cache = options.filter_cache.unwrap_or(memory / 20);
         let least = *store_options.dictionary_cache_bytes.start();
         store_options.dictionary_cache_bytes = match options.dictionary_cache {
             0 => least..=least.max(memory / 5),
@@ -124,6 +135,8 @@ impl Engine {
             async_inserter: AsyncInserter::new(store.clone())?,
             scheduler: Arc::new(Scheduler::new(threads)?),
             translations: Arc::default(),
+            filters: Arc::new(FilterCache::new(filter_cache as u64)),
+            answers: AnswerCache::new(answer_cache as u64),
             dictionaries: crate::dictionary::Dictionaries::default(),
             budget: MemoryBudget::new("total", memory),
             processes: Processes::new(options.max_queries),

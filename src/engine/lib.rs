@@ -5,6 +5,7 @@
 //! and the answer goes out through an [`Output`].
 
 mod alter;
+mod answers;
 mod async_insert;
 mod change;
 mod checks;
@@ -30,6 +31,7 @@ pub mod reference;
 mod relation;
 mod request;
 mod result_limits;
+mod select;
 mod session;
 mod settings;
 mod show;

@@ -136,9 +136,27 @@ metrics! {
     Current "MemoryLimit" "granary_memory_limit_bytes" "Bytes that all queries may hold together"
         = |e| e.budget.limit() as u64;
     Current "DictionaryCacheBytes" "granary_dictionary_cache_bytes" "Bytes of decoded dictionaries that are kept"
-        = |e| e.store.dictionary_cache_bytes() as u64;
+        = |e| e.store.dictionary_cache_report().bytes;
     Current "DictionaryCacheLimit" "granary_dictionary_cache_limit_bytes" "Bytes of decoded dictionaries that may be kept"
-        = |e| e.store.dictionary_cache_limit() as u64;
+        = |e| e.store.dictionary_cache_report().capacity;
+    Current "QueryCacheBytes" "granary_query_cache_bytes" "Bytes of answers that are kept"
+        = |e| e.answers.report().bytes;
+    Current "QueryCacheEntries" "granary_query_cache_entries" "Answers that are kept"
+        = |e| e.answers.report().entries;
+    Event "QueryCacheHits" "granary_query_cache_hits_total" "Queries that were answered from the cache"
+        = |e| e.answers.report().hits;
+    Event "QueryCacheMisses" "granary_query_cache_misses_total" "Queries whose answers might have been kept, but were not there"
+        = |e| e.answers.report().misses;
+    Event "QueryCacheSavedMicroseconds" "granary_query_cache_saved_microseconds_total" "Microseconds that queries took whose answers were given again"
+        = |e| e.answers.saved_microseconds();
+    Current "QueryConditionCacheBytes" "granary_filter_cache_bytes" "Bytes of rows known to meet conditions"
+        = |e| e.filters.report().bytes;
+    Current "QueryConditionCacheEntries" "granary_filter_cache_entries" "Conditions whose rows are known, by part"
+        = |e| e.filters.report().entries;
+    Event "QueryConditionCacheHits" "granary_filter_cache_hits_total" "Conditions that were known for all rows asked of a part"
+        = |e| e.filters.report().hits;
+    Event "QueryConditionCacheMisses" "granary_filter_cache_misses_total" "Conditions that came again but were not known for all rows"
+        = |e| e.filters.report().misses;
 
     Current "Merge" "granary_merges" "Merges that run"
         = |e| e.store.merges().len() as u64;

@@ -9,10 +9,11 @@ use base::{CancelToken, MemoryBudget, Result, bail};
 use exec::{Counters, ExecContext, ExecSettings, Spill};
 use expr::{FunctionContext, Registry};
 use format::{BlockWriter, FormatSettings, Statistics};
-use plan::{Environment, Plan, Relation, optimize, plan_query};
+use plan::{Environment, Plan, Relation, optimize};
 use sql::ast::{Expression, InsertSource, SettingValue, Statement, TableName};
 use types::{Block, Field, Schema};
 
+use crate::answers::{QuestionKey, ReadSet};
 use crate::dictionary::EngineLookups;
 use crate::ending::{self, Extremes};
 use crate::engine::{Engine, VERSION};
@@ -43,6 +44,12 @@ pub(crate) struct Query<'s> {
     pub(crate) parsed: Option<sql::Parsed>,
     /// Tables with CLOB that were read: their parts stay until the texts of the answer were.
     pub(crate) held: std::cell::RefCell<Vec<Arc<storage::TableSnapshot>>>,
+    /// What was read so far, as far as the answer depends on it.
+    pub(crate) read: std::cell::RefCell<ReadSet>,
+    /// Of a query whose answer may be kept.
+    pub(crate) question: Option<QuestionKey>,
+    /// Answers that who asks has already.
+    pub(crate) known_tags: Vec<String>,
     started: Instant,
     default_format: String,
 }
@@ -84,6 +91,9 @@ impl<'s> Query<'s> {
             external: request.external_tables.clone(),
             parsed: Some(parsed),
             held: std::cell::RefCell::default(),
+            read: std::cell::RefCell::default(),
+            question: None,
+            known_tags: request.known_tags.clone(),
             started: process.started,
             default_format: request.default_format.clone(),
         }
@@ -118,9 +128,7 @@ impl<'s> Query<'s> {
                         "INTO OUTFILE is for clients; it is not supported by the server"
                     );
                 }
-                let format = query.last_select().format.clone();
-                let plan = plan_query(&query, self)?;
-                self.answer(ending::limited(plan, &self.settings), format.as_deref(), output)
+                self.select(&query, output)
             }
             Statement::Insert(insert) => {
                 let data =
@@ -236,6 +244,8 @@ impl<'s> Query<'s> {
                 text_indexes: self.settings.flag("use_skip_indexes"),
                 max_rows_to_read: self.settings.number("max_rows_to_read"),
                 max_bytes_to_read: self.settings.number("max_bytes_to_read"),
+                filter_cache: self.settings.flag("use_query_condition_cache"),
+                filter_cache_min_rows: self.settings.number("filter_cache_min_rows"),
                 runtime_filters: self.settings.flag("enable_join_runtime_filters"),
                 max_rows_in_join: self.settings.number("max_rows_in_join"),
                 max_bytes_in_join: self.settings.number("max_bytes_in_join"),
@@ -245,6 +255,8 @@ impl<'s> Query<'s> {
                 limits: self.settings.row_limits(),
             },
             translations: self.engine.translations.clone(),
+            filters: self.engine.filters.clone(),
+            noted: parking_lot::Mutex::default(),
             spill: Spill::new(
                 self.engine.temporary_folder(),
                 match self.settings.number("max_temporary_data_on_disk_size_for_query") {
@@ -277,7 +289,7 @@ impl<'s> Query<'s> {
     }
 
     /// The format of the answer: FORMAT, then the request's default, then the setting's.
-    fn format(&self, written: Option<&str>) -> String {
+    pub(crate) fn format(&self, written: Option<&str>) -> String {
         let setting = self.settings.get("default_format").unwrap_or_default();
         let candidates = [written.unwrap_or_default(), setting, &self.default_format];
         candidates.into_iter().find(|f| !f.is_empty()).unwrap_or("TabSeparated").to_owned()
@@ -299,12 +311,20 @@ impl<'s> Query<'s> {
         let settings = self.format_settings()?;
         let schema = plan.schema();
         let writer = format::writer(&format, &schema, &settings)?;
+        let tag = self.answer_tag();
         let head = Head {
             query_id: self.functions.query_id.clone(),
             format: Some(declared.name.to_owned()),
             content_type: declared.content_type.to_owned(),
             time_zone: self.functions.time_zone.clone(),
+            not_modified: self.is_known(tag.as_deref()),
+            cache_control: self.settings.get("http_cache_control").unwrap_or_default().to_owned(),
+            tag,
+            is_kept: false,
         };
+        if head.not_modified {
+            return output.start(&head);
+        }
         let context = self.exec_context();
         let clobs = format::clob_columns(&schema);
         let mut answer = Answer { writer, output, head: Some(head), buffer: Vec::new(), clobs };
@@ -365,6 +385,7 @@ impl<'s> Query<'s> {
             format: None,
             content_type: "text/plain; charset=UTF-8".to_owned(),
             time_zone: self.functions.time_zone.clone(),
+            ..Head::default()
         })
     }
 
@@ -463,6 +484,10 @@ impl Environment for Query<'_> {
 
     fn defined_function(&self, name: &str) -> Result<Option<Expression>> {
         self.lambda_of(name)
+    }
+
+    fn note_unstable(&self, function: &str) {
+        self.read.borrow_mut().unstable_function = Some(function.to_owned());
     }
 
     fn parameter(&self, name: &str) -> Option<&str> {

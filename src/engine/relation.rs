@@ -15,6 +15,7 @@ use sql::ast::{Expression, Literal, Statement, TableName};
 use storage::{DefaultKind, TableDefinition};
 use types::{Block, DataType, Schema, Value};
 
+use crate::destination::TemporaryTable;
 use crate::query::Query;
 use crate::system;
 
@@ -24,11 +25,21 @@ pub(crate) use generated::{Blocks, Rows};
 
 impl Query<'_> {
     /// A table's parts, which stay until the query's texts were read where it has CLOB.
-    fn held(&self, snapshot: Arc<storage::TableSnapshot>) -> Arc<storage::TableSnapshot> {
+    fn held(
+        &self,
+        (database, name): (&str, &str),
+        snapshot: Arc<storage::TableSnapshot>,
+    ) -> Arc<storage::TableSnapshot> {
+        self.read.borrow_mut().add(database, name, &snapshot);
         if snapshot.definition.columns.iter().any(|column| column.data_type.is_clob()) {
             self.held.borrow_mut().push(snapshot.clone());
         }
         snapshot
+    }
+
+    /// Notes that nobody knows when a table changes.
+    fn note_unstable_table(&self, name: &str) {
+        self.read.borrow_mut().unstable_table = Some(name.to_owned());
     }
 
     /// A table by name.
@@ -42,29 +53,22 @@ impl Query<'_> {
         if name.database.is_none()
             && let Some(table) = self.session.temporary.get(&name.table)
         {
-            let stored = table.definition.columns.iter().filter(|c| {
-                !matches!(c.default, Some((DefaultKind::Alias | DefaultKind::Ephemeral, _)))
-            });
-            let fields =
-                stored.map(|c| types::Field::new(c.name.clone(), c.data_type.clone())).collect();
-            let rows = generated::Blocks::new(&name.table, Schema::new(fields), table.blocks());
-            let relation =
-                table_relation(&table.definition, RelationSource::Blocks(Arc::new(rows)))?;
-            return Ok(Relation { database: None, ..relation });
+            return temporary_relation(&name.table, table);
         }
         let database = self.database_of(name);
         if let Some(table) = self.engine.store.table(database, &name.table) {
-            let snapshot = self.held(table.snapshot());
+            let snapshot = self.held((database, &name.table), table.snapshot());
             let about = &snapshot.definition;
             match about.engine.as_str() {
-                "Merge" | "Buffer" | "Dictionary" => return self.proxy_relation(about),
+                "Merge" | "Buffer" | "Dictionary" => {
+                    self.note_unstable_table(&name.table);
+                    return self.proxy_relation(about);
+                }
                 "MaterializedView" => {
-                    let target = self.written_table(table.clone())?;
-                    let target = target.definition();
-                    let mut shown = self.relation(&TableName {
-                        database: Some(target.database.clone()),
-                        table: target.name.clone(),
-                    })?;
+                    // Views that write to each other in a circle have no target.
+                    self.written_table(table.clone())?;
+                    // One hop: a target that is a view or a Buffer itself tells what is behind it.
+                    let mut shown = self.relation(&crate::materialized::target_name(about)?)?;
                     for column in &mut shown.columns {
                         let known = about.columns.iter().any(|c| c.name == column.name);
                         if !known && column.kind == ColumnKind::Ordinary {
@@ -91,8 +95,11 @@ impl Query<'_> {
         if matches!(database, "system" | "information_schema" | "INFORMATION_SCHEMA")
             && let Some(source) = system::table(&name.table, self)?
         {
+            self.note_unstable_table(&name.table);
             return Ok(block_relation(Some(database), &name.table, source));
         }
+        // What is taken for a column here may be a table the next time.
+        self.note_unstable_table(&name.table);
         if self.engine.store.database(database).is_none() {
             bail!(UnknownDatabase, "Database {database} does not exist");
         }
@@ -126,7 +133,14 @@ impl Query<'_> {
         name: &str,
         arguments: &[Expression],
     ) -> Result<Relation> {
-        match name.to_ascii_lowercase().as_str() {
+        let lower = name.to_ascii_lowercase();
+        if !matches!(
+            lower.as_str(),
+            "numbers" | "numbers_mt" | "zeros" | "zeros_mt" | "one" | "values" | "view"
+        ) {
+            self.note_unstable_table(name);
+        }
+        match lower.as_str() {
             "numbers" | "numbers_mt" => {
                 let numbers = self.unsigned_arguments(name, arguments, 3)?;
                 let (from, count) = match numbers.as_slice() {
@@ -342,6 +356,18 @@ impl Query<'_> {
         let source = generated::Blocks::new(&external.name, schema, blocks);
         Ok(block_relation(None, &external.name, Arc::new(source)))
     }
+}
+
+/// A table of the session.
+fn temporary_relation(name: &str, table: &TemporaryTable) -> Result<Relation> {
+    let stored =
+        table.definition.columns.iter().filter(|c| {
+            !matches!(c.default, Some((DefaultKind::Alias | DefaultKind::Ephemeral, _)))
+        });
+    let fields = stored.map(|c| types::Field::new(c.name.clone(), c.data_type.clone())).collect();
+    let rows = generated::Blocks::new(name, Schema::new(fields), table.blocks());
+    let relation = table_relation(&table.definition, RelationSource::Blocks(Arc::new(rows)))?;
+    Ok(Relation { database: None, ..relation })
 }
 
 /// A stored table as a query sees it.

@@ -50,6 +50,8 @@ pub struct Request {
     pub progress: Arc<Progress>,
     /// Where the request comes from, for the query log.
     pub client: String,
+    /// Tags of answers that the client has already; `*` for any.
+    pub known_tags: Vec<String>,
 }
 
 /// A table sent along with a query.
@@ -78,6 +80,14 @@ pub struct Head {
     pub content_type: String,
     /// The session's time zone.
     pub time_zone: String,
+    /// What tells the answer from any other to the same question; `None` where it depends on more than tables.
+    pub tag: Option<String>,
+    /// Whether the client has the answer already, so that none follows.
+    pub not_modified: bool,
+    /// Whether the answer was kept from an earlier query.
+    pub is_kept: bool,
+    /// What caches on the way may do with it.
+    pub cache_control: String,
 }
 
 /// Where an answer goes.

@@ -1,5 +1,6 @@
 //! The tables of database `system`: each declared once, with its columns and how its rows are made.
 
+mod caches;
 mod catalog;
 mod server;
 
@@ -23,7 +24,7 @@ pub(crate) struct SystemTable {
 }
 
 /// All tables of `system`.
-pub(crate) const TABLES: &[&[SystemTable]] = &[catalog::TABLES, server::TABLES];
+pub(crate) const TABLES: &[&[SystemTable]] = &[catalog::TABLES, server::TABLES, caches::TABLES];
 
 /// The rows of a system table; `None` where there is no such table.
 pub(crate) fn table(name: &str, query: &Query<'_>) -> Result<Option<Arc<dyn BlockSource>>> {

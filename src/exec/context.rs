@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use base::{CancelToken, MemoryBudget, Reservation, Result, bail};
 use expr::{FunctionContext, Registry};
+use parking_lot::Mutex;
 
+use crate::filters::{ConditionKey, FilterCache};
 use crate::overflow::{OverflowMode, RowLimits};
 use crate::scan::Translations;
 use crate::scheduler::Scheduler;
@@ -29,6 +31,10 @@ pub struct ExecContext {
     pub settings: ExecSettings,
     /// Codes of several parts brought together, kept between queries.
     pub translations: Arc<Translations>,
+    /// Which rows of parts meet which conditions, kept between queries.
+    pub filters: Arc<FilterCache>,
+    /// Conditions that this query was the first to ask, so that it does not take them for repeated.
+    pub noted: Mutex<Vec<u128>>,
     /// Where what does not fit into the budget goes.
     pub spill: Spill,
 }
@@ -37,6 +43,24 @@ pub struct ExecContext {
 const LEAST_SPILLED: usize = 1 << 20;
 
 impl ExecContext {
+    /// Whether the filter cache is used.
+    pub(crate) fn keeps_filters(&self) -> bool {
+        self.settings.filter_cache && self.filters.is_on()
+    }
+
+    /// Whether an earlier query had a condition.
+    pub(crate) fn is_repeated(&self, condition: ConditionKey) -> bool {
+        let mut noted = self.noted.lock();
+        if noted.contains(&condition) {
+            return false;
+        }
+        let repeated = self.filters.is_repeated(condition);
+        if !repeated {
+            noted.push(condition);
+        }
+        repeated
+    }
+
     /// Whether so much was read that reading has to end.
     ///
     /// # Errors
@@ -91,6 +115,10 @@ pub struct ExecSettings {
     pub skip_granules: bool,
     /// Whether text indexes answer conditions.
     pub text_indexes: bool,
+    /// Whether the rows that meet conditions are kept for later queries, and taken from earlier ones.
+    pub filter_cache: bool,
+    /// Parts of fewer rows are not worth it.
+    pub filter_cache_min_rows: u64,
     /// Whether what joins have built filters what they read against it.
     pub runtime_filters: bool,
     /// Rows that may be read from tables; 0 is any number.
@@ -120,6 +148,8 @@ impl Default for ExecSettings {
             encoded: true,
             skip_granules: true,
             text_indexes: true,
+            filter_cache: true,
+            filter_cache_min_rows: 0,
             runtime_filters: true,
             max_rows_to_read: 0,
             max_bytes_to_read: 0,

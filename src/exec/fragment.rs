@@ -16,6 +16,7 @@ use types::{Block, Column, Physical};
 
 use crate::aggregate::{self, Grouping, Stage};
 use crate::context::{Counters, ExecContext, ExecSettings};
+use crate::filters::FilterCache;
 use crate::pipeline::{Materialized, Source, gather, stream_source};
 use crate::project::project;
 use crate::scan::{self, Translations};
@@ -30,6 +31,8 @@ pub struct Worker {
     pub scheduler: Arc<Scheduler>,
     /// Codes of several parts brought together, kept between fragments.
     pub translations: Arc<Translations>,
+    /// Which rows of parts meet which conditions, kept between fragments.
+    pub filters: Arc<FilterCache>,
     /// How fragments are run.
     pub settings: ExecSettings,
     /// Where groups go that do not fit into memory.
@@ -64,6 +67,8 @@ pub fn run_fragment(
         counters: Arc::default(),
         settings: worker.settings.clone(),
         translations: worker.translations.clone(),
+        filters: worker.filters.clone(),
+        noted: parking_lot::Mutex::default(),
         spill: Spill::new(worker.spill_folder.clone(), worker.spill_limit),
     });
     let source = source(fragment, &parts, &context)?;

@@ -12,6 +12,7 @@ mod array_join;
 mod context;
 mod fetch;
 mod fill;
+mod filters;
 mod fragment;
 mod grouping_sets;
 mod interner;
@@ -33,6 +34,7 @@ mod top_scan;
 mod window;
 
 pub use context::{Counters, ExecContext, ExecSettings};
+pub use filters::FilterCache;
 pub use fragment::{Worker, merge_partials, run_fragment};
 pub use overflow::{OverflowMode, RowLimit, RowLimits};
 pub use pipeline::{BlockReader, Bounds, Source, collect, execute, stream};

@@ -12,8 +12,10 @@
 //! that are given out are decoded for the final selection only.
 
 mod blocks;
+mod code_sets;
 mod global;
 mod granule;
+mod kept;
 mod predicate;
 mod prepare;
 mod selection;
@@ -35,6 +37,7 @@ use crate::pipeline::{BlockReader, Bounds, Source};
 
 pub use global::Translations;
 pub(crate) use granule::GranuleReader;
+pub(crate) use kept::repeated_keys;
 pub(crate) use predicate::Shape;
 pub(crate) use prepare::{PreparedPart, PreparedScan};
 pub(crate) use texts::{TextTest, indexes_of};

@@ -21,9 +21,10 @@ use types::{Block, DataType};
 
 use crate::context::ExecContext;
 use crate::fetch::{Place, fetch};
+use crate::filters::ConditionKey;
 use crate::order::Order;
 use crate::pipeline::evaluator;
-use crate::scan::{GranuleReader, PreparedScan, TextTest, indexes_of};
+use crate::scan::{GranuleReader, PreparedPart, PreparedScan, TextTest, indexes_of, repeated_keys};
 use crate::scheduler::Step;
 
 /// A row of a part that was found, and what it scores.
@@ -61,10 +62,7 @@ pub(crate) fn best_scored(
             return Ok(None);
         }
     }
-    let prepared = PreparedScan::new(&PartScan { filter: rest, ..scan.clone() }, parts, context)?;
-    let prepared = Arc::new(prepared);
-    prepared.unify(context)?;
-    let filters = if prepared.is_filtered() { passing(&prepared, context)? } else { Vec::new() };
+    let (prepared, filters) = filtered(scan, parts, rest, context)?;
     let among_equals = keys.len() > 1;
     let searched = if among_equals { limit + limit / 4 + 32 } else { limit };
     let search = Search {
@@ -243,8 +241,41 @@ fn terms_of(query: &Query) -> Option<(bool, Vec<FieldTerm<'_>>)> {
     Some((all, terms))
 }
 
+/// A scan with, for every part, the rows that meet conditions; no sets where there are no conditions.
+type Filtered = (Arc<PreparedScan>, Vec<Arc<RowSet>>);
+
+/// A scan under conditions that columns answer: from the filter cache, or anew.
+fn filtered(
+    scan: &PartScan,
+    parts: &[Arc<Part>],
+    conditions: Vec<Expr>,
+    context: &Arc<ExecContext>,
+) -> Result<Filtered> {
+    let key = match scan.optional.as_slice() {
+        [] => repeated_keys(&conditions, &scan.columns, context),
+        _ => None,
+    };
+    let kept = key.and_then(|key| context.filters.rows(parts, key));
+    let filter = if kept.is_some() { Vec::new() } else { conditions };
+    let prepared = PreparedScan::new(&PartScan { filter, ..scan.clone() }, parts, context)?;
+    let prepared = Arc::new(prepared);
+    prepared.unify(context)?;
+    let sets = match kept {
+        Some(kept) => of_prepared(&prepared, parts, &kept),
+        None if prepared.is_filtered() => {
+            let passing = passing(&prepared, context)?;
+            if let Some(key) = key {
+                keep_passing(&prepared, parts, &passing, key, context);
+            }
+            passing
+        }
+        None => Vec::new(),
+    };
+    Ok((prepared, sets))
+}
+
 /// For every part the rows that meet the conditions of a scan.
-fn passing(prepared: &Arc<PreparedScan>, context: &Arc<ExecContext>) -> Result<Vec<RowSet>> {
+fn passing(prepared: &Arc<PreparedScan>, context: &Arc<ExecContext>) -> Result<Vec<Arc<RowSet>>> {
     let mut granules = Vec::new();
     for (at, part) in prepared.parts.iter().enumerate() {
         granules.extend(part.granules.iter().map(|granule| (at, *granule)));
@@ -276,7 +307,36 @@ fn passing(prepared: &Arc<PreparedScan>, context: &Arc<ExecContext>) -> Result<V
         Ok(Step::Again)
     })?;
     let sets = std::mem::take(&mut *sets.lock());
-    Ok(sets)
+    Ok(sets.into_iter().map(Arc::new).collect())
+}
+
+/// For every prepared part its set among those of all parts.
+fn of_prepared(
+    prepared: &PreparedScan,
+    parts: &[Arc<Part>],
+    sets: &[Arc<RowSet>],
+) -> Vec<Arc<RowSet>> {
+    let set_of = |part: &PreparedPart| {
+        let at = parts.iter().position(|other| Arc::ptr_eq(&part.part, other));
+        at.and_then(|at| sets.get(at)).cloned().unwrap_or_default()
+    };
+    prepared.parts.iter().map(set_of).collect()
+}
+
+/// Keeps the rows of all parts that meet the conditions of a scan; parts that it left out have none.
+fn keep_passing(
+    prepared: &PreparedScan,
+    parts: &[Arc<Part>],
+    sets: &[Arc<RowSet>],
+    key: ConditionKey,
+    context: &ExecContext,
+) {
+    for part in parts {
+        let at = prepared.parts.iter().position(|other| Arc::ptr_eq(&other.part, part));
+        let set = at.and_then(|at| sets.get(at)).cloned();
+        let set = set.unwrap_or_else(|| Arc::new(RowSet::new(part.rows() as u32)));
+        context.filters.keep_rows(part, key, set);
+    }
 }
 
 struct Search {
@@ -286,7 +346,7 @@ struct Search {
     fields: Vec<u32>,
     query: Query,
     /// By part, where there are conditions.
-    filters: Vec<RowSet>,
+    filters: Vec<Arc<RowSet>>,
     limit: usize,
     shared: SharedThreshold,
     next: AtomicUsize,
@@ -321,13 +381,17 @@ impl Search {
     }
 
     fn search(&self, at: usize, found: &mut Vec<Found>) -> Result<()> {
+        if self.filters.get(at).is_some_and(|rows| rows.words().iter().all(|word| *word == 0)) {
+            return Ok(());
+        }
         let part = &self.prepared.parts[at].part;
         let Some(score) = self.prepared.score(self.column) else { return Ok(()) };
         let Some(indexes) = indexes_of(part, &self.fields)? else {
             bail!(LogicalError, "part {} lost a text index", part.name());
         };
         let fields: Vec<&Index> = indexes.iter().map(AsRef::as_ref).collect();
-        let restriction = Restriction { filter: self.filters.get(at), deleted: None };
+        let restriction =
+            Restriction { filter: self.filters.get(at).map(AsRef::as_ref), deleted: None };
         let hits = Searcher::new(&fields)
             .with_bm25(score.score.bm25)
             .with_restriction(restriction)

@@ -38,6 +38,9 @@ pub trait Environment {
         Ok(None)
     }
 
+    /// Takes note of a function that may give something else the next time.
+    fn note_unstable(&self, _function: &str) {}
+
     /// The text of a query parameter, with TabSeparated's escapes.
     fn parameter(&self, name: &str) -> Option<&str>;
 

@@ -14,6 +14,7 @@ use engine::{ExternalTable, Request};
 use crate::credentials;
 use crate::encoding::{AnswerEncoding, Encoding};
 use crate::multipart::{self, Part};
+use crate::validator;
 
 /// The most that `buffer_size` may hold in memory.
 const MAX_BUFFER: usize = 64 << 20;
@@ -40,6 +41,8 @@ pub(crate) struct AnswerOptions {
     pub(crate) encoding: AnswerEncoding,
     /// Whether scripts of any origin may read it.
     pub(crate) cors: bool,
+    /// Whether caches on the way may know it: of GET and HEAD.
+    pub(crate) validated: bool,
 }
 
 /// How to carry the request and its answer.
@@ -99,6 +102,10 @@ impl Call {
         }
         let headers = &parts.headers;
         self.options.settle(headers);
+        if self.request.readonly {
+            self.options.answer.validated = true;
+            self.request.known_tags = validator::known_tags(headers, self.options.answer.encoding);
+        }
         if let Some(error) = first_error {
             return Err(error);
         }

@@ -35,6 +35,7 @@ mod reply;
 mod response;
 mod run;
 mod service;
+mod validator;
 
 pub use config::Config;
 pub use run::{Running, serve};

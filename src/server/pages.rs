@@ -97,7 +97,7 @@ fn options() -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let allowed = "origin, x-requested-with, content-type, authorization, x-clickhouse-user, \
-        x-clickhouse-key, x-clickhouse-format, x-clickhouse-database";
+        x-clickhouse-key, x-clickhouse-format, x-clickhouse-database, if-none-match";
     let all: [(HeaderName, &'static str); 5] = [
         (ALLOW, "GET, HEAD, POST, OPTIONS"),
         (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),

@@ -21,6 +21,7 @@ use crate::failure;
 use crate::frames;
 use crate::reply::{Guard, Streamed};
 use crate::run::App;
+use crate::validator;
 
 const QUERY_ID: HeaderName = HeaderName::from_static("x-clickhouse-query-id");
 const FORMAT: HeaderName = HeaderName::from_static("x-clickhouse-format");
@@ -34,7 +35,7 @@ const EXCEPTION_TAG: HeaderName = HeaderName::from_static("x-clickhouse-exceptio
 /// What scripts of other origins may read.
 const EXPOSED: &str = "X-ClickHouse-Query-Id, X-ClickHouse-Format, X-ClickHouse-Timezone, \
     X-ClickHouse-Server-Display-Name, X-ClickHouse-Summary, X-ClickHouse-Progress, \
-    X-ClickHouse-Exception-Code, X-ClickHouse-Exception-Tag";
+    X-ClickHouse-Exception-Code, X-ClickHouse-Exception-Tag, X-Granary-Cache, ETag";
 
 const PLAIN_TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=UTF-8");
 
@@ -87,6 +88,7 @@ impl Answering {
             append(headers, PROGRESS, line);
         }
         append(headers, SUMMARY, &summary_json(&summary));
+        let not_modified = validator::describe(headers, &head, self.options);
         if let Some(tag) = tag {
             append(headers, EXCEPTION_TAG, &tag);
         }
@@ -94,6 +96,11 @@ impl Answering {
             && encoded
         {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
+        }
+        if not_modified {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            *response.body_mut() = Body::empty();
+            response.headers_mut().remove(CONTENT_ENCODING);
         }
         response
     }

@@ -225,14 +225,9 @@ impl Store {
         self.catalog.extras(prefix)
     }
 
-    /// Bytes of decoded dictionaries that are held.
-    pub fn dictionary_cache_bytes(&self) -> usize {
-        self.context.cache.bytes()
-    }
-
-    /// Bytes of decoded dictionaries that may be held now.
-    pub fn dictionary_cache_limit(&self) -> usize {
-        self.context.cache.limit()
+    /// What the cache of decoded dictionaries holds.
+    pub fn dictionary_cache_report(&self) -> base::CacheReport {
+        self.context.cache.report()
     }
 
     /// The functions that keys may call.

@@ -438,10 +438,43 @@ settings! {
     output_format_pretty_color: Bool = "0", "Whether Pretty formats use colours.",
         "SELECT 1 AS n FORMAT PrettyCompact SETTINGS output_format_pretty_color = 0"
         => "   ┌─n─┐\n1. │ 1 │\n   └───┘";
-    query_cache_ttl: Seconds = "60", "How long an answer may be kept.",
-        "SELECT 1 SETTINGS use_query_cache = 1, query_cache_ttl = 5"
+    enable_reads_from_query_cache: Bool = "1", "Whether kept answers are given.",
+        "SELECT 1 SETTINGS enable_reads_from_query_cache = 0"
         => "1";
-    use_query_cache: Bool = "0", "Whether answers may be kept.",
-        "SELECT 1 SETTINGS use_query_cache = 1"
+    enable_writes_to_query_cache: Bool = "1", "Whether answers are kept.",
+        "SELECT 1 SETTINGS enable_writes_to_query_cache = 0"
+        => "1";
+    http_cache_control: String = "no-cache", "The header Cache-Control of answers to GET that have an ETag; empty for none.",
+        "SELECT 1 SETTINGS http_cache_control = 'max-age=5'"
+        => "1";
+    query_cache_max_age: Seconds = "0", "How old a kept answer may be whose tables have changed; 0 is never stale.",
+        "SELECT 1 SETTINGS query_cache_max_age = 5"
+        => "1";
+    query_cache_min_query_duration: UInt64 = "0", "Milliseconds that a query must take for its answer to be kept.",
+        "SELECT 1 SETTINGS query_cache_min_query_duration = 100"
+        => "1";
+    query_cache_min_query_runs: UInt64 = "0", "How often a query must have run before its answer is kept.",
+        "SELECT 1 SETTINGS query_cache_min_query_runs = 2"
+        => "1";
+    query_cache_nondeterministic_function_handling: String = "ignore", "What becomes of queries with functions like now(): 'ignore' runs them without the cache, 'throw' refuses them.",
+        "SELECT now() SETTINGS query_cache_nondeterministic_function_handling = 'throw'"
+        => "Code: 703. DB::Exception: The answer was not kept";
+    query_cache_system_table_handling: String = "ignore", "What becomes of queries of system tables and others of which nobody knows when they change: 'ignore' runs them without the cache, 'throw' refuses them.",
+        "SELECT count() FROM system.tables SETTINGS query_cache_system_table_handling = 'throw'"
+        => "Code: 719. DB::Exception: The answer was not kept";
+    query_cache_tag: String = "", "A name under which answers are forgotten together: SYSTEM DROP QUERY CACHE TAG 'name'.",
+        "SELECT 1 SETTINGS query_cache_tag = 'dashboard'; SELECT DISTINCT tag FROM system.query_cache WHERE tag = 'dashboard'"
+        => "1\ndashboard";
+    query_cache_ttl: Seconds = "60", "How long an answer is kept at most.",
+        "SELECT 1 SETTINGS query_cache_ttl = 5"
+        => "1";
+    use_query_condition_cache: Bool = "1", "Whether the rows of parts that meet a condition are kept from its second use on, and taken from earlier queries.",
+        "SELECT count() FROM numbers(100) WHERE number > 50 SETTINGS use_query_condition_cache = 0"
+        => "49";
+    filter_cache_min_rows: UInt64 = "10000", "Parts of fewer rows are too small for the cache of conditions.",
+        "SELECT count() FROM numbers(100) WHERE number > 50 SETTINGS filter_cache_min_rows = 0"
+        => "49";
+    use_query_cache: Bool = "1", "Whether answers are kept until a table that they were read from changes, and given again.",
+        "SELECT 1 SETTINGS use_query_cache = 0"
         => "1";
 }

@@ -75,7 +75,6 @@ pub(crate) const TOLERATED: &[&str] = &[
     "timeout_overflow_mode",
     "use_client_time_zone",
     "use_uncompressed_cache",
-    "use_query_condition_cache",
     "wait_for_async_insert_timeout",
     "max_estimated_execution_time",
     "format_schema",

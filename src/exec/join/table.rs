@@ -335,7 +335,7 @@ mod tests {
     use proptest::{prop_oneof, proptest};
 
     use super::{JoinKey, KeyDirectory, Keys, Matches};
-    use crate::{ExecContext, ExecSettings, Scheduler, Spill};
+    use crate::{ExecContext, ExecSettings, FilterCache, Scheduler, Spill};
 
     fn context() -> Arc<ExecContext> {
         Arc::new(ExecContext {
@@ -347,6 +347,8 @@ mod tests {
             counters: Arc::default(),
             settings: ExecSettings::default(),
             translations: Arc::default(),
+            filters: Arc::new(FilterCache::new(1 << 20)),
+            noted: parking_lot::Mutex::default(),
             spill: Spill::new(std::env::temp_dir(), 0),
         })
     }

@@ -11,6 +11,7 @@ use storage::Extremes;
 use text::RowSet;
 use types::{Block, Column, DataType, DictionaryColumn, Value};
 
+use super::kept::{keep, recorded};
 use super::predicate::{CodeSet, Shape, Verdict};
 use super::prepare::{PreparedPart, PreparedScan, Test};
 use super::selection::{complement, intersect, refine};
@@ -99,25 +100,31 @@ impl GranuleReader {
                     let Some(column) = self.scan.conjuncts[*conjunct].shape.column() else {
                         continue;
                     };
-                    if let Some(chunk) = &part.chunks[column]
-                        && let Extremes::Codes { min, max } = chunk.zone(granule).extremes
-                    {
-                        match set.verdict(min, max) {
-                            Verdict::All => continue,
-                            Verdict::None => return Ok(None),
-                            Verdict::Some => {}
-                        }
+                    match codes_verdict(set, part, granule, column) {
+                        Verdict::All => continue,
+                        Verdict::None => return Ok(None),
+                        Verdict::Some => {}
                     }
-                    codes(set, part, granule, column, &mut selection, cached)?;
+                    let own = (self.scan.cache.as_ref(), *conjunct);
+                    recorded(own, part, granule, &mut selection, cached, |rows, cached| {
+                        codes(set, part, granule, column, rows, cached)
+                    })?;
+                }
+                Test::Kept(filter) => {
+                    let rows = part.part.granule_rows(granule);
+                    keep(filter.rows(granule), rows, &mut selection, cached)?;
                 }
                 Test::Rows(set) => told_rows(set, part, granule, &mut selection, cached)?,
                 Test::Member(conjunct) => {
                     let conjunct = &self.scan.conjuncts[*conjunct];
                     self.member(conjunct, part, granule, &mut selection, cached)?;
                 }
-                Test::Expression(conjunct) => {
-                    let conjunct = &self.scan.conjuncts[*conjunct];
-                    self.expression(conjunct, part, granule, &mut selection, cached)?;
+                Test::Expression(at) => {
+                    let (conjunct, own) =
+                        (&self.scan.conjuncts[*at], (self.scan.cache.as_ref(), *at));
+                    recorded(own, part, granule, &mut selection, cached, |selection, cached| {
+                        self.expression(conjunct, part, granule, selection, cached)
+                    })?;
                 }
             }
             if selection.as_ref().is_some_and(Vec::is_empty) {
@@ -403,6 +410,14 @@ fn unified(part: &PreparedPart, column: usize, values: Column) -> Column {
             })
         }
         (_, values) => values,
+    }
+}
+
+/// What the bounds of a granule's codes tell of a set.
+fn codes_verdict(set: &CodeSet, part: &PreparedPart, granule: usize, column: usize) -> Verdict {
+    match part.chunks[column].as_ref().map(|chunk| chunk.zone(granule).extremes) {
+        Some(Extremes::Codes { min, max }) => set.verdict(min, max),
+        _ => Verdict::Some,
     }
 }
 

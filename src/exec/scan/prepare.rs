@@ -1,28 +1,25 @@
 //! What a scan will read: decided once per query and part.
 
 use std::slice;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arrow_array::ArrayRef;
-use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
 use base::{Result, bail};
 use expr::{Evaluator, Expr, Set};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use plan::{PartScan, ReadColumn};
-use storage::{ColumnChunk, Extremes, Part, PartDictionary};
-use types::{Column, DataType, Dictionary, array_from_values};
+use storage::{ColumnChunk, Extremes, Part};
+use types::{DataType, array_from_values};
 
 use super::global::GlobalDictionary;
-use super::predicate::{CodeSet, Shape, Verdict, paired, test_values};
+use super::kept::repeated_key;
+use super::predicate::{CodeSet, Shape, Verdict, paired};
 use super::single_values;
 use super::texts::{PreparedScore, TextTest, scores};
 use crate::context::ExecContext;
+use crate::filters::{ConditionKey, FilterCache, GranuleRows, PartFilter};
 use crate::pipeline::{Bounds, evaluator};
-use crate::scheduler::Step;
-
-/// Values of a dictionary that are decoded and tested in one step.
-const TESTED_AT_ONCE: usize = 16_384;
 
 /// A conjunct with what is known of it.
 pub(crate) struct Conjunct {
@@ -32,6 +29,8 @@ pub(crate) struct Conjunct {
     pub(crate) evaluator: Arc<Evaluator>,
     /// Of a set that a join brought: how well it filters.
     pub(crate) member: Option<Member>,
+    /// What the filter cache knows it by, where it is kept.
+    pub(crate) kept: Option<ConditionKey>,
     /// Whether it is computed on the values of granules that have only one.
     on_single_values: bool,
     /// What text indexes are asked instead.
@@ -73,10 +72,38 @@ pub(crate) enum Test {
     Codes(usize, Arc<CodeSet>),
     /// Rows that a text index told.
     Rows(Arc<text::RowSet>),
+    /// Rows that are known from earlier queries.
+    Kept(Arc<PartFilter>),
     /// The conjunct's set, which a join brought.
     Member(usize),
     /// The conjunct's expression.
     Expression(usize),
+}
+
+/// Tests of a part's rows while they are gathered.
+#[derive(Default)]
+pub(super) struct Tests {
+    /// What is known, and packed values.
+    pub(super) first: Vec<Test>,
+    /// Codes, with how many there are.
+    pub(super) codes: Vec<(usize, Test)>,
+    /// Strings that would be tested by codes, were there not fewer rows than values.
+    pub(super) strings: Vec<Test>,
+    pub(super) members: Vec<Test>,
+    pub(super) rest: Vec<Test>,
+}
+
+impl Tests {
+    /// The cheap ones first; of codes those that fewest values pass.
+    fn in_order(mut self) -> Vec<Test> {
+        self.codes.sort_by_key(|(count, _)| *count);
+        let mut tests = self.first;
+        tests.extend(self.codes.into_iter().map(|(_, test)| test));
+        tests.extend(self.strings);
+        tests.extend(self.members);
+        tests.extend(self.rest);
+        tests
+    }
 }
 
 /// The number of a part's dictionary among those brought together, and what they make.
@@ -89,6 +116,8 @@ pub(crate) struct PreparedPart {
     pub(crate) chunks: Vec<Option<Arc<ColumnChunk>>>,
     pub(crate) granules: Vec<usize>,
     pub(crate) tests: Vec<Test>,
+    /// By conjunct: what is known of its rows, to be added to.
+    pub(crate) filters: Vec<Option<Arc<PartFilter>>>,
     /// For columns whose parts' dictionaries were brought together: the number of this part's dictionary.
     pub(crate) unified: RwLock<Vec<Unified>>,
     /// For columns of integers with a dictionary: all its values, once rows of it were read.
@@ -109,6 +138,7 @@ pub(crate) struct PreparedScan {
     pub(crate) parts: Vec<PreparedPart>,
     pub(crate) defaults: Vec<arrow_array::ArrayRef>,
     pub(crate) encoded: bool,
+    pub(crate) cache: Arc<FilterCache>,
     names: Vec<String>,
     types: Vec<DataType>,
     /// The scores that columns are of, as far as these are read.
@@ -143,9 +173,13 @@ impl PreparedScan {
                 shape: Shape::of(expression, &types, context),
                 evaluator: evaluator(slice::from_ref(expression), context)?,
                 expression: expression.clone(),
+                kept: None,
                 on_single_values: false,
                 text: TextTest::of(expression, scan, context),
             };
+            if at < filter.len() && conjunct.text.is_none() {
+                conjunct.kept = repeated_key(expression, &conjunct.shape, &scan.columns, context);
+            }
             conjunct.on_single_values = !matches!(conjunct.shape, Shape::Range { .. })
                 && single_values::is_eligible(&conjunct, &types, &context.registry);
             conjuncts.push(conjunct);
@@ -157,6 +191,7 @@ impl PreparedScan {
             conjuncts,
             parts: Vec::new(),
             encoded: context.settings.encoded,
+            cache: context.filters.clone(),
             names: scan.columns.iter().map(|c| c.name.clone()).collect(),
             types: types.clone(),
             scores: scores(scan, parts)?,
@@ -208,108 +243,65 @@ impl PreparedScan {
         context: &Arc<ExecContext>,
     ) -> Result<Option<PreparedPart>> {
         let mut granules = self.granules_by_zones(&part, &chunks, context)?;
-        let (mut tests, mut codes, mut rest) = (Vec::new(), Vec::new(), Vec::new());
+        let mut tests = Tests::default();
         let mut told = Vec::with_capacity(self.conjuncts.len());
         for conjunct in &self.conjuncts {
             let text = conjunct.text.as_ref();
             let rows = text.map_or(Ok(None), |text| text.narrow(&part, &mut granules))?;
             told.push(rows.is_some() && text.is_some_and(|text| text.exact));
-            tests.extend(rows.map(Test::Rows));
+            tests.first.extend(rows.map(Test::Rows));
         }
-        let mut members = Vec::new();
+        let filters = self.filters_of(&part, context);
+        let before = granules.iter().map(|g| part.granule_rows(*g)).sum();
+        for (filter, told) in filters.iter().zip(&mut told) {
+            let Some(filter) = filter else { continue };
+            *told = filter.knows(&granules);
+            self.cache.count(*told);
+            if *told {
+                granules.retain(|g| filter.rows(*g) != Some(&GranuleRows::None));
+                tests.first.push(Test::Kept(filter.clone()));
+            }
+        }
+        if granules.is_empty() {
+            return Ok(None);
+        }
+        let mut prepared = PreparedPart {
+            unified: RwLock::new(vec![None; chunks.len()]),
+            held: chunks.iter().map(|_| OnceLock::new()).collect(),
+            tests: Vec::new(),
+            part,
+            chunks,
+            granules,
+            filters,
+        };
         for (at, conjunct) in self.conjuncts.iter().enumerate() {
             match &conjunct.shape {
                 _ if told[at] => {}
                 Shape::Range { column, .. } | Shape::NotEqual { column, .. }
-                    if chunks[*column].is_some() && self.encoded =>
+                    if prepared.chunks[*column].is_some() && self.encoded =>
                 {
-                    match self.range_test(at, chunks[*column].as_deref())? {
-                        Some(test) => tests.push(test),
+                    match self.range_test(at, prepared.chunks[*column].as_deref())? {
+                        Some(test) => tests.first.push(test),
                         None => return Ok(None),
                     }
                 }
                 Shape::Strings { column } if self.encoded => {
-                    let Some(set) =
-                        self.code_set(conjunct, *column, &chunks, &part, &granules, context)?
-                    else {
-                        rest.push(Test::Expression(at));
-                        continue;
-                    };
-                    if set.count() == 0 {
+                    if !self.test_strings(
+                        (at, *column),
+                        &mut prepared,
+                        before,
+                        &mut tests,
+                        context,
+                    )? {
                         return Ok(None);
                     }
-                    if let Some(chunk) = &chunks[*column] {
-                        granules.retain(|g| match chunk.zone(*g).extremes {
-                            Extremes::Codes { min, max } => set.verdict(min, max) != Verdict::None,
-                            _ => true,
-                        });
-                    }
-                    if !set.is_all() {
-                        codes.push((set.count(), Test::Codes(at, Arc::new(set))));
-                    }
                 }
-                _ if conjunct.member.is_some() => members.push(Test::Member(at)),
-                _ => rest.push(Test::Expression(at)),
+                _ if conjunct.member.is_some() => tests.members.push(Test::Member(at)),
+                _ => tests.rest.push(Test::Expression(at)),
             }
         }
-        codes.sort_by_key(|(count, _)| *count);
-        tests.extend(codes.into_iter().map(|(_, test)| test));
-        tests.extend(members);
-        tests.extend(rest);
-        if granules.is_empty() {
-            return Ok(None);
-        }
-        let unified = RwLock::new(vec![None; chunks.len()]);
-        let held = chunks.iter().map(|_| OnceLock::new()).collect();
-        Ok(Some(PreparedPart { part, chunks, granules, tests, unified, held }))
-    }
-
-    /// The test of a conjunct's range; `None` where no value of the part lies within.
-    fn range_test(&self, conjunct: usize, chunk: Option<&ColumnChunk>) -> Result<Option<Test>> {
-        let Some(numbers) = chunk.map(ColumnChunk::numbers).transpose()?.flatten() else {
-            return Ok(Some(Test::Range(conjunct)));
-        };
-        let shape = &self.conjuncts[conjunct].shape;
-        let codes = code_range(shape, &numbers)?;
-        let none = codes.is_empty() && matches!(shape, Shape::Range { .. });
-        Ok((!none).then_some(Test::Numbers(conjunct, codes)))
-    }
-
-    /// The codes for which a conjunct of one dictionary column holds; `None` where testing rows is cheaper.
-    fn code_set(
-        &self,
-        conjunct: &Conjunct,
-        column: usize,
-        chunks: &[Option<Arc<ColumnChunk>>],
-        part: &Arc<Part>,
-        granules: &[usize],
-        context: &Arc<ExecContext>,
-    ) -> Result<Option<CodeSet>> {
-        let Some(chunk) = &chunks[column] else { return Ok(None) };
-        if chunk.totals().nulls > 0 {
-            return Ok(None);
-        }
-        let Some(dictionary) = chunk.dictionary()? else { return Ok(None) };
-        if let Expr::Call { function, arguments, .. } = &conjunct.expression
-            && matches!(function.as_str(), "equals" | "notEquals")
-            && let Some(value) =
-                arguments.iter().find_map(|a| a.as_literal().and_then(|v| v.as_bytes()))
-            && arguments.iter().any(|a| matches!(a, Expr::Column { .. }))
-        {
-            let equal = function == "equals";
-            let found = dictionary.find(value)?.ok();
-            let mut set = BooleanBufferBuilder::new(dictionary.len());
-            set.append_n(dictionary.len(), !equal);
-            if let Some(code) = found {
-                set.set_bit(code as usize, equal);
-            }
-            return Ok(Some(CodeSet::new(set.finish())));
-        }
-        let rows: usize = granules.iter().map(|g| part.granule_rows(*g)).sum();
-        if dictionary.len() > rows {
-            return Ok(None);
-        }
-        tested_codes(&dictionary, conjunct, column, context).map(Some)
+        prepared.tests = tests.in_order();
+        Ok((!prepared.granules.is_empty()).then_some(prepared))
     }
 
     /// Between which values a column of integers lies in the granules that are read, by their zone maps.
@@ -351,66 +343,6 @@ impl PreparedScan {
     }
 }
 
-/// The codes for whose values a conjunct holds: all values are tested, by all lanes.
-fn tested_codes(
-    dictionary: &Arc<PartDictionary>,
-    conjunct: &Conjunct,
-    column: usize,
-    context: &Arc<ExecContext>,
-) -> Result<CodeSet> {
-    let chunks = dictionary.len().div_ceil(TESTED_AT_ONCE);
-    let next = Arc::new(AtomicUsize::new(0));
-    let lanes = context.settings.threads.clamp(1, chunks.max(1));
-    let results: Arc<Mutex<Vec<Option<BooleanBuffer>>>> = Arc::new(Mutex::new(vec![None; chunks]));
-    let (evaluator, out, own) = (conjunct.evaluator.clone(), results.clone(), context.clone());
-    let tested = dictionary.clone();
-    let step = move |_: &mut ()| {
-        own.cancel.check()?;
-        let chunk = next.fetch_add(1, Ordering::Relaxed);
-        if chunk >= chunks {
-            return Ok(Step::Done);
-        }
-        let first = chunk * TESTED_AT_ONCE;
-        let values = tested.range(first, TESTED_AT_ONCE.min(tested.len() - first))?;
-        let set = test_values(&evaluator, column, Column::Flat(values))?;
-        out.lock()[chunk] = Some(set);
-        Ok(Step::Again)
-    };
-    if chunks <= 2 {
-        while step(&mut ())? == Step::Again {}
-    } else {
-        context.scheduler.run(vec![(); lanes], step)?;
-    }
-    let mut set = BooleanBufferBuilder::new(dictionary.len());
-    for result in results.lock().iter().flatten() {
-        set.append_buffer(result);
-    }
-    if set.len() != dictionary.len() {
-        bail!(
-            LogicalError,
-            "a predicate was tested on {} of {} values",
-            set.len(),
-            dictionary.len()
-        );
-    }
-    Ok(CodeSet::new(set.finish()))
-}
-
-/// The codes that a range of integers covers, or that of the value which is left out.
-fn code_range(shape: &Shape, numbers: &PartDictionary) -> Result<std::ops::Range<u32>> {
-    let (low, high) = match shape {
-        Shape::Range { low, high, .. } => (*low, *high),
-        Shape::NotEqual { value, .. } => (*value, *value),
-        _ => bail!(LogicalError, "codes of a condition that is no range"),
-    };
-    let first = numbers.find_number(low)?.unwrap_or_else(|after| after);
-    let end = match numbers.find_number(high)? {
-        Ok(code) => code + 1,
-        Err(after) => after,
-    };
-    Ok(first..end.max(first))
-}
-
 /// A column of a part, whose values must lie in memory as the scan expects.
 fn chunk_of(part: &Part, column: &ReadColumn) -> Result<Option<Arc<ColumnChunk>>> {
     if column.score.is_some() {
@@ -449,6 +381,7 @@ impl PreparedScan {
                 }
             }
             Test::Rows(_) => false,
+            Test::Kept(filter) => filter.rows(granule) == Some(&GranuleRows::All),
             Test::Expression(at) | Test::Member(at) => {
                 matches!(self.conjuncts[*at].shape, Shape::Among { .. })
                     && self.zone_verdict(part, *at, granule) == Verdict::All

@@ -434,6 +434,11 @@ pub(crate) fn build_call(
         .collect();
     let bound = environment.registry().bind(environment.context(), name, &described)?;
     let declaration = bound.declaration;
+    // What takes no arguments looks at something else: toUnixTimestamp() is the time.
+    let alone = arguments.is_empty() && !is_constant(declaration.name);
+    if declaration.determinism != expr::Determinism::Always || alone {
+        environment.note_unstable(declaration.name);
+    }
     if let ("toTypeName", [argument]) = (declaration.name, described.as_slice())
         && argument.data_type != argument.data_type.without_low_cardinality()
     {
@@ -462,6 +467,11 @@ pub(crate) fn build_call(
         return Ok(call);
     }
     Ok(Expr::literal(column.value(&bound.return_type, 0)?, bound.return_type))
+}
+
+/// Whether a function without arguments is always the same.
+fn is_constant(function: &str) -> bool {
+    matches!(function, "pi" | "e" | "array" | "map" | "tuple") || function.starts_with("emptyArray")
 }
 
 /// The column of one row that an expression without columns gives.

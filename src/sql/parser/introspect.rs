@@ -30,6 +30,7 @@ const SYSTEM_WORDS: &[&str] = &[
     "EXPRESSION",
     "FETCHES",
     "FILESYSTEM",
+    "FILTER",
     "FLUSH",
     "FORMAT",
     "FUNCTION",

@@ -11,7 +11,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef};
-use base::Result;
+use base::{CacheReport, Result};
 use parking_lot::Mutex;
 
 /// After so many dictionaries were read in whole, worths are halved.
@@ -43,6 +43,9 @@ struct State {
     bytes: usize,
     /// Reads since worths were halved.
     reads: f64,
+    hits: u64,
+    misses: u64,
+    evictions: u64,
 }
 
 struct Entry {
@@ -83,6 +86,7 @@ impl State {
     /// Makes room for a dictionary where it is worth more than what has to go; whether there is room.
     fn make_room(&mut self, id: u64, bytes: usize, limit: usize) -> bool {
         let Some(victims) = self.victims(id, bytes, limit) else { return false };
+        self.evictions += victims.len() as u64;
         for victim in victims {
             self.remove(victim);
         }
@@ -135,15 +139,36 @@ impl DictionaryCache {
     }
 
     /// Bytes that are held.
+    #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         self.state.lock().bytes
+    }
+
+    /// What it holds, and how often it was of use.
+    pub(crate) fn report(&self) -> CacheReport {
+        let state = self.state.lock();
+        CacheReport {
+            entries: state.entries.len() as u64,
+            bytes: state.bytes as u64,
+            capacity: self.limit_of(&state) as u64,
+            hits: state.hits,
+            misses: state.misses,
+            evictions: state.evictions,
+        }
     }
 
     /// The decoded form of a dictionary if it is kept; `share` of it is read.
     pub(crate) fn get(&self, id: u64, share: f64) -> Option<ArrayRef> {
         let mut state = self.state.lock();
         state.note(id, share);
-        state.entries.get(&id).map(|entry| entry.values.clone())
+        let values = state.entries.get(&id).map(|entry| entry.values.clone());
+        match values {
+            // Who waited for another to decode it has asked before.
+            _ if share == 0.0 => {}
+            Some(_) => state.hits += 1,
+            None => state.misses += 1,
+        }
+        values
     }
 
     /// Whether a dictionary of about so many bytes that was read `times` of late would be kept.

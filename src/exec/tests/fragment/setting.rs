@@ -7,8 +7,8 @@ use base::disk::LocalDisk;
 use base::{CancelToken, MemoryBudget, Result, bail};
 use expr::{Expr, FunctionContext, Registry};
 use granary_exec::{
-    ExecContext, ExecSettings, Scheduler, Spill, Translations, Worker, collect, merge_partials,
-    run_fragment,
+    ExecContext, ExecSettings, FilterCache, Scheduler, Spill, Translations, Worker, collect,
+    merge_partials, run_fragment,
 };
 use plan::{
     ColumnKind, Environment, Fragment, Plan, Relation, RelationColumn, RelationSource, optimize,
@@ -150,6 +150,8 @@ impl Planner {
             counters: Arc::default(),
             settings: self.settings.clone(),
             translations: Arc::default(),
+            filters: Arc::new(FilterCache::new(1 << 20)),
+            noted: parking_lot::Mutex::default(),
             spill: Spill::new(self.folder.path().join("spill"), 1 << 30),
         })
     }
@@ -196,6 +198,7 @@ impl Planner {
             registry: Arc::new(functions::registry()),
             scheduler: Arc::new(Scheduler::new(2).unwrap()),
             translations: Arc::new(Translations::default()),
+            filters: Arc::new(FilterCache::new(1 << 20)),
             settings: self.settings.clone(),
             spill_folder: self.folder.path().join("spill"),
             spill_limit: 1 << 30,

@@ -110,6 +110,8 @@ fn context(folder: &tempfile::TempDir, settings: ExecSettings) -> Arc<ExecContex
         counters: Arc::default(),
         settings,
         translations: Arc::default(),
+        filters: Arc::new(granary_exec::FilterCache::new(1 << 20)),
+        noted: parking_lot::Mutex::default(),
         spill: Spill::new(folder.path().join("spill"), 1 << 30),
     })
 }

@@ -35,6 +35,7 @@ fn head(request: &Request) -> Head {
         format: Some(format),
         content_type: "text/tab-separated-values; charset=UTF-8".to_owned(),
         time_zone: "Europe/Vienna".to_owned(),
+        ..Head::default()
     }
 }
 

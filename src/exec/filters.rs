@@ -1,0 +1,343 @@
+//! The filter cache: which rows of a part meet a condition, kept for the next query that asks the same.
+//!
+//! Parts never change, so what is known of a part's rows stays right for as long as the part is there. A part is told by
+//! its id, which no other part ever gets; a condition by 128 bits of its canonical form.
+//!
+//! 1. A condition is kept from its second use on; the first is only noted.
+//! 2. What is kept grows granule by granule, as queries read them: nothing is read for the cache alone.
+//! 3. The rows of a granule are none, all, a list or bits, whichever is smallest.
+//! 4. Bytes are bounded. Who leaves is told by S3-FIFO (Yang et al., SOSP 2023; crate quick_cache), so that conditions
+//!    which come once do not drive out those that come again. What is known of parts that are gone is dropped.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+
+use base::CacheReport;
+use quick_cache::sync::Cache;
+use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter};
+use storage::Part;
+use text::RowSet;
+
+/// Conditions that are noted before they are kept.
+const NOTED: usize = 16_384;
+
+/// Bytes by which a filter grows before it is weighed again.
+const WEIGHED_EVERY: usize = 32 << 10;
+
+/// Bytes of an entry without its rows: keys, maps, counters.
+const ENTRY: usize = 400;
+
+/// Filters that come before those of parts that are gone are looked for.
+const SWEPT_EVERY: u64 = 64;
+
+/// A canonical form of a condition, as 128 bits of its SHA-256.
+pub(crate) type ConditionKey = u128;
+
+/// The rows of a granule that meet a condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum GranuleRows {
+    /// No row.
+    None,
+    /// Every row.
+    All,
+    /// These, ascending.
+    Few(Box<[u16]>),
+    /// Those whose bits are set, the lowest bit first.
+    Many(Box<[u64]>),
+}
+
+impl GranuleRows {
+    /// Of a granule of `count` rows; `None` is all.
+    pub(crate) fn new(rows: Option<&[u16]>, count: usize) -> GranuleRows {
+        match rows {
+            None => GranuleRows::All,
+            Some([]) => GranuleRows::None,
+            Some(rows) if rows.len() == count => GranuleRows::All,
+            // A row takes 16 bits in a list, and one for every row of the granule in bits.
+            Some(rows) if rows.len() * 16 <= count => GranuleRows::Few(rows.into()),
+            Some(rows) => {
+                let mut words = vec![0_u64; count.div_ceil(64)];
+                for row in rows {
+                    words[usize::from(*row) / 64] |= 1 << (row % 64);
+                }
+                GranuleRows::Many(words.into())
+            }
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            GranuleRows::None | GranuleRows::All => 0,
+            GranuleRows::Few(rows) => size_of_val(&**rows),
+            GranuleRows::Many(words) => size_of_val(&**words),
+        }
+    }
+
+    /// The rows as a list; those of `before` among them, where that is given.
+    pub(crate) fn within(&self, before: Option<&[u16]>, count: usize) -> Vec<u16> {
+        match (self, before) {
+            (GranuleRows::None, _) => Vec::new(),
+            (GranuleRows::All, Some(before)) => before.to_vec(),
+            (GranuleRows::All, None) => (0..count).map(|row| row as u16).collect(),
+            (GranuleRows::Few(rows), None) => rows.to_vec(),
+            (GranuleRows::Few(rows), Some(before)) => {
+                let mut others = rows.iter().peekable();
+                let both = before.iter().filter(|row| {
+                    while others.next_if(|other| other < row).is_some() {}
+                    others.next_if(|other| other == row).is_some()
+                });
+                both.copied().collect()
+            }
+            (GranuleRows::Many(words), Some(before)) => {
+                let set = |row: &&u16| words[usize::from(**row) / 64] >> (**row % 64) & 1 == 1;
+                before.iter().filter(set).copied().collect()
+            }
+            (GranuleRows::Many(words), None) => {
+                let mut rows =
+                    Vec::with_capacity(words.iter().map(|w| w.count_ones() as usize).sum());
+                for (index, word) in words.iter().enumerate() {
+                    let (base, mut word) = ((index * 64) as u16, *word);
+                    while word != 0 {
+                        rows.push(base + word.trailing_zeros() as u16);
+                        word &= word - 1;
+                    }
+                }
+                rows
+            }
+        }
+    }
+}
+
+/// What is known of one condition's rows in one part.
+pub(crate) struct PartFilter {
+    part: Weak<Part>,
+    key: Key,
+    granules: Box<[OnceLock<GranuleRows>]>,
+    bytes: AtomicUsize,
+    /// What the cache takes it to be: no less than its bytes.
+    weighed: AtomicUsize,
+    /// Whether it could not be computed for rows that other conditions leave out.
+    partial: AtomicBool,
+}
+
+impl PartFilter {
+    fn new(part: &Arc<Part>, key: Key) -> PartFilter {
+        let granules: Box<[_]> = (0..part.granules()).map(|_| OnceLock::new()).collect();
+        let bytes = ENTRY + size_of_val(&*granules);
+        PartFilter {
+            part: Arc::downgrade(part),
+            key,
+            granules,
+            bytes: AtomicUsize::new(bytes),
+            weighed: AtomicUsize::new(bytes + WEIGHED_EVERY.min(part.rows() as usize / 8)),
+            partial: AtomicBool::new(false),
+        }
+    }
+
+    /// The rows of a granule; `None` where they are not known.
+    pub(crate) fn rows(&self, granule: usize) -> Option<&GranuleRows> {
+        self.granules.get(granule)?.get()
+    }
+
+    /// Whether it is computed only for rows that other conditions keep.
+    pub(crate) fn is_partial(&self) -> bool {
+        self.partial.load(Ordering::Relaxed)
+    }
+
+    /// Notes that it cannot be computed for rows that other conditions leave out.
+    pub(crate) fn set_partial(&self) {
+        self.partial.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the rows of all of some granules are known.
+    pub(crate) fn knows(&self, granules: &[usize]) -> bool {
+        granules.iter().all(|granule| self.rows(*granule).is_some())
+    }
+}
+
+/// What is kept of a part under a condition.
+#[derive(Clone)]
+enum Kept {
+    /// Granule by granule, for scans, with its weight: what grows is put in again, and weighed then.
+    Granules(Arc<PartFilter>, usize),
+    /// All rows at once, for searches.
+    Rows(Weak<Part>, Arc<RowSet>),
+}
+
+impl Kept {
+    fn is_of_use(&self) -> bool {
+        match self {
+            Kept::Granules(filter, _) => filter.part.strong_count() > 0,
+            Kept::Rows(part, _) => part.strong_count() > 0,
+        }
+    }
+}
+
+/// Whether a key is of granules or of all rows, the part's id and the condition.
+type Key = (bool, String, ConditionKey);
+
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<Key, Kept> for Bytes {
+    fn weight(&self, _: &Key, kept: &Kept) -> u64 {
+        let bytes = match kept {
+            Kept::Granules(_, weight) => *weight,
+            Kept::Rows(_, rows) => ENTRY + rows.words().len() * 8,
+        };
+        bytes as u64
+    }
+}
+
+/// Counts what had to leave.
+#[derive(Clone, Default)]
+struct Evictions(Arc<AtomicU64>);
+
+impl Lifecycle<Key, Kept> for Evictions {
+    type RequestState = ();
+
+    fn on_evict(&self, (): &mut (), _: Key, _: Kept) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Which rows of parts meet which conditions, kept between queries.
+pub struct FilterCache {
+    kept: Cache<Key, Kept, Bytes, DefaultHashBuilder, Evictions>,
+    noted: Cache<ConditionKey, ()>,
+    evictions: Evictions,
+    hits: AtomicU64,
+    misses: AtomicU64,
+    made: AtomicU64,
+}
+
+impl fmt::Debug for FilterCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FilterCache({:?})", self.report())
+    }
+}
+
+impl FilterCache {
+    /// A cache of so many bytes; of none it keeps nothing.
+    pub fn new(bytes: u64) -> FilterCache {
+        let evictions = Evictions::default();
+        // One shard: an entry may take as much as the whole cache.
+        let options = |items: usize, weight: u64| {
+            let mut options = OptionsBuilder::new();
+            options.shards(1).estimated_items_capacity(items).weight_capacity(weight);
+            options.build()
+        };
+        let cache = |items, weight| options(items, weight).unwrap_or_else(|_| unreachable!());
+        FilterCache {
+            kept: Cache::with_options(
+                cache(1024, bytes),
+                Bytes,
+                DefaultHashBuilder::default(),
+                evictions.clone(),
+            ),
+            noted: Cache::new(NOTED),
+            evictions,
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+            made: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether anything may be kept.
+    pub(crate) fn is_on(&self) -> bool {
+        self.kept.capacity() > 0
+    }
+
+    /// Whether a condition was there before; it is noted.
+    pub(crate) fn is_repeated(&self, condition: ConditionKey) -> bool {
+        let before = self.noted.get(&condition).is_some();
+        if !before {
+            self.noted.insert(condition, ());
+        }
+        before
+    }
+
+    /// What is known of a condition's rows in a part, to be added to.
+    pub(crate) fn filter(&self, part: &Arc<Part>, condition: ConditionKey) -> Arc<PartFilter> {
+        let key = (false, part.record().id.clone(), condition);
+        if let Some(Kept::Granules(filter, _)) = self.kept.get(&key) {
+            return filter;
+        }
+        let filter = Arc::new(PartFilter::new(part, key.clone()));
+        let weight = filter.weighed.load(Ordering::Relaxed);
+        self.keep(key, Kept::Granules(filter.clone(), weight));
+        filter
+    }
+
+    /// Takes down the rows of a granule.
+    pub(crate) fn record(&self, filter: &Arc<PartFilter>, granule: usize, rows: GranuleRows) {
+        let added = rows.bytes();
+        let is_new = filter.granules.get(granule).is_some_and(|place| place.set(rows).is_ok());
+        if !is_new || added == 0 {
+            return;
+        }
+        let bytes = filter.bytes.fetch_add(added, Ordering::Relaxed) + added;
+        if bytes > filter.weighed.load(Ordering::Relaxed) {
+            let weight = bytes + WEIGHED_EVERY;
+            let weight = filter.weighed.fetch_max(weight, Ordering::Relaxed).max(weight);
+            self.kept.insert(filter.key.clone(), Kept::Granules(filter.clone(), weight));
+        }
+    }
+
+    /// All rows of every one of some parts that meet a condition; none where those of one are not kept.
+    pub(crate) fn rows(
+        &self,
+        parts: &[Arc<Part>],
+        condition: ConditionKey,
+    ) -> Option<Vec<Arc<RowSet>>> {
+        let rows = parts.iter().map(|part| {
+            match self.kept.get(&(true, part.record().id.clone(), condition)) {
+                Some(Kept::Rows(_, rows)) => Some(rows),
+                _ => None,
+            }
+        });
+        let rows = rows.collect::<Option<Vec<_>>>();
+        self.count(rows.is_some());
+        rows
+    }
+
+    /// Keeps all rows of a part that meet a condition.
+    pub(crate) fn keep_rows(&self, part: &Arc<Part>, condition: ConditionKey, rows: Arc<RowSet>) {
+        let key = (true, part.record().id.clone(), condition);
+        self.keep(key, Kept::Rows(Arc::downgrade(part), rows));
+    }
+
+    fn keep(&self, key: Key, kept: Kept) {
+        let made = self.made.fetch_add(1, Ordering::Relaxed);
+        if made >= SWEPT_EVERY.max(self.kept.len() as u64) {
+            self.made.store(0, Ordering::Relaxed);
+            self.kept.retain(|_, kept| kept.is_of_use());
+        }
+        self.kept.insert(key, kept);
+    }
+
+    /// Takes down whether a question was answered.
+    pub(crate) fn count(&self, hit: bool) {
+        let counter = if hit { &self.hits } else { &self.misses };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What it holds, and how often it was of use.
+    pub fn report(&self) -> CacheReport {
+        CacheReport {
+            entries: self.kept.len() as u64,
+            bytes: self.kept.weight(),
+            capacity: self.kept.capacity(),
+            hits: self.hits.load(Ordering::Relaxed),
+            misses: self.misses.load(Ordering::Relaxed),
+            evictions: self.evictions.0.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        self.kept.clear();
+        self.noted.clear();
+    }
+}
