@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
+use arrow_array::{Array, ArrayRef, UInt32Array};
 use base::{Result, bail, error};
 use expr::FunctionContext;
 use format::text::{self, Escaping};
@@ -71,8 +71,22 @@ pub(super) fn inferred(
     from: &DataType,
     to: &DataType,
 ) -> Option<ArrayConversion> {
-    let applies = unwrapped(from).is_string() && matches!(to, DataType::Variant(_));
-    applies.then(|| parse::from_text_with(text_settings(context), to, Mode::Wrap))
+    if !unwrapped(from).is_string() || !matches!(to, DataType::Variant(_)) {
+        return None;
+    }
+    let parse = parse::from_text_with(text_settings(context), to, Mode::Wrap);
+    let to = to.clone();
+    Some(Arc::new(move |array: &ArrayRef| {
+        let Some(nulls) = array.nulls().filter(|nulls| nulls.null_count() > 0) else {
+            return parse(array);
+        };
+        // No text is no value; what lies in its place means nothing.
+        let there: Vec<u32> = nulls.valid_indices().map(|row| row as u32).collect();
+        let rows = UInt32Array::from(there.clone());
+        let texts = arrow_select::take::take(array, &rows, None)
+            .map_err(|e| base::Error::logical(e.to_string()))?;
+        tagged::scatter(array.len(), vec![(there, parse(&texts)?)], &to)
+    }))
 }
 
 fn dynamic_to_variant(members: Arc<[DataType]>, to: DataType) -> ArrayConversion {
