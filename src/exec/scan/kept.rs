@@ -82,8 +82,12 @@ pub(crate) fn condition_key(
     if bytes.len() > MOST_BYTES {
         return None;
     }
-    let digest = Sha256::digest(bytes);
-    Some(digest.iter().take(16).fold(0, |key, byte| key << 8 | u128::from(*byte)))
+    Some(first_bits(&Sha256::digest(bytes)))
+}
+
+/// The first 128 bits of a digest.
+fn first_bits(digest: &[u8]) -> ConditionKey {
+    digest.iter().take(16).fold(0, |key, byte| key << 8 | u128::from(*byte))
 }
 
 /// The key of a condition that was asked before.
@@ -115,7 +119,7 @@ pub(crate) fn repeated_keys(
     keys.dedup();
     let mut hash = Sha256::new();
     keys.iter().for_each(|key| hash.update(key.to_le_bytes()));
-    let key = hash.finalize().iter().take(16).fold(0, |key, byte| key << 8 | u128::from(*byte));
+    let key = first_bits(&hash.finalize());
     context.is_repeated(key).then_some(key)
 }
 
