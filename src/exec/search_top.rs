@@ -261,7 +261,7 @@ fn filtered(
     let prepared = Arc::new(prepared);
     prepared.unify(context)?;
     let sets = match kept {
-        Some(kept) => of_prepared(&prepared, parts, &kept),
+        Some(kept) => of_prepared(&prepared, parts, &kept)?,
         None if prepared.is_filtered() => {
             let passing = passing(&prepared, context)?;
             if let Some(key) = key {
@@ -310,15 +310,16 @@ fn passing(prepared: &Arc<PreparedScan>, context: &Arc<ExecContext>) -> Result<V
     Ok(sets.into_iter().map(Arc::new).collect())
 }
 
-/// For every prepared part its set among those of all parts.
+/// For every prepared part its set among those of all parts, which stand in the same order.
 fn of_prepared(
     prepared: &PreparedScan,
     parts: &[Arc<Part>],
     sets: &[Arc<RowSet>],
-) -> Vec<Arc<RowSet>> {
-    let set_of = |part: &PreparedPart| {
-        let at = parts.iter().position(|other| Arc::ptr_eq(&part.part, other));
-        at.and_then(|at| sets.get(at)).cloned().unwrap_or_default()
+) -> Result<Vec<Arc<RowSet>>> {
+    let mut all = parts.iter().zip(sets);
+    let set_of = |part: &PreparedPart| match all.find(|(p, _)| Arc::ptr_eq(p, &part.part)) {
+        Some((_, set)) => Ok(set.clone()),
+        None => bail!(LogicalError, "no rows are kept of part {}", part.part.name()),
     };
     prepared.parts.iter().map(set_of).collect()
 }
@@ -331,10 +332,12 @@ fn keep_passing(
     key: ConditionKey,
     context: &ExecContext,
 ) {
+    let mut left = prepared.parts.iter().zip(sets).peekable();
     for part in parts {
-        let at = prepared.parts.iter().position(|other| Arc::ptr_eq(&other.part, part));
-        let set = at.and_then(|at| sets.get(at)).cloned();
-        let set = set.unwrap_or_else(|| Arc::new(RowSet::new(part.rows() as u32)));
+        let set = match left.next_if(|(own, _)| Arc::ptr_eq(&own.part, part)) {
+            Some((_, set)) => set.clone(),
+            None => Arc::new(RowSet::new(part.rows() as u32)),
+        };
         context.filters.keep_rows(part, key, set);
     }
 }
