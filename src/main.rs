@@ -42,7 +42,7 @@ fn main() -> ExitCode {
 }
 
 /// Settings of the server from a file of `name = value` lines: `users.NAME = PASSWORD`, `files = FOLDER`,
-/// `threads`, `memory`, `dictionary_cache`, `filter_cache`, `answer_cache`, `max_queries`, `display_name`, and any setting of queries.
+/// `threads`, `memory`, `dictionary_cache`, `filter_cache`, `partial_aggregate_cache`, `answer_cache`, `max_queries`, `display_name`, and any setting of queries.
 fn options(data: &Path, config: Option<&Path>) -> Result<EngineOptions> {
     let mut options = EngineOptions { data: Some(data.to_owned()), ..EngineOptions::default() };
     options.files = Some(data.join("user_files"));
@@ -68,6 +68,7 @@ fn options(data: &Path, config: Option<&Path>) -> Result<EngineOptions> {
             "dictionary_cache" => options.dictionary_cache = size()?,
             "answer_cache" => options.answer_cache = Some(size()?),
             "filter_cache" => options.filter_cache = Some(size()?),
+            "partial_aggregate_cache" => options.partial_aggregate_cache = Some(size()?),
             "max_queries" => options.max_queries = size()?,
             "display_name" => value.clone_into(&mut options.display_name),
             _ => match name.strip_prefix("users.") {

@@ -1,5 +1,5 @@
 //! SQL tests: every `.slt` file under `tests/sql/` is run in process and over HTTP, with encoded execution
-//! and zone maps and text indexes switched on and off, with what is kept of conditions, with sorts, groups and joins that spill at once, and without each of the
+//! and zone maps and text indexes switched on and off, with what is kept of conditions and groups, with sorts, groups and joins that spill at once, and without each of the
 //! planner's passes.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by a panic")]
@@ -27,8 +27,13 @@ const VARIANTS: &[&[(&str, &str)]] = &[
     ANSWERED_AGAIN,
 ];
 
-/// Every SELECT is asked three times: noted, kept, and answered from what is kept of its conditions.
-const ASKED_AGAIN: &[(&str, &str)] = &[("filter_cache_min_rows", "0"), ("use_query_cache", "0")];
+/// Every SELECT is asked three times: noted, kept, and answered from what is kept of its conditions and groups.
+const ASKED_AGAIN: &[(&str, &str)] = &[
+    ("filter_cache_min_rows", "0"),
+    ("partial_aggregate_cache_min_rows", "0"),
+    ("partial_aggregate_cache_rows_per_group", "0"),
+    ("use_query_cache", "0"),
+];
 
 /// Every SELECT is asked twice, and answered by what was kept where that is possible.
 const ANSWERED_AGAIN: &[(&str, &str)] = &[("query_cache_tag", "again")];

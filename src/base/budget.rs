@@ -1,9 +1,12 @@
 //! Memory budgets: a tree of limits (server, user, query) that operators reserve bytes from.
+//!
+//! Caches hold bytes of the same budgets. Where a query is refused, they are asked to make room first.
 
-use std::sync::Arc;
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use crate::{Result, bail};
+use crate::{Error, Result, error};
 
 /// A limit on bytes in use, within an optional larger budget. Clones share one state.
 #[derive(Clone, Debug)]
@@ -16,6 +19,19 @@ struct State {
     used: AtomicUsize,
     peak: AtomicUsize,
     parent: Option<MemoryBudget>,
+    relief: Relief,
+}
+
+/// Makes room for so many bytes, as far as it can.
+type MakeRoom = Box<dyn Fn(usize) + Send + Sync>;
+
+#[derive(Default)]
+struct Relief(OnceLock<MakeRoom>);
+
+impl fmt::Debug for Relief {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Relief({})", if self.0.get().is_some() { "set" } else { "none" })
+    }
 }
 
 impl MemoryBudget {
@@ -27,6 +43,7 @@ impl MemoryBudget {
             used: AtomicUsize::new(0),
             peak: AtomicUsize::new(0),
             parent: None,
+            relief: Relief::default(),
         }))
     }
 
@@ -43,7 +60,14 @@ impl MemoryBudget {
             used: AtomicUsize::new(0),
             peak: AtomicUsize::new(0),
             parent: Some(self.clone()),
+            relief: Relief::default(),
         }))
+    }
+
+    /// Says what makes room, by giving back bytes of this budget, before anything is refused; the first to say so counts.
+    pub fn relieve_by(&self, make_room: impl Fn(usize) + Send + Sync + 'static) {
+        // Who comes second would have to know of the first.
+        let _ = self.0.relief.0.set(Box::new(make_room));
     }
 
     /// Bytes in use now.
@@ -69,18 +93,14 @@ impl MemoryBudget {
     /// Takes `bytes`, or fails with MEMORY_LIMIT_EXCEEDED and takes nothing.
     pub fn take(&self, bytes: usize) -> Result<()> {
         let state = &*self.0;
-        let before = state.used.fetch_add(bytes, Ordering::Relaxed);
-        let after = before.saturating_add(bytes);
-        let limit = self.limit();
-        if after > limit {
-            state.used.fetch_sub(bytes, Ordering::Relaxed);
-            bail!(
-                MemoryLimitExceeded,
-                "Memory limit ({}) exceeded: would use {after} bytes (attempt to allocate {bytes}), \
-                 maximum: {limit} bytes",
-                state.what
-            );
-        }
+        let after = match (self.add(bytes), state.relief.0.get()) {
+            (Ok(after), _) => after,
+            (Err(over), Some(make_room)) => {
+                make_room(over);
+                self.add(bytes).map_err(|_| self.refusal(bytes))?
+            }
+            (Err(_), None) => return Err(self.refusal(bytes)),
+        };
         if let Some(parent) = &state.parent
             && let Err(error) = parent.take(bytes)
         {
@@ -89,6 +109,40 @@ impl MemoryBudget {
         }
         state.peak.fetch_max(after, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Takes `bytes` if they are free: nobody is asked to make room.
+    fn take_free(&self, bytes: usize) -> bool {
+        let state = &*self.0;
+        let Ok(after) = self.add(bytes) else { return false };
+        if state.parent.as_ref().is_some_and(|parent| !parent.take_free(bytes)) {
+            state.used.fetch_sub(bytes, Ordering::Relaxed);
+            return false;
+        }
+        state.peak.fetch_max(after, Ordering::Relaxed);
+        true
+    }
+
+    /// Adds to what this budget alone has in use, which it tells; or tells by how much that were too much.
+    fn add(&self, bytes: usize) -> std::result::Result<usize, usize> {
+        let used = &self.0.used;
+        let after = used.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        let over = after.saturating_sub(self.limit());
+        if over > 0 {
+            used.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(over);
+        }
+        Ok(after)
+    }
+
+    fn refusal(&self, bytes: usize) -> Error {
+        let (after, limit) = (self.used().saturating_add(bytes), self.limit());
+        error!(
+            MemoryLimitExceeded,
+            "Memory limit ({}) exceeded: would use {after} bytes (attempt to allocate {bytes}), \
+             maximum: {limit} bytes",
+            self.0.what
+        )
     }
 
     /// Gives back `bytes` taken before.
@@ -127,6 +181,19 @@ impl Reservation {
         Ok(())
     }
 
+    /// Grows or shrinks to `bytes` in all if so many are free, without anybody being asked to make room; says whether.
+    pub fn resize_within(&mut self, bytes: usize) -> bool {
+        if bytes > self.bytes {
+            if !self.budget.take_free(bytes - self.bytes) {
+                return false;
+            }
+        } else {
+            self.budget.give_back(self.bytes - bytes);
+        }
+        self.bytes = bytes;
+        true
+    }
+
     /// Bytes held.
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -157,5 +224,27 @@ mod tests {
         assert_eq!((query.used(), other.used(), server.used()), (60, 0, 60));
         drop(held);
         assert_eq!((query.used(), server.used(), server.peak()), (0, 0, 60));
+    }
+
+    #[test]
+    fn caches_make_room_before_a_query_is_refused() {
+        let server = MemoryBudget::new("total", 100);
+        let cache = std::sync::Arc::new(crate::ByteCache::new(80, &server));
+        let weak = std::sync::Arc::downgrade(&cache);
+        server.relieve_by(move |bytes| {
+            if let Some(cache) = weak.upgrade() {
+                cache.shrink(bytes as u64);
+            }
+        });
+        (0..8).for_each(|key| assert!(cache.insert(key, (), 10)));
+        let query = server.child("query", 100);
+        query.take(50).unwrap();
+        assert_eq!((server.used(), cache.len()), (100, 5), "what was free came first");
+        assert!(query.take(51).is_err(), "beyond its own limit");
+        assert_eq!(cache.len(), 5, "which no cache can help");
+        query.take(50).unwrap();
+        assert_eq!((server.used(), cache.len()), (100, 0));
+        cache.insert(9, (), 10);
+        assert_eq!(cache.len(), 0, "caches never take from queries");
     }
 }

@@ -4,7 +4,7 @@
 //! This room must not know any table, column or query.
 
 mod budget;
-mod cache_report;
+mod cache;
 mod cancel;
 pub mod disk;
 mod error;
@@ -12,7 +12,7 @@ mod example;
 mod unwind;
 
 pub use budget::{MemoryBudget, Reservation};
-pub use cache_report::CacheReport;
+pub use cache::{ByteCache, CacheReport, cache_key};
 pub use cancel::CancelToken;
 pub use error::{Error, ErrorClass, ErrorCode, Result};
 pub use example::Example;

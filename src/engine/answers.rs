@@ -8,19 +8,16 @@
 //! 3. What depends on anything else (`now()`, `rand()`, dictionaries, files, system tables, temporary tables) is not kept.
 //! 4. A question that is asked while it is being answered waits for that answer, and is answered by it where the tables
 //!    are still the same; else it runs by itself. Who waits keeps its own deadline and can be cancelled.
-//! 5. Bytes are bounded; who leaves is told by S3-FIFO (Yang et al., SOSP 2023; crate quick_cache).
+//! 5. Bytes are bounded (see [`ByteCache`]).
 
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use base::{CacheReport, CancelToken, Result, bail};
+use base::{ByteCache, CacheReport, CancelToken, MemoryBudget, Result, bail, cache_key};
 use parking_lot::{Condvar, Mutex};
 use quick_cache::sync::Cache;
-use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter};
-use sha2::{Digest, Sha256};
 use storage::{Store, TableSnapshot};
 
 use crate::request::{Head, Output};
@@ -33,16 +30,6 @@ const PATIENCE: Duration = Duration::from_millis(5);
 
 /// What tells questions apart.
 pub(crate) type QuestionKey = u128;
-
-/// The first 128 bits of the SHA-256 of some texts.
-pub(crate) fn key_of<'t>(texts: impl Iterator<Item = &'t str>) -> QuestionKey {
-    let mut hash = Sha256::new();
-    for text in texts {
-        hash.update((text.len() as u64).to_le_bytes());
-        hash.update(text.as_bytes());
-    }
-    hash.finalize().iter().take(16).fold(0, |key, byte| key << 8 | u128::from(*byte))
-}
 
 /// A table, view or function as it was when a query read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +96,7 @@ impl ReadSet {
         for table in tables {
             let _ = write!(text, "|{}.{}", table.uuid, table.version);
         }
-        format!("{:032x}", key_of(std::iter::once(text.as_str())))
+        format!("{:032x}", cache_key([text.as_bytes()]))
     }
 }
 
@@ -169,27 +156,6 @@ impl KeptAnswer {
     }
 }
 
-#[derive(Clone)]
-struct Bytes;
-
-impl Weighter<QuestionKey, Arc<KeptAnswer>> for Bytes {
-    fn weight(&self, _: &QuestionKey, answer: &Arc<KeptAnswer>) -> u64 {
-        answer.weight() as u64
-    }
-}
-
-/// Counts what had to leave.
-#[derive(Clone, Default)]
-struct Evictions(Arc<AtomicU64>);
-
-impl Lifecycle<QuestionKey, Arc<KeptAnswer>> for Evictions {
-    type RequestState = ();
-
-    fn on_evict(&self, (): &mut (), _: QuestionKey, _: Arc<KeptAnswer>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
 /// A question that is being answered.
 #[derive(Default)]
 pub(crate) struct Flight {
@@ -235,40 +201,25 @@ pub(crate) enum Turn {
 
 /// Answers of queries, and questions that are being answered.
 pub(crate) struct AnswerCache {
-    kept: Cache<QuestionKey, Arc<KeptAnswer>, Bytes, DefaultHashBuilder, Evictions>,
+    kept: ByteCache<QuestionKey, Arc<KeptAnswer>>,
     /// How often questions were asked.
     asked: Cache<QuestionKey, u64>,
     flights: Mutex<HashMap<QuestionKey, Arc<Flight>>>,
-    evictions: Evictions,
     /// Tells this process from others.
     process: String,
-    hits: AtomicU64,
-    misses: AtomicU64,
-    /// Microseconds that kept answers would have taken.
-    saved: AtomicU64,
 }
 
 /// Questions of which the cache knows how often they were asked.
 const COUNTED: usize = 16_384;
 
 impl AnswerCache {
-    /// A cache of so many bytes; of none it keeps nothing.
-    pub(crate) fn new(bytes: u64) -> Arc<AnswerCache> {
-        let evictions = Evictions::default();
-        let mut options = OptionsBuilder::new();
-        options.shards(4).estimated_items_capacity(4096).weight_capacity(bytes);
-        // Both capacities are given, which is all that can be wrong.
-        let options = options.build().unwrap_or_else(|_| unreachable!());
-        let hasher = DefaultHashBuilder::default();
+    /// A cache of so many bytes of a budget; of none it keeps nothing.
+    pub(crate) fn new(bytes: u64, budget: &MemoryBudget) -> Arc<AnswerCache> {
         Arc::new(AnswerCache {
-            kept: Cache::with_options(options, Bytes, hasher, evictions.clone()),
+            kept: ByteCache::new(bytes, budget),
             asked: Cache::new(COUNTED),
             flights: Mutex::default(),
-            evictions,
             process: storage::new_uuid(),
-            hits: AtomicU64::new(0),
-            misses: AtomicU64::new(0),
-            saved: AtomicU64::new(0),
         })
     }
 
@@ -279,7 +230,7 @@ impl AnswerCache {
 
     /// Whether anything may be kept.
     pub(crate) fn is_on(&self) -> bool {
-        self.kept.capacity() > 0
+        self.kept.is_on()
     }
 
     /// The answer that running the query would give.
@@ -289,15 +240,9 @@ impl AnswerCache {
             age < question.ttl.min(kept.question.ttl)
                 && (age < question.max_age || kept.is_current(store))
         });
-        match &found {
-            Some(kept) => {
-                self.hits.fetch_add(1, Ordering::Relaxed);
-                let saved = u64::try_from(kept.took.as_micros()).unwrap_or(u64::MAX);
-                self.saved.fetch_add(saved, Ordering::Relaxed);
-            }
-            None => {
-                self.misses.fetch_add(1, Ordering::Relaxed);
-            }
+        self.kept.count(found.is_some());
+        if let Some(kept) = &found {
+            self.kept.count_saved(kept.took);
         }
         found
     }
@@ -339,12 +284,13 @@ impl AnswerCache {
             made: Instant::now(),
             made_at: SystemTime::now(),
         };
-        self.kept.insert(question.key, Arc::new(answer));
+        let bytes = answer.weight();
+        self.kept.insert(question.key, Arc::new(answer), bytes);
     }
 
     /// All that is kept.
     pub(crate) fn all(&self) -> Vec<(QuestionKey, Arc<KeptAnswer>)> {
-        self.kept.iter().collect()
+        self.kept.all()
     }
 
     /// Forgets all answers, or those with a tag.
@@ -357,19 +303,12 @@ impl AnswerCache {
 
     /// What it holds, and how often it was of use.
     pub(crate) fn report(&self) -> CacheReport {
-        CacheReport {
-            entries: self.kept.len() as u64,
-            bytes: self.kept.weight(),
-            capacity: self.kept.capacity(),
-            hits: self.hits.load(Ordering::Relaxed),
-            misses: self.misses.load(Ordering::Relaxed),
-            evictions: self.evictions.0.load(Ordering::Relaxed),
-        }
+        self.kept.report()
     }
 
-    /// Microseconds that answers would have taken which were given from here.
-    pub(crate) fn saved_microseconds(&self) -> u64 {
-        self.saved.load(Ordering::Relaxed)
+    /// Forgets at least so many bytes, as far as there are so many; says how many.
+    pub(crate) fn shrink(&self, bytes: u64) -> u64 {
+        self.kept.shrink(bytes)
     }
 }
 

@@ -236,7 +236,7 @@ impl Query<'_> {
                 Ok(())
             }
             "DROP MARK CACHE" | "DROP UNCOMPRESSED CACHE" => {
-                self.engine.translations.clear();
+                self.engine.caches.clear_translations();
                 Ok(())
             }
             "DROP QUERY CACHE" => {
@@ -244,7 +244,11 @@ impl Query<'_> {
                 Ok(())
             }
             "DROP QUERY CONDITION CACHE" | "DROP FILTER CACHE" => {
-                self.engine.filters.clear();
+                self.engine.caches.clear_filters();
+                Ok(())
+            }
+            "DROP PARTIAL AGGREGATE CACHE" => {
+                self.engine.caches.clear_partials();
                 Ok(())
             }
             "FLUSH ASYNC INSERT QUEUE" => {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use base::disk::{Disk, LocalDisk, MemoryDisk};
 use base::{MemoryBudget, Result, bail};
 use bytes::Bytes;
-use exec::{FilterCache, Scheduler, Translations};
+use exec::{Caches, Scheduler};
 use expr::Registry;
 use parking_lot::Mutex;
 use sql::ast::Statement;
@@ -16,6 +16,7 @@ use storage::{DatabaseInfo, Store, StoreOptions};
 
 use crate::answers::AnswerCache;
 use crate::async_insert::AsyncInserter;
+use crate::caches;
 use crate::clob::{OpenText, TextAddress};
 use crate::metrics::QueryTotals;
 use crate::process::{LogEntry, Process, Processes, now};
@@ -43,6 +44,8 @@ pub struct EngineOptions {
     pub dictionary_cache: usize,
     /// Bytes of rows known to meet conditions that are kept; none for a twentieth of `memory`, 0 for no cache.
     pub filter_cache: Option<usize>,
+    /// Bytes of aggregate states of parts that are kept; none for a twentieth of `memory`, 0 for no cache.
+    pub partial_aggregate_cache: Option<usize>,
     /// Bytes of answers that are kept; none for a twentieth of `memory`, 0 for no cache.
     pub answer_cache: Option<usize>,
     /// Queries at once.
@@ -66,6 +69,7 @@ impl Default for EngineOptions {
             memory: 0,
             dictionary_cache: 0,
             filter_cache: None,
+            partial_aggregate_cache: None,
             answer_cache: None,
             max_queries: 100,
             users: Vec::new(),
@@ -82,8 +86,7 @@ pub struct Engine {
     pub(crate) store: Arc<Store>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) scheduler: Arc<Scheduler>,
-    pub(crate) translations: Arc<Translations>,
-    pub(crate) filters: Arc<FilterCache>,
+    pub(crate) caches: Arc<Caches>,
     pub(crate) answers: Arc<AnswerCache>,
     pub(crate) budget: MemoryBudget,
     pub(crate) processes: Processes,
@@ -112,8 +115,8 @@ impl Engine {
         store_options.folder = options.data.clone();
         store_options.threads = threads;
         let memory = if options.memory == 0 { machine_memory() / 10 * 7 } else { options.memory };
-        let answer_cache = options.answer_cache.unwrap_or(memory / 20);
-        let filter_cache = options.filter_cache.unwrap_or(memory / 20);
+        let budget = MemoryBudget::new("total", memory);
+        let (answers, caches) = caches::open(&options, memory, &budget);
         let least = *store_options.dictionary_cache_bytes.start();
         store_options.dictionary_cache_bytes = match options.dictionary_cache {
             0 => least..=least.max(memory / 5),
@@ -134,11 +137,10 @@ impl Engine {
         Ok(Arc::new(Engine {
             async_inserter: AsyncInserter::new(store.clone())?,
             scheduler: Arc::new(Scheduler::new(threads)?),
-            translations: Arc::default(),
-            filters: Arc::new(FilterCache::new(filter_cache as u64)),
-            answers: AnswerCache::new(answer_cache as u64),
+            caches,
+            answers,
             dictionaries: crate::dictionary::Dictionaries::default(),
-            budget: MemoryBudget::new("total", memory),
+            budget,
             processes: Processes::new(options.max_queries),
             started: Instant::now(),
             totals: QueryTotals::default(),

@@ -7,6 +7,7 @@
 mod alter;
 mod answers;
 mod async_insert;
+mod caches;
 mod change;
 mod checks;
 mod clob;
@@ -25,6 +26,7 @@ mod materialized;
 mod metrics;
 mod mutate;
 mod nested;
+mod outgoing;
 mod process;
 mod query;
 pub mod reference;
@@ -43,6 +45,8 @@ pub use clob::{OpenText, TextAddress};
 pub use engine::{Engine, EngineOptions, Gathered, Recovery, VERSION};
 pub use format::ByteSource;
 pub use metrics::{METRICS, MetricDeclaration, MetricKind};
-pub use request::{Credentials, ExternalTable, Head, Output, Progress, Request, Summary, pulled};
+pub use request::{
+    Credentials, ExternalTable, Head, Kept, Output, Progress, Request, Summary, pulled,
+};
 pub use settings::{SETTINGS, SettingDeclaration, SettingKind, Settings};
 pub use storage::Problem;

@@ -148,15 +148,25 @@ metrics! {
     Event "QueryCacheMisses" "granary_query_cache_misses_total" "Queries whose answers might have been kept, but were not there"
         = |e| e.answers.report().misses;
     Event "QueryCacheSavedMicroseconds" "granary_query_cache_saved_microseconds_total" "Microseconds that queries took whose answers were given again"
-        = |e| e.answers.saved_microseconds();
+        = |e| e.answers.report().saved_microseconds;
     Current "QueryConditionCacheBytes" "granary_filter_cache_bytes" "Bytes of rows known to meet conditions"
-        = |e| e.filters.report().bytes;
+        = |e| e.caches.filters().bytes;
     Current "QueryConditionCacheEntries" "granary_filter_cache_entries" "Conditions whose rows are known, by part"
-        = |e| e.filters.report().entries;
+        = |e| e.caches.filters().entries;
     Event "QueryConditionCacheHits" "granary_filter_cache_hits_total" "Conditions that were known for all rows asked of a part"
-        = |e| e.filters.report().hits;
+        = |e| e.caches.filters().hits;
     Event "QueryConditionCacheMisses" "granary_filter_cache_misses_total" "Conditions that came again but were not known for all rows"
-        = |e| e.filters.report().misses;
+        = |e| e.caches.filters().misses;
+    Current "PartialAggregateCacheBytes" "granary_partial_aggregate_cache_bytes" "Bytes of aggregate states of parts"
+        = |e| e.caches.partials().bytes;
+    Current "PartialAggregateCacheEntries" "granary_partial_aggregate_cache_entries" "Aggregations whose states are kept, by part"
+        = |e| e.caches.partials().entries;
+    Event "PartialAggregateCacheHits" "granary_partial_aggregate_cache_hits_total" "Aggregations that found the states of all parts but small ones"
+        = |e| e.caches.partials().hits;
+    Event "PartialAggregateCacheMisses" "granary_partial_aggregate_cache_misses_total" "Aggregations that came again but had to read parts"
+        = |e| e.caches.partials().misses;
+    Event "PartialAggregateCacheSavedMicroseconds" "granary_partial_aggregate_cache_saved_microseconds_total" "Microseconds that it took to make states which were used again"
+        = |e| e.caches.partials().saved_microseconds;
 
     Current "Merge" "granary_merges" "Merges that run"
         = |e| e.store.merges().len() as u64;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use base::{CancelToken, MemoryBudget, Result, bail};
 use exec::{Counters, ExecContext, ExecSettings, Spill};
 use expr::{FunctionContext, Registry};
-use format::{BlockWriter, FormatSettings, Statistics};
+use format::{FormatSettings, Statistics};
 use plan::{Environment, Plan, Relation, optimize};
 use sql::ast::{Expression, InsertSource, SettingValue, Statement, TableName};
 use types::{Block, Field, Schema};
@@ -17,14 +17,12 @@ use crate::answers::{QuestionKey, ReadSet};
 use crate::dictionary::EngineLookups;
 use crate::ending::{self, Extremes};
 use crate::engine::{Engine, VERSION};
+use crate::outgoing::Outgoing;
 use crate::process::Process;
-use crate::request::{Head, Output, Progress, Request};
+use crate::request::{Head, Kept, Output, Progress, Request};
 use crate::result_limits::ResultLimits;
 use crate::session::SessionState;
 use crate::settings::Settings;
-
-/// Bytes of an answer that are gathered before they are sent on.
-const CHUNK: usize = 64 << 10;
 
 /// A statement that is being run.
 pub(crate) struct Query<'s> {
@@ -246,6 +244,11 @@ impl<'s> Query<'s> {
                 max_bytes_to_read: self.settings.number("max_bytes_to_read"),
                 filter_cache: self.settings.flag("use_query_condition_cache"),
                 filter_cache_min_rows: self.settings.number("filter_cache_min_rows"),
+                partial_cache: self.settings.flag("use_partial_aggregate_cache"),
+                partial_cache_min_rows: self.settings.number("partial_aggregate_cache_min_rows"),
+                partial_cache_rows_per_group: self
+                    .settings
+                    .number("partial_aggregate_cache_rows_per_group"),
                 runtime_filters: self.settings.flag("enable_join_runtime_filters"),
                 max_rows_in_join: self.settings.number("max_rows_in_join"),
                 max_bytes_in_join: self.settings.number("max_bytes_in_join"),
@@ -254,9 +257,8 @@ impl<'s> Query<'s> {
                 spill_groups: self.spill_at("max_bytes_before_external_group_by"),
                 limits: self.settings.row_limits(),
             },
-            translations: self.engine.translations.clone(),
-            filters: self.engine.filters.clone(),
-            noted: parking_lot::Mutex::default(),
+            caches: self.engine.caches.clone(),
+            asked: parking_lot::Mutex::default(),
             spill: Spill::new(
                 self.engine.temporary_folder(),
                 match self.settings.number("max_temporary_data_on_disk_size_for_query") {
@@ -320,14 +322,14 @@ impl<'s> Query<'s> {
             not_modified: self.is_known(tag.as_deref()),
             cache_control: self.settings.get("http_cache_control").unwrap_or_default().to_owned(),
             tag,
-            is_kept: false,
+            kept: Kept::Nothing,
         };
         if head.not_modified {
             return output.start(&head);
         }
         let context = self.exec_context();
         let clobs = format::clob_columns(&schema);
-        let mut answer = Answer { writer, output, head: Some(head), buffer: Vec::new(), clobs };
+        let mut answer = Outgoing::new(writer, output, head, clobs, context.counters.clone());
         let mut limits = ResultLimits::new(&self.settings);
         let mut extremes = Extremes::new(self, &schema);
         let with_totals = plan::has_totals(&plan).then(|| plan.clone());
@@ -392,49 +394,6 @@ impl<'s> Query<'s> {
     /// A table's database: its own or the current one.
     pub(crate) fn database_of<'n>(&'n self, name: &'n TableName) -> &'n str {
         name.database.as_deref().unwrap_or(&self.database)
-    }
-}
-
-/// An answer on its way out.
-struct Answer<'o> {
-    writer: Box<dyn BlockWriter>,
-    output: &'o mut dyn Output,
-    head: Option<Head>,
-    buffer: Vec<u8>,
-    /// Columns whose texts may be long.
-    clobs: Vec<usize>,
-}
-
-/// Bytes of CLOB that are written at once, but for longer single rows.
-const TEXTS_AT_ONCE: u64 = 4 << 20;
-
-impl Answer<'_> {
-    fn take(&mut self, block: &Block) -> Result<()> {
-        if self.clobs.is_empty() {
-            return self.write(block);
-        }
-        let blocks = types::clob::cut(block, &self.clobs, TEXTS_AT_ONCE)?;
-        blocks.iter().try_for_each(|block| self.write(block))
-    }
-
-    fn write(&mut self, block: &Block) -> Result<()> {
-        self.writer.write(block, &mut self.buffer)?;
-        if self.buffer.len() >= CHUNK { self.send() } else { Ok(()) }
-    }
-
-    fn send(&mut self) -> Result<()> {
-        if let Some(head) = self.head.take() {
-            self.output.start(&head)?;
-        }
-        if self.buffer.is_empty() {
-            return Ok(());
-        }
-        self.output.write(std::mem::take(&mut self.buffer))
-    }
-
-    fn finish(mut self, statistics: &Statistics) -> Result<()> {
-        self.writer.finish(statistics, &mut self.buffer)?;
-        self.send()
     }
 }
 

@@ -84,10 +84,22 @@ pub struct Head {
     pub tag: Option<String>,
     /// Whether the client has the answer already, so that none follows.
     pub not_modified: bool,
-    /// Whether the answer was kept from an earlier query.
-    pub is_kept: bool,
+    /// What of the answer was kept from earlier queries.
+    pub kept: Kept,
     /// What caches on the way may do with it.
     pub cache_control: String,
+}
+
+/// What of an answer was kept from earlier queries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Kept {
+    /// Nothing: it was computed.
+    #[default]
+    Nothing,
+    /// Aggregate states of some parts.
+    States,
+    /// All of it.
+    Answer,
 }
 
 /// Where an answer goes.

@@ -3,13 +3,13 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use base::Result;
+use base::{Result, cache_key};
 use plan::plan_query;
 
-use crate::answers::{KeptAnswer, Lead, Question, Recorder, Turn, key_of, refuse};
+use crate::answers::{KeptAnswer, Lead, Question, Recorder, Turn, refuse};
 use crate::ending;
 use crate::query::Query;
-use crate::request::{Head, Output};
+use crate::request::{Head, Kept, Output};
 
 /// Settings that change no byte of an answer.
 const UNRELATED: &[&str] = &[
@@ -17,10 +17,13 @@ const UNRELATED: &[&str] = &[
     "enable_writes_to_query_cache",
     "filter_cache_min_rows",
     "log_comment",
+    "partial_aggregate_cache_min_rows",
+    "partial_aggregate_cache_rows_per_group",
     "query_cache_max_age",
     "query_cache_min_query_duration",
     "query_cache_min_query_runs",
     "query_cache_ttl",
+    "use_partial_aggregate_cache",
     "use_query_condition_cache",
 ];
 
@@ -124,7 +127,8 @@ impl Query<'_> {
         let parts = [&text, &format, &self.database, user, &self.functions.time_zone];
         let parameters = self.parameters.iter().flat_map(|(name, value)| ["param", name, value]);
         let settings = settings.into_iter().flat_map(|(name, value)| ["setting", name, value]);
-        let key = key_of(parts.into_iter().map(String::as_str).chain(parameters).chain(settings));
+        let texts = parts.into_iter().map(String::as_str).chain(parameters).chain(settings);
+        let key = cache_key(texts.map(str::as_bytes));
         let seconds = |name| Duration::from_secs_f64(self.settings.seconds(name).clamp(0.0, 1e9));
         let question = Question {
             key,
@@ -147,7 +151,7 @@ impl Query<'_> {
     fn answer_kept(&self, kept: &KeptAnswer, output: &mut dyn Output) -> Result<()> {
         let not_modified = self.is_known(kept.head.tag.as_deref());
         let query_id = self.functions.query_id.clone();
-        let head = Head { query_id, not_modified, is_kept: true, ..kept.head.clone() };
+        let head = Head { query_id, not_modified, kept: Kept::Answer, ..kept.head.clone() };
         output.start(&head)?;
         self.progress.result_rows.store(kept.rows, Ordering::Relaxed);
         self.progress.result_bytes.store(kept.bytes, Ordering::Relaxed);

@@ -7,9 +7,8 @@ use base::{CancelToken, MemoryBudget, Reservation, Result, bail};
 use expr::{FunctionContext, Registry};
 use parking_lot::Mutex;
 
-use crate::filters::{ConditionKey, FilterCache};
+use crate::caches::{Asked, Caches, Key};
 use crate::overflow::{OverflowMode, RowLimits};
-use crate::scan::Translations;
 use crate::scheduler::Scheduler;
 use crate::spill::Spill;
 
@@ -29,12 +28,10 @@ pub struct ExecContext {
     pub counters: Arc<Counters>,
     /// How it is to be run.
     pub settings: ExecSettings,
-    /// Codes of several parts brought together, kept between queries.
-    pub translations: Arc<Translations>,
-    /// Which rows of parts meet which conditions, kept between queries.
-    pub filters: Arc<FilterCache>,
-    /// Conditions that this query was the first to ask, so that it does not take them for repeated.
-    pub noted: Mutex<Vec<u128>>,
+    /// What earlier queries left behind.
+    pub caches: Arc<Caches>,
+    /// Conditions and fragments that this query was the first to ask, so that it does not take them for repeated.
+    pub asked: Mutex<Vec<u128>>,
     /// Where what does not fit into the budget goes.
     pub spill: Spill,
 }
@@ -45,20 +42,28 @@ const LEAST_SPILLED: usize = 1 << 20;
 impl ExecContext {
     /// Whether the filter cache is used.
     pub(crate) fn keeps_filters(&self) -> bool {
-        self.settings.filter_cache && self.filters.is_on()
+        self.settings.filter_cache && self.caches.filters.is_on()
     }
 
-    /// Whether an earlier query had a condition.
-    pub(crate) fn is_repeated(&self, condition: ConditionKey) -> bool {
-        let mut noted = self.noted.lock();
-        if noted.contains(&condition) {
-            return false;
+    /// Whether the partial cache is used: not where a query may end before all rows were read.
+    pub(crate) fn keeps_partials(&self) -> bool {
+        let ExecSettings { partial_cache, max_rows_to_read, max_bytes_to_read, limits, .. } =
+            &self.settings;
+        let is_limited = *max_rows_to_read > 0 || *max_bytes_to_read > 0 || limits.groups.rows > 0;
+        *partial_cache && !is_limited && self.caches.partials.is_on()
+    }
+
+    /// What earlier queries tell of a condition or fragment.
+    pub(crate) fn ask(&self, key: Key) -> Asked {
+        let mut own = self.asked.lock();
+        if own.contains(&key) {
+            return Asked::First;
         }
-        let repeated = self.filters.is_repeated(condition);
-        if !repeated {
-            noted.push(condition);
+        let known = self.caches.ask(key);
+        if known == Asked::First {
+            own.push(key);
         }
-        repeated
+        known
     }
 
     /// Whether so much was read that reading has to end.
@@ -119,6 +124,12 @@ pub struct ExecSettings {
     pub filter_cache: bool,
     /// Parts of fewer rows are not worth it.
     pub filter_cache_min_rows: u64,
+    /// Whether aggregate states of parts are kept for later queries, and taken from earlier ones.
+    pub partial_cache: bool,
+    /// Parts of fewer rows are not worth it.
+    pub partial_cache_min_rows: u64,
+    /// Aggregate states are kept where there is one group at most for so many rows.
+    pub partial_cache_rows_per_group: u64,
     /// Whether what joins have built filters what they read against it.
     pub runtime_filters: bool,
     /// Rows that may be read from tables; 0 is any number.
@@ -150,6 +161,9 @@ impl Default for ExecSettings {
             text_indexes: true,
             filter_cache: true,
             filter_cache_min_rows: 0,
+            partial_cache: true,
+            partial_cache_min_rows: 0,
+            partial_cache_rows_per_group: 8,
             runtime_filters: true,
             max_rows_to_read: 0,
             max_bytes_to_read: 0,
@@ -172,4 +186,6 @@ pub struct Counters {
     pub read_bytes: AtomicU64,
     /// Rows of the granules that will be read.
     pub total_rows: AtomicU64,
+    /// Parts whose aggregate states were kept.
+    pub kept_parts: AtomicU64,
 }

@@ -6,21 +6,16 @@
 //! 1. A condition is kept from its second use on; the first is only noted.
 //! 2. What is kept grows granule by granule, as queries read them: nothing is read for the cache alone.
 //! 3. The rows of a granule are none, all, a list or bits, whichever is smallest.
-//! 4. Bytes are bounded. Who leaves is told by S3-FIFO (Yang et al., SOSP 2023; crate quick_cache), so that conditions
-//!    which come once do not drive out those that come again. What is known of parts that are gone is dropped.
+//! 4. Bytes are bounded (see [`ByteCache`]). What is known of parts that are gone is dropped.
 
-use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
-use base::CacheReport;
-use quick_cache::sync::Cache;
-use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter};
+use base::{ByteCache, CacheReport, MemoryBudget};
 use storage::Part;
 use text::RowSet;
 
-/// Conditions that are noted before they are kept.
-const NOTED: usize = 16_384;
+use crate::caches;
 
 /// Bytes by which a filter grows before it is weighed again.
 const WEIGHED_EVERY: usize = 32 << 10;
@@ -30,9 +25,6 @@ const ENTRY: usize = 400;
 
 /// Filters that come before those of parts that are gone are looked for.
 const SWEPT_EVERY: u64 = 64;
-
-/// A canonical form of a condition, as 128 bits of its SHA-256.
-pub(crate) type ConditionKey = u128;
 
 /// The rows of a granule that meet a condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,8 +151,8 @@ impl PartFilter {
 /// What is kept of a part under a condition.
 #[derive(Clone)]
 enum Kept {
-    /// Granule by granule, for scans, with its weight: what grows is put in again, and weighed then.
-    Granules(Arc<PartFilter>, usize),
+    /// Granule by granule, for scans: what grows is put in again, and weighed then.
+    Granules(Arc<PartFilter>),
     /// All rows at once, for searches.
     Rows(Weak<Part>, Arc<RowSet>),
 }
@@ -168,105 +160,42 @@ enum Kept {
 impl Kept {
     fn is_of_use(&self) -> bool {
         match self {
-            Kept::Granules(filter, _) => filter.part.strong_count() > 0,
+            Kept::Granules(filter) => filter.part.strong_count() > 0,
             Kept::Rows(part, _) => part.strong_count() > 0,
         }
     }
 }
 
 /// Whether a key is of granules or of all rows, the part's id and the condition.
-type Key = (bool, String, ConditionKey);
-
-#[derive(Clone)]
-struct Bytes;
-
-impl Weighter<Key, Kept> for Bytes {
-    fn weight(&self, _: &Key, kept: &Kept) -> u64 {
-        let bytes = match kept {
-            Kept::Granules(_, weight) => *weight,
-            Kept::Rows(_, rows) => ENTRY + rows.words().len() * 8,
-        };
-        bytes as u64
-    }
-}
-
-/// Counts what had to leave.
-#[derive(Clone, Default)]
-struct Evictions(Arc<AtomicU64>);
-
-impl Lifecycle<Key, Kept> for Evictions {
-    type RequestState = ();
-
-    fn on_evict(&self, (): &mut (), _: Key, _: Kept) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
+type Key = (bool, String, caches::Key);
 
 /// Which rows of parts meet which conditions, kept between queries.
-pub struct FilterCache {
-    kept: Cache<Key, Kept, Bytes, DefaultHashBuilder, Evictions>,
-    noted: Cache<ConditionKey, ()>,
-    evictions: Evictions,
-    hits: AtomicU64,
-    misses: AtomicU64,
+#[derive(Debug)]
+pub(crate) struct FilterCache {
+    kept: ByteCache<Key, Kept>,
     made: AtomicU64,
 }
 
-impl fmt::Debug for FilterCache {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "FilterCache({:?})", self.report())
-    }
-}
-
 impl FilterCache {
-    /// A cache of so many bytes; of none it keeps nothing.
-    pub fn new(bytes: u64) -> FilterCache {
-        let evictions = Evictions::default();
-        // One shard: an entry may take as much as the whole cache.
-        let options = |items: usize, weight: u64| {
-            let mut options = OptionsBuilder::new();
-            options.shards(1).estimated_items_capacity(items).weight_capacity(weight);
-            options.build()
-        };
-        let cache = |items, weight| options(items, weight).unwrap_or_else(|_| unreachable!());
-        FilterCache {
-            kept: Cache::with_options(
-                cache(1024, bytes),
-                Bytes,
-                DefaultHashBuilder::default(),
-                evictions.clone(),
-            ),
-            noted: Cache::new(NOTED),
-            evictions,
-            hits: AtomicU64::new(0),
-            misses: AtomicU64::new(0),
-            made: AtomicU64::new(0),
-        }
+    /// A cache of so many bytes of a budget; of none it keeps nothing.
+    pub(crate) fn new(bytes: u64, budget: &MemoryBudget) -> FilterCache {
+        FilterCache { kept: ByteCache::new(bytes, budget), made: AtomicU64::new(0) }
     }
 
     /// Whether anything may be kept.
     pub(crate) fn is_on(&self) -> bool {
-        self.kept.capacity() > 0
-    }
-
-    /// Whether a condition was there before; it is noted.
-    pub(crate) fn is_repeated(&self, condition: ConditionKey) -> bool {
-        let before = self.noted.get(&condition).is_some();
-        if !before {
-            self.noted.insert(condition, ());
-        }
-        before
+        self.kept.is_on()
     }
 
     /// What is known of a condition's rows in a part, to be added to.
-    pub(crate) fn filter(&self, part: &Arc<Part>, condition: ConditionKey) -> Arc<PartFilter> {
+    pub(crate) fn filter(&self, part: &Arc<Part>, condition: caches::Key) -> Arc<PartFilter> {
         let key = (false, part.record().id.clone(), condition);
-        if let Some(Kept::Granules(filter, _)) = self.kept.get(&key) {
+        if let Some(Kept::Granules(filter)) = self.kept.get(&key) {
             return filter;
         }
         let filter = Arc::new(PartFilter::new(part, key.clone()));
-        let weight = filter.weighed.load(Ordering::Relaxed);
-        self.keep(key, Kept::Granules(filter.clone(), weight));
+        let bytes = filter.weighed.load(Ordering::Relaxed);
+        self.keep(key, Kept::Granules(filter.clone()), bytes);
         filter
     }
 
@@ -281,7 +210,7 @@ impl FilterCache {
         if bytes > filter.weighed.load(Ordering::Relaxed) {
             let weight = bytes + WEIGHED_EVERY;
             let weight = filter.weighed.fetch_max(weight, Ordering::Relaxed).max(weight);
-            self.kept.insert(filter.key.clone(), Kept::Granules(filter.clone(), weight));
+            self.kept.insert(filter.key.clone(), Kept::Granules(filter.clone()), weight);
         }
     }
 
@@ -289,7 +218,7 @@ impl FilterCache {
     pub(crate) fn rows(
         &self,
         parts: &[Arc<Part>],
-        condition: ConditionKey,
+        condition: caches::Key,
     ) -> Option<Vec<Arc<RowSet>>> {
         let rows = parts.iter().map(|part| {
             match self.kept.get(&(true, part.record().id.clone(), condition)) {
@@ -303,41 +232,38 @@ impl FilterCache {
     }
 
     /// Keeps all rows of a part that meet a condition.
-    pub(crate) fn keep_rows(&self, part: &Arc<Part>, condition: ConditionKey, rows: Arc<RowSet>) {
+    pub(crate) fn keep_rows(&self, part: &Arc<Part>, condition: caches::Key, rows: Arc<RowSet>) {
         let key = (true, part.record().id.clone(), condition);
-        self.keep(key, Kept::Rows(Arc::downgrade(part), rows));
+        let bytes = ENTRY + rows.words().len() * 8;
+        self.keep(key, Kept::Rows(Arc::downgrade(part), rows), bytes);
     }
 
-    fn keep(&self, key: Key, kept: Kept) {
+    fn keep(&self, key: Key, kept: Kept, bytes: usize) {
         let made = self.made.fetch_add(1, Ordering::Relaxed);
         if made >= SWEPT_EVERY.max(self.kept.len() as u64) {
             self.made.store(0, Ordering::Relaxed);
             self.kept.retain(|_, kept| kept.is_of_use());
         }
-        self.kept.insert(key, kept);
+        self.kept.insert(key, kept, bytes);
     }
 
     /// Takes down whether a question was answered.
     pub(crate) fn count(&self, hit: bool) {
-        let counter = if hit { &self.hits } else { &self.misses };
-        counter.fetch_add(1, Ordering::Relaxed);
+        self.kept.count(hit);
+    }
+
+    /// Forgets at least so many bytes, as far as there are so many; says how many.
+    pub(crate) fn shrink(&self, bytes: u64) -> u64 {
+        self.kept.shrink(bytes)
     }
 
     /// What it holds, and how often it was of use.
-    pub fn report(&self) -> CacheReport {
-        CacheReport {
-            entries: self.kept.len() as u64,
-            bytes: self.kept.weight(),
-            capacity: self.kept.capacity(),
-            hits: self.hits.load(Ordering::Relaxed),
-            misses: self.misses.load(Ordering::Relaxed),
-            evictions: self.evictions.0.load(Ordering::Relaxed),
-        }
+    pub(crate) fn report(&self) -> CacheReport {
+        self.kept.report()
     }
 
     /// Forgets everything.
-    pub fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.kept.clear();
-        self.noted.clear();
     }
 }

@@ -15,11 +15,11 @@ use storage::{Part, PartAddress, PartReader};
 use types::{Block, Column, Physical};
 
 use crate::aggregate::{self, Grouping, Stage};
+use crate::caches::Caches;
 use crate::context::{Counters, ExecContext, ExecSettings};
-use crate::filters::FilterCache;
 use crate::pipeline::{Materialized, Source, gather, stream_source};
 use crate::project::project;
-use crate::scan::{self, Translations};
+use crate::scan;
 use crate::scheduler::Scheduler;
 use crate::spill::Spill;
 
@@ -29,10 +29,8 @@ pub struct Worker {
     pub registry: Arc<Registry>,
     /// Where lanes run.
     pub scheduler: Arc<Scheduler>,
-    /// Codes of several parts brought together, kept between fragments.
-    pub translations: Arc<Translations>,
-    /// Which rows of parts meet which conditions, kept between fragments.
-    pub filters: Arc<FilterCache>,
+    /// What earlier fragments left behind.
+    pub caches: Arc<Caches>,
     /// How fragments are run.
     pub settings: ExecSettings,
     /// Where groups go that do not fit into memory.
@@ -66,9 +64,8 @@ pub fn run_fragment(
         budget,
         counters: Arc::default(),
         settings: worker.settings.clone(),
-        translations: worker.translations.clone(),
-        filters: worker.filters.clone(),
-        noted: parking_lot::Mutex::default(),
+        caches: worker.caches.clone(),
+        asked: parking_lot::Mutex::default(),
         spill: Spill::new(worker.spill_folder.clone(), worker.spill_limit),
     });
     let source = source(fragment, &parts, &context)?;
@@ -76,7 +73,8 @@ pub fn run_fragment(
     Ok(context.counters.clone())
 }
 
-fn source(
+/// The rows or partial groups of a fragment over some parts.
+pub(crate) fn source(
     fragment: &Fragment,
     parts: &[Arc<Part>],
     context: &Arc<ExecContext>,

@@ -9,6 +9,7 @@
 
 mod aggregate;
 mod array_join;
+mod caches;
 mod context;
 mod fetch;
 mod fill;
@@ -22,6 +23,7 @@ mod limit;
 mod metadata;
 mod order;
 mod overflow;
+mod partials;
 mod pipeline;
 mod project;
 mod rows;
@@ -33,11 +35,11 @@ mod spill;
 mod top_scan;
 mod window;
 
+pub use caches::{CacheSizes, Caches};
 pub use context::{Counters, ExecContext, ExecSettings};
-pub use filters::FilterCache;
 pub use fragment::{Worker, merge_partials, run_fragment};
 pub use overflow::{OverflowMode, RowLimit, RowLimits};
 pub use pipeline::{BlockReader, Bounds, Source, collect, execute, stream};
-pub use scan::{ScanReport, Translations, explain_scan};
+pub use scan::{ScanReport, explain_scan};
 pub use scheduler::Scheduler;
 pub use spill::Spill;

@@ -16,7 +16,7 @@ use types::{Block, Column, Dictionary};
 
 use crate::context::ExecContext;
 use crate::scheduler::Step;
-use crate::{aggregate, join, limit, metadata, project, scan, sort, top_scan};
+use crate::{aggregate, join, limit, metadata, partials, project, scan, sort, top_scan};
 
 pub use stream::stream;
 pub(crate) use stream::stream_source;
@@ -92,7 +92,10 @@ pub(crate) fn execute_for(
         }
         Plan::Aggregate(aggregation) => match metadata::answer(&aggregation, context)? {
             Some(block) => Box::new(Materialized::new(vec![block])),
-            None => aggregate::aggregate(aggregation, context)?,
+            None => match partials::run(&aggregation, context)? {
+                Some(merged) => merged,
+                None => aggregate::aggregate(aggregation, context)?,
+            },
         },
         Plan::Distinct { input, columns, limit } => {
             aggregate::distinct(*input, &columns, limit, context)?

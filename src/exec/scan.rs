@@ -35,9 +35,9 @@ use types::{Block, Dictionary};
 use crate::context::ExecContext;
 use crate::pipeline::{BlockReader, Bounds, Source};
 
-pub use global::Translations;
+pub(crate) use global::Translations;
 pub(crate) use granule::GranuleReader;
-pub(crate) use kept::repeated_keys;
+pub(crate) use kept::{is_stable, related_settings, repeated_keys};
 pub(crate) use predicate::Shape;
 pub(crate) use prepare::{PreparedPart, PreparedScan};
 pub(crate) use texts::{TextTest, indexes_of};

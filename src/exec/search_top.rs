@@ -19,9 +19,9 @@ use storage::Part;
 use text::{Index, Query, Restriction, RowSet, Searcher, SharedThreshold};
 use types::{Block, DataType};
 
+use crate::caches::Key;
 use crate::context::ExecContext;
 use crate::fetch::{Place, fetch};
-use crate::filters::ConditionKey;
 use crate::order::Order;
 use crate::pipeline::evaluator;
 use crate::scan::{GranuleReader, PreparedPart, PreparedScan, TextTest, indexes_of, repeated_keys};
@@ -255,7 +255,7 @@ fn filtered(
         [] => repeated_keys(&conditions, &scan.columns, context),
         _ => None,
     };
-    let kept = key.and_then(|key| context.filters.rows(parts, key));
+    let kept = key.and_then(|key| context.caches.filters.rows(parts, key));
     let filter = if kept.is_some() { Vec::new() } else { conditions };
     let prepared = PreparedScan::new(&PartScan { filter, ..scan.clone() }, parts, context)?;
     let prepared = Arc::new(prepared);
@@ -329,7 +329,7 @@ fn keep_passing(
     prepared: &PreparedScan,
     parts: &[Arc<Part>],
     sets: &[Arc<RowSet>],
-    key: ConditionKey,
+    key: Key,
     context: &ExecContext,
 ) {
     let mut left = prepared.parts.iter().zip(sets).peekable();
@@ -338,7 +338,7 @@ fn keep_passing(
             Some((_, set)) => set.clone(),
             None => Arc::new(RowSet::new(part.rows() as u32)),
         };
-        context.filters.keep_rows(part, key, set);
+        context.caches.filters.keep_rows(part, key, set);
     }
 }
 

@@ -291,6 +291,8 @@ impl Top {
             Column::Dictionary(coded) if coded.nulls.is_none() => u64::from(coded.codes[last]),
             Column::Dictionary(_) => return Ok(()),
             other => match other.value(&self.key_types[0], last)?.as_int() {
+                // The upper half of UUID and IPv6 looks negative here.
+                Some(value) if value < 0 && self.key_types[0].is_unsigned_128() => return Ok(()),
                 Some(value) => match i64::try_from(value) {
                     Ok(value) => ordered(value),
                     Err(_) => return Ok(()),

@@ -322,7 +322,7 @@ fn common_types(inputs: Vec<Plan>) -> Result<Vec<Plan>> {
             let expressions = columns_of(&schema)
                 .into_iter()
                 .zip(common.fields())
-                .map(|(e, field)| literal::cast_to(e, &field.data_type))
+                .map(|(e, field)| literal::cast_to_common(e, &field.data_type))
                 .collect();
             Plan::Project { input: Box::new(plan), expressions, schema: common.clone() }
         })

@@ -18,7 +18,7 @@ use storage::TableSnapshot;
 use types::{DataType, Value, array_from_values};
 
 use crate::search::indexed_texts;
-use crate::{AggregateCall, IndexedText, Plan, Scan, Source, TextScore};
+use crate::{AggregateCall, Aggregation, IndexedText, Plan, Scan, Source, TextScore};
 
 /// The version of fragments that this program writes and reads.
 pub const FRAGMENT_VERSION: u16 = 2;
@@ -139,13 +139,29 @@ impl Fragment {
         plan: &Plan,
         functions: &FunctionContext,
     ) -> Result<Option<(Fragment, Arc<TableSnapshot>)>> {
-        let (input, aggregation) = match plan {
-            Plan::Aggregate(aggregation) => {
-                let (keys, calls) = (aggregation.keys.clone(), aggregation.calls.clone());
-                (aggregation.input.as_ref(), Some(PartialAggregation { keys, calls }))
-            }
-            other => (other, None),
-        };
+        match plan {
+            Plan::Aggregate(aggregation) => Self::of_aggregation(aggregation, functions),
+            other => Self::over(other, None, functions),
+        }
+    }
+
+    /// An aggregation as a fragment, see [`Fragment::of`].
+    ///
+    /// # Errors
+    /// Those of [`Scan::of_parts`].
+    pub fn of_aggregation(
+        aggregation: &Aggregation,
+        functions: &FunctionContext,
+    ) -> Result<Option<(Fragment, Arc<TableSnapshot>)>> {
+        let (keys, calls) = (aggregation.keys.clone(), aggregation.calls.clone());
+        Self::over(&aggregation.input, Some(PartialAggregation { keys, calls }), functions)
+    }
+
+    fn over(
+        input: &Plan,
+        aggregation: Option<PartialAggregation>,
+        functions: &FunctionContext,
+    ) -> Result<Option<(Fragment, Arc<TableSnapshot>)>> {
         let (input, projection) = match input {
             Plan::Project { input, expressions, .. } => (input.as_ref(), Some(expressions.clone())),
             other => (other, None),

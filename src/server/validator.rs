@@ -7,7 +7,7 @@
 use axum::http::header::{
     CACHE_CONTROL, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, VARY,
 };
-use engine::Head;
+use engine::{Head, Kept};
 
 use crate::call::AnswerOptions;
 use crate::encoding::AnswerEncoding;
@@ -48,7 +48,11 @@ pub(crate) fn known_tags(headers: &HeaderMap, encoding: AnswerEncoding) -> Vec<S
 /// Adds what caches have to know of an answer; whether it is 304.
 pub(crate) fn describe(headers: &mut HeaderMap, head: &Head, options: AnswerOptions) -> bool {
     if head.format.is_some() {
-        let kept = if head.is_kept { "hit" } else { "miss" };
+        let kept = match head.kept {
+            Kept::Nothing => "miss",
+            Kept::States => "partial",
+            Kept::Answer => "hit",
+        };
         headers.insert(CACHE, HeaderValue::from_static(kept));
     }
     let Some(tag) = head.tag.as_ref().filter(|_| options.validated) else { return false };

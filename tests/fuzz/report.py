@@ -10,13 +10,15 @@ KNOWN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "known.txt")
 
 def known_differences():
     with open(KNOWN, encoding="utf-8") as lines:
-        found = [line.rstrip("\n").split("\t", 1) for line in lines if line.strip() and not line.startswith("#")]
-    return [(re.compile(pattern, re.DOTALL), reason) for pattern, reason in found]
+        found = [line.rstrip("\n").split("\t") for line in lines if line.strip() and not line.startswith("#")]
+    return [(re.compile(pattern, re.DOTALL), reason, re.compile("".join(tables))) for pattern, reason, *tables in found]
 
 
 def accepted(finding, known):
     text = f"{finding.kind} | {' '.join(finding.functions)} | {finding.query} | {finding.granary} | {finding.clickhouse}"
-    return next((reason for pattern, reason in known if pattern.search(text)), None)
+    setup = "; ".join(finding.setup)
+    fits = (reason for pattern, reason, tables in known if pattern.search(text) and tables.search(setup))
+    return next(fits, None)
 
 
 # Kinds of findings in which a user gets an answer that is not ClickHouse's, or none because of a bug.

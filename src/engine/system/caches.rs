@@ -22,6 +22,7 @@ pub(super) const TABLES: &[SystemTable] = &[
             ("hits", "UInt64"),
             ("misses", "UInt64"),
             ("evictions", "UInt64"),
+            ("saved_microseconds", "UInt64"),
         ],
         rows: caches,
     },
@@ -61,7 +62,8 @@ fn answers(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
 fn caches(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
     let layers = [
         ("answer", "Answers of queries", query.engine.answers.report()),
-        ("filter", "Rows of parts that meet conditions", query.engine.filters.report()),
+        ("filter", "Rows of parts that meet conditions", query.engine.caches.filters()),
+        ("partial", "Aggregate states of parts", query.engine.caches.partials()),
         (
             "dictionary",
             "Decoded dictionaries of columns",
@@ -69,9 +71,11 @@ fn caches(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
         ),
     ];
     let row = |(layer, description, report): (&str, &str, CacheReport)| {
-        let CacheReport { entries, bytes, capacity, hits, misses, evictions } = report;
+        let CacheReport { entries, bytes, capacity, hits, misses, evictions, saved_microseconds } =
+            report;
         let mut row = vec![text(layer), text(description)];
-        row.extend([entries, bytes, capacity, hits, misses, evictions].map(number));
+        let numbers = [entries, bytes, capacity, hits, misses, evictions, saved_microseconds];
+        row.extend(numbers.map(number));
         row
     };
     Ok(layers.map(row).into())

@@ -335,7 +335,7 @@ mod tests {
     use proptest::{prop_oneof, proptest};
 
     use super::{JoinKey, KeyDirectory, Keys, Matches};
-    use crate::{ExecContext, ExecSettings, FilterCache, Scheduler, Spill};
+    use crate::{CacheSizes, Caches, ExecContext, ExecSettings, Scheduler, Spill};
 
     fn context() -> Arc<ExecContext> {
         Arc::new(ExecContext {
@@ -346,9 +346,11 @@ mod tests {
             budget: MemoryBudget::unlimited(),
             counters: Arc::default(),
             settings: ExecSettings::default(),
-            translations: Arc::default(),
-            filters: Arc::new(FilterCache::new(1 << 20)),
-            noted: parking_lot::Mutex::default(),
+            caches: Arc::new(Caches::new(
+                CacheSizes { filters: 1 << 20, partials: 1 << 20 },
+                &MemoryBudget::unlimited(),
+            )),
+            asked: parking_lot::Mutex::default(),
             spill: Spill::new(std::env::temp_dir(), 0),
         })
     }

@@ -158,8 +158,8 @@ impl Dictionary for GlobalDictionary {
 }
 
 /// Merged dictionaries by the parts that they are of, kept between queries.
-#[derive(Default)]
-pub struct Translations {
+#[derive(Debug, Default)]
+pub(crate) struct Translations {
     known: Mutex<VecDeque<Known>>,
 }
 
@@ -198,7 +198,7 @@ impl Translations {
     }
 
     /// Forgets everything.
-    pub fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.known.lock().clear();
     }
 }

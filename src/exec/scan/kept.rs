@@ -9,10 +9,9 @@
 
 use std::sync::Arc;
 
-use base::Result;
-use expr::{Determinism, Expr};
+use base::{Result, cache_key};
+use expr::{Determinism, Expr, FunctionContext, Registry};
 use plan::ReadColumn;
-use sha2::{Digest, Sha256};
 use storage::{ColumnChunk, Extremes, Part};
 use types::Column;
 
@@ -20,8 +19,9 @@ use super::granule::Selection;
 use super::predicate::{CodeSet, Shape, Verdict};
 use super::prepare::{PreparedPart, PreparedScan};
 use super::selection::{intersect, refine};
+use crate::caches::{Asked, Key};
 use crate::context::ExecContext;
-use crate::filters::{ConditionKey, FilterCache, GranuleRows, PartFilter};
+use crate::filters::{FilterCache, GranuleRows, PartFilter};
 
 /// Values of the largest set of `IN` that is told apart by its values.
 const MOST_VALUES: usize = 10_000;
@@ -44,50 +44,61 @@ const UNRELATED: &[&str] = &[
     "max_result_rows",
     "max_rows_to_read",
     "max_threads",
+    "partial_aggregate_cache_min_rows",
+    "partial_aggregate_cache_rows_per_group",
     "readonly",
+    "use_partial_aggregate_cache",
     "use_query_condition_cache",
 ];
+
+/// The settings that functions may look at.
+pub(crate) fn related_settings(functions: &FunctionContext) -> Vec<(&String, &String)> {
+    let settings = functions.settings.iter();
+    settings.filter(|(name, _)| !UNRELATED.contains(&name.as_str())).collect()
+}
+
+/// Whether an expression gives the same for the same row, whenever it is asked, and is not too long to be told apart.
+pub(crate) fn is_stable(expression: &Expr, registry: &Registry) -> bool {
+    let mut stable = true;
+    expression.visit(&mut |e| match e {
+        Expr::Call { function, .. } => {
+            let declared = registry.function(function);
+            stable &= declared.is_some_and(|f| f.determinism == Determinism::Always);
+        }
+        Expr::In { set, .. } => stable &= set.values().len() <= MOST_VALUES,
+        _ => {}
+    });
+    stable
+}
 
 /// What tells a condition from others; none where it may give something else the next time.
 pub(crate) fn condition_key(
     condition: &Expr,
     columns: &[ReadColumn],
     context: &ExecContext,
-) -> Option<ConditionKey> {
-    let mut stable = true;
+) -> Option<Key> {
+    let mut stable = is_stable(condition, &context.registry);
     let mut read = Vec::new();
-    condition.visit(&mut |e| match e {
-        Expr::Call { function, .. } => {
-            let declared = context.registry.function(function);
-            stable &= declared.is_some_and(|f| f.determinism == Determinism::Always);
+    condition.visit(&mut |e| {
+        if let Expr::Column { index, .. } = e {
+            match columns.get(*index) {
+                // A score depends on the other parts.
+                Some(column) if column.score.is_none() => read.push((column.id, &column.default)),
+                _ => stable = false,
+            }
         }
-        Expr::In { set, .. } => stable &= set.values().len() <= MOST_VALUES,
-        Expr::Column { index, .. } => match columns.get(*index) {
-            // A score depends on the other parts.
-            Some(column) if column.score.is_none() => read.push((column.id, &column.default)),
-            _ => stable = false,
-        },
-        Expr::Literal { .. } | Expr::Lambda { .. } | Expr::Parameter { .. } => {}
     });
     if !stable {
         return None;
     }
     let over_ids = condition.clone().remap(&|at| columns[at].id as usize);
     let functions = &context.functions;
-    let settings =
-        functions.settings.iter().filter(|(name, _)| !UNRELATED.contains(&name.as_str()));
-    let settings: Vec<(&String, &String)> = settings.collect();
-    let told = (over_ids, read, &functions.time_zone, settings);
+    let told = (over_ids, read, &functions.time_zone, related_settings(functions));
     let bytes = bincode::serde::encode_to_vec(told, bincode::config::standard()).ok()?;
     if bytes.len() > MOST_BYTES {
         return None;
     }
-    Some(first_bits(&Sha256::digest(bytes)))
-}
-
-/// The first 128 bits of a digest.
-fn first_bits(digest: &[u8]) -> ConditionKey {
-    digest.iter().take(16).fold(0, |key, byte| key << 8 | u128::from(*byte))
+    Some(cache_key([b"condition".as_slice(), &bytes]))
 }
 
 /// The key of a condition that was asked before.
@@ -96,12 +107,12 @@ pub(super) fn repeated_key(
     shape: &Shape,
     columns: &[ReadColumn],
     context: &ExecContext,
-) -> Option<ConditionKey> {
+) -> Option<Key> {
     if !context.keeps_filters() || matches!(shape, Shape::Range { .. } | Shape::NotEqual { .. }) {
         return None;
     }
     let key = condition_key(condition, columns, context)?;
-    context.is_repeated(key).then_some(key)
+    (context.ask(key) == Asked::Again).then_some(key)
 }
 
 /// The key of some conditions together that were asked before; none where one may give something else.
@@ -109,18 +120,17 @@ pub(crate) fn repeated_keys(
     conditions: &[Expr],
     columns: &[ReadColumn],
     context: &ExecContext,
-) -> Option<ConditionKey> {
+) -> Option<Key> {
     if !context.keeps_filters() || conditions.is_empty() {
         return None;
     }
     let keys = conditions.iter().map(|c| condition_key(c, columns, context));
-    let mut keys: Vec<ConditionKey> = keys.collect::<Option<_>>()?;
+    let mut keys: Vec<Key> = keys.collect::<Option<_>>()?;
     keys.sort_unstable();
     keys.dedup();
-    let mut hash = Sha256::new();
-    keys.iter().for_each(|key| hash.update(key.to_le_bytes()));
-    let key = first_bits(&hash.finalize());
-    context.is_repeated(key).then_some(key)
+    let keys: Vec<[u8; 16]> = keys.into_iter().map(Key::to_le_bytes).collect();
+    let key = cache_key(keys.iter().map(<[u8; 16]>::as_slice));
+    (context.ask(key) == Asked::Again).then_some(key)
 }
 
 impl PreparedScan {
@@ -131,8 +141,8 @@ impl PreparedScan {
         context: &ExecContext,
     ) -> Vec<Option<Arc<PartFilter>>> {
         let small = part.rows() < context.settings.filter_cache_min_rows;
-        let filter = |key: Option<ConditionKey>| {
-            key.filter(|_| !small).map(|key| context.filters.filter(part, key))
+        let filter = |key: Option<Key>| {
+            key.filter(|_| !small).map(|key| context.caches.filters.filter(part, key))
         };
         self.conjuncts.iter().map(|conjunct| filter(conjunct.kept)).collect()
     }

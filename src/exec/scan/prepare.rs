@@ -17,8 +17,9 @@ use super::kept::repeated_key;
 use super::predicate::{CodeSet, Shape, Verdict, paired};
 use super::single_values;
 use super::texts::{PreparedScore, TextTest, scores};
+use crate::caches::Key;
 use crate::context::ExecContext;
-use crate::filters::{ConditionKey, FilterCache, GranuleRows, PartFilter};
+use crate::filters::{FilterCache, GranuleRows, PartFilter};
 use crate::pipeline::{Bounds, evaluator};
 
 /// A conjunct with what is known of it.
@@ -30,7 +31,7 @@ pub(crate) struct Conjunct {
     /// Of a set that a join brought: how well it filters.
     pub(crate) member: Option<Member>,
     /// What the filter cache knows it by, where it is kept.
-    pub(crate) kept: Option<ConditionKey>,
+    pub(crate) kept: Option<Key>,
     /// Whether it is computed on the values of granules that have only one.
     on_single_values: bool,
     /// What text indexes are asked instead.
@@ -191,7 +192,7 @@ impl PreparedScan {
             conjuncts,
             parts: Vec::new(),
             encoded: context.settings.encoded,
-            cache: context.filters.clone(),
+            cache: context.caches.filters.clone(),
             names: scan.columns.iter().map(|c| c.name.clone()).collect(),
             types: types.clone(),
             scores: scores(scan, parts)?,

@@ -48,7 +48,7 @@ impl PreparedScan {
     ) -> Result<bool> {
         let rows: usize = self.parts.iter().map(PreparedPart::rows).sum();
         let entries: usize = dictionaries.iter().map(|d| d.len()).sum();
-        let Some(global) = context.translations.get(dictionaries, entries <= rows)? else {
+        let Some(global) = context.caches.translations.get(dictionaries, entries <= rows)? else {
             return Ok(false);
         };
         for (at, part) in self.parts.iter().enumerate() {

@@ -251,7 +251,13 @@ pub(crate) fn bind_divide(arguments: &[Argument], or_zero: bool) -> Result<Bound
 pub(crate) fn bind_modulo(arguments: &[Argument], or_zero: bool, positive: bool) -> Result<Bound> {
     let (left, right) = (&arguments[0].data_type, &arguments[1].data_type);
     if left.is_float() || right.is_float() {
-        return floats(arguments, "modulo", |a, b| a % b);
+        return match positive {
+            true => floats(arguments, "positiveModulo", |a, b| match a % b {
+                rest if rest < 0.0 => rest + b.abs(),
+                rest => rest,
+            }),
+            false => floats(arguments, "modulo", |a, b| a % b),
+        };
     }
     let (Some(a), Some(b)) = (operand(left), operand(right)) else {
         return Err(illegal_pair(arguments, "modulo"));

@@ -239,29 +239,37 @@ fn bind_int_div(arguments: &[Argument], or_zero: bool) -> Result<Bound> {
     let return_type = integer(signed, a.bits().unwrap_or(64));
     let to = Kind::require(&return_type)?;
     if a.is_float() || b.is_float() {
-        return Ok(Bound::new(return_type, move |columns, _| {
-            let x = to_float(argument(columns, 0)?, &a)?;
-            let y = to_float(argument(columns, 1)?, &b)?;
-            let quotients = try_map2::<f64, f64, f64>(&x, &y, |x, y| {
-                let quotient = x / y;
-                if quotient.is_finite() {
-                    return Ok(quotient.trunc());
-                }
-                if or_zero {
-                    return Ok(0.0);
-                }
-                bail!(
-                    IllegalDivision,
-                    "Cannot perform integer division: the result {quotient} is no integer"
-                )
-            })?;
-            convert(&quotients, Kind::F64, to)
-        }));
+        return Ok(int_div_floats(a, b, return_type, to, or_zero));
     }
     if signed && a.is_signed_integer() != b.is_signed_integer() {
         return mixed_kernel(&a, &b, return_type, or_zero);
     }
     divide_kernel(&a, &b, return_type, Want::Quotient, or_zero)
+}
+
+/// Of floats, divided in the wider of their widths: the quotient must lie within the result's type.
+fn int_div_floats(a: DataType, b: DataType, to: DataType, kind: Kind, or_zero: bool) -> Bound {
+    let narrow = ![&a, &b].contains(&&DataType::Float64);
+    // As ClickHouse has it, neither end is within.
+    let end = 2f64.powi(to.bits().unwrap_or(64) as i32 - 1);
+    Bound::new(to.clone(), move |columns, _| {
+        let x = to_float(argument(columns, 0)?, &a)?;
+        let y = to_float(argument(columns, 1)?, &b)?;
+        let quotients = try_map2::<f64, f64, f64>(&x, &y, |x, y| {
+            if or_zero && y == 0.0 {
+                return Ok(0.0);
+            }
+            let quotient = if narrow { f64::from(x as f32 / y as f32) } else { x / y };
+            if -end < quotient && quotient < end {
+                return Ok(quotient.trunc());
+            }
+            bail!(
+                IllegalDivision,
+                "Cannot perform integer division: the result {quotient} does not fit into {to}"
+            )
+        })?;
+        convert(&quotients, Kind::F64, kind)
+    })
 }
 
 /// Of a signed and an unsigned integer: both are read as signed ones, the divisor at least as wide as the

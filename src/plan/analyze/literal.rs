@@ -71,9 +71,21 @@ pub(crate) fn cast_to(expression: Expr, data_type: &DataType) -> Expr {
     if expression.data_type() == *data_type {
         return expression;
     }
+    call_cast("_CAST", expression, data_type)
+}
+
+/// An expression as one of a type that holds its values and others.
+pub(crate) fn cast_to_common(expression: Expr, data_type: &DataType) -> Expr {
+    if expression.data_type() == *data_type {
+        return expression;
+    }
+    call_cast("_castToCommon", expression, data_type)
+}
+
+fn call_cast(function: &str, expression: Expr, data_type: &DataType) -> Expr {
     let name = Expr::literal(Value::from(data_type.to_string().as_str()), DataType::String);
     Expr::Call {
-        function: "_CAST".to_owned(),
+        function: function.to_owned(),
         arguments: vec![expression, name],
         data_type: data_type.clone(),
     }

@@ -10,6 +10,8 @@ use base::Result;
 
 /// Words of SYSTEM's commands; what follows them is a table.
 const SYSTEM_WORDS: &[&str] = &[
+    "AGGREGATE",
+    "ALL",
     "ASYNC",
     "ASYNCHRONOUS",
     "CACHE",
@@ -35,6 +37,7 @@ const SYSTEM_WORDS: &[&str] = &[
     "FORMAT",
     "FUNCTION",
     "FUNCTIONS",
+    "FUZZER",
     "INDEX",
     "INSERT",
     "JEMALLOC",
@@ -49,6 +52,7 @@ const SYSTEM_WORDS: &[&str] = &[
     "MODELS",
     "MOVES",
     "PAGE",
+    "PARTIAL",
     "PREFETCHES",
     "PRIMARY",
     "PURGE",
@@ -66,15 +70,14 @@ const SYSTEM_WORDS: &[&str] = &[
     "SECONDARY",
     "SENDS",
     "SHUTDOWN",
-    "SKIPPING",
     "SIMILARITY",
+    "SKIPPING",
     "START",
     "STOP",
     "SYMBOLS",
     "SYNC",
     "TEXT",
     "THREAD",
-    "FUZZER",
     "TTL",
     "UNCOMPRESSED",
     "UNFREEZE",
@@ -84,7 +87,6 @@ const SYSTEM_WORDS: &[&str] = &[
     "VIEW",
     "VIEWS",
     "WAIT",
-    "ALL",
 ];
 
 impl Parser<'_> {

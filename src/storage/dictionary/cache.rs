@@ -154,6 +154,7 @@ impl DictionaryCache {
             hits: state.hits,
             misses: state.misses,
             evictions: state.evictions,
+            saved_microseconds: 0,
         }
     }
 

@@ -7,7 +7,7 @@ use base::disk::LocalDisk;
 use base::{CancelToken, MemoryBudget, Result, bail};
 use expr::{Expr, FunctionContext, Registry};
 use granary_exec::{
-    ExecContext, ExecSettings, FilterCache, Scheduler, Spill, Translations, Worker, collect,
+    CacheSizes, Caches, ExecContext, ExecSettings, Scheduler, Spill, Worker, collect,
     merge_partials, run_fragment,
 };
 use plan::{
@@ -149,9 +149,8 @@ impl Planner {
             budget: MemoryBudget::unlimited(),
             counters: Arc::default(),
             settings: self.settings.clone(),
-            translations: Arc::default(),
-            filters: Arc::new(FilterCache::new(1 << 20)),
-            noted: parking_lot::Mutex::default(),
+            caches: caches(),
+            asked: parking_lot::Mutex::default(),
             spill: Spill::new(self.folder.path().join("spill"), 1 << 30),
         })
     }
@@ -197,8 +196,7 @@ impl Planner {
         Worker {
             registry: Arc::new(functions::registry()),
             scheduler: Arc::new(Scheduler::new(2).unwrap()),
-            translations: Arc::new(Translations::default()),
-            filters: Arc::new(FilterCache::new(1 << 20)),
+            caches: caches(),
             settings: self.settings.clone(),
             spill_folder: self.folder.path().join("spill"),
             spill_limit: 1 << 30,
@@ -273,4 +271,10 @@ impl Environment for Planner {
     fn setting(&self, _: &str) -> Option<String> {
         None
     }
+}
+
+/// Nothing kept yet.
+fn caches() -> Arc<Caches> {
+    let sizes = CacheSizes { filters: 1 << 20, partials: 1 << 20 };
+    Arc::new(Caches::new(sizes, &MemoryBudget::unlimited()))
 }

@@ -109,9 +109,11 @@ fn context(folder: &tempfile::TempDir, settings: ExecSettings) -> Arc<ExecContex
         budget: MemoryBudget::unlimited(),
         counters: Arc::default(),
         settings,
-        translations: Arc::default(),
-        filters: Arc::new(granary_exec::FilterCache::new(1 << 20)),
-        noted: parking_lot::Mutex::default(),
+        caches: Arc::new(granary_exec::Caches::new(
+            granary_exec::CacheSizes { filters: 1 << 20, partials: 1 << 20 },
+            &MemoryBudget::unlimited(),
+        )),
+        asked: parking_lot::Mutex::default(),
         spill: Spill::new(folder.path().join("spill"), 1 << 30),
     })
 }

@@ -20,6 +20,11 @@ pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Type conversion
         "The value as another type; integers wrap around, texts that are wrong are errors, or NULL where the type is nullable."
         "SELECT CAST('42', 'UInt8'), CAST(300 AS UInt8), CAST('x' AS Nullable(UInt8))" => "42\t44\t\\N"; bind_cast, nulls: Nulls::Custom,
         of_clob: Some(|c, a| bind_cast(c, a).map(Some));
+    "_castToCommon" (2, 2) "_castToCommon(x, 'type')"
+        "The value as a type that holds the values of several, as UNION makes it; days that DateTime does not hold are its last."
+        "SELECT _castToCommon(toDate('2149-06-06'), 'DateTime')" => "2106-02-06 00:00:00";
+        |c, a| bind_cast_as(c, a, Mode::Common), nulls: Nulls::Custom,
+        of_clob: Some(|c, a| bind_cast_as(c, a, Mode::Common).map(Some));
     "accurateCast" (2, 2) "accurateCast(x, 'type')"
         "The value as another type; a value that the type does not hold is an error."
         "SELECT accurateCast(42, 'UInt8')" => "42"; |c, a| bind_accurate(c, a, Mode::Accurate), nulls: Nulls::Custom;
@@ -86,6 +91,10 @@ pub(crate) fn named_type(arguments: &[Argument], at: usize, function: &str) -> R
 }
 
 fn bind_cast(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
+    bind_cast_as(context, arguments, Mode::Wrap)
+}
+
+fn bind_cast_as(context: &FunctionContext, arguments: &[Argument], mode: Mode) -> Result<Bound> {
     let mut to = named_type(arguments, 1, "CAST")?;
     let from = &arguments[0].data_type;
     if context.flag("cast_keep_nullable") && from.is_nullable() && !from.is_tagged() {
@@ -97,7 +106,7 @@ fn bind_cast(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound>
             Ok(Column::Flat(parse(&argument(columns, 0)?.to_flat()?)?))
         }));
     }
-    let convert = conversion_as(context, from, &to, Mode::Wrap)?;
+    let convert = conversion_as(context, from, &to, mode)?;
     Ok(Bound::new(to, move |columns, rows| convert(argument(columns, 0)?, rows)))
 }
 

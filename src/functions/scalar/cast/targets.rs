@@ -298,6 +298,11 @@ fn bind(
         }
         Suffix::Plain => {}
     }
+    if from.is_null_literal() && name == "Bool" {
+        return Ok(Bound::new(to.nullable(), |_, rows| {
+            Column::constant(&DataType::Bool.nullable(), &Value::Null, rows)
+        }));
+    }
     if from.is_null_literal() {
         return Ok(Bound::new(DataType::null(), |columns, _| Ok(argument(columns, 0)?.clone())));
     }

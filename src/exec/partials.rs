@@ -1,0 +1,250 @@
+//! The partial cache: groups with their aggregate states of a part, kept for the next query that groups the same.
+//!
+//! Parts never change, so the states of a part's rows stay right for as long as the part is there. A question that comes
+//! again after an insert reads the new part only, and merges its states with those that are kept:
+//!
+//! ```text
+//! part 1 (kept)  --------------------------.
+//! part 2 (new)   -> scan -> partial groups -+-> merged groups
+//! small parts    -> scan -> partial groups -'
+//! ```
+//!
+//! 1. A part is told by its id, which no other part ever gets; an aggregation by 128 bits of its fragment's bytes: what is
+//!    read, the conditions, the keys and calls, and what functions look at.
+//! 2. Kept from the second use on, and only where the groups are far fewer than the rows that they are of: else merging
+//!    them would cost what reading the rows does.
+//! 3. A fragment whose functions may give something else the next time is never kept, nor is one that may break off.
+//! 4. Bytes are bounded (see [`ByteCache`]). What is of parts that are gone is dropped.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use base::{ByteCache, CacheReport, ErrorCode, MemoryBudget, Reservation, Result, cache_key};
+use plan::{Aggregation, Fragment, PartialAggregation};
+use storage::Part;
+use types::{Block, Column};
+
+use crate::aggregate::{self, Grouping, Stage};
+use crate::caches::{Asked, Key};
+use crate::context::ExecContext;
+use crate::fragment;
+use crate::pipeline::{Materialized, Source, gather};
+use crate::scan::{is_stable, related_settings};
+
+/// Bytes of groups that are kept of a part, for each of its rows and for the part.
+const BYTES_OF_ROW: u64 = 2;
+const BYTES_OF_PART: u64 = 65_536;
+
+/// Bytes of the longest fragment that is told apart, literals included.
+const MOST_BYTES: usize = 1 << 20;
+
+/// Bytes of an entry without its groups.
+const ENTRY: usize = 300;
+
+/// Entries that come before those of parts that are gone are looked for.
+const SWEPT_EVERY: u64 = 256;
+
+/// The groups of a part.
+#[derive(Debug)]
+struct Partial {
+    part: Weak<Part>,
+    blocks: Vec<Block>,
+    /// What it took to make them.
+    took: Duration,
+}
+
+/// Groups of parts, by the part's id and the fragment.
+#[derive(Debug)]
+pub(crate) struct PartialCache {
+    kept: ByteCache<(String, Key), Arc<Partial>>,
+    made: AtomicU64,
+}
+
+impl PartialCache {
+    /// A cache of so many bytes of a budget; of none it keeps nothing.
+    pub(crate) fn new(bytes: u64, budget: &MemoryBudget) -> PartialCache {
+        PartialCache { kept: ByteCache::new(bytes, budget), made: AtomicU64::new(0) }
+    }
+
+    /// Whether anything may be kept.
+    pub(crate) fn is_on(&self) -> bool {
+        self.kept.is_on()
+    }
+
+    /// Keeps the groups of a part; says whether there was room.
+    fn keep(&self, part: &Arc<Part>, key: Key, partial: Arc<Partial>) -> bool {
+        let made = self.made.fetch_add(1, Ordering::Relaxed);
+        if made >= SWEPT_EVERY.max(self.kept.len() as u64) {
+            self.made.store(0, Ordering::Relaxed);
+            self.kept.retain(|_, partial| partial.part.strong_count() > 0);
+        }
+        let bytes = ENTRY + partial.blocks.iter().map(Block::memory).sum::<usize>();
+        self.kept.insert((part.record().id.clone(), key), partial, bytes)
+    }
+
+    pub(crate) fn shrink(&self, bytes: u64) -> u64 {
+        self.kept.shrink(bytes)
+    }
+
+    pub(crate) fn report(&self) -> CacheReport {
+        self.kept.report()
+    }
+
+    pub(crate) fn clear(&self) {
+        self.kept.clear();
+    }
+}
+
+/// The groups of an aggregation over parts that was asked before; `None` of others, and where keeping does not pay.
+///
+/// # Errors
+/// Those of running it.
+pub(crate) fn run(
+    aggregation: &Aggregation,
+    context: &Arc<ExecContext>,
+) -> Result<Option<Box<dyn Source>>> {
+    if !context.keeps_partials() {
+        return Ok(None);
+    }
+    let found = Fragment::of_aggregation(aggregation, &context.functions)?;
+    let Some((fragment, snapshot)) = found else { return Ok(None) };
+    let Fragment { scan, aggregation: Some(partial), .. } = &fragment else { return Ok(None) };
+    if !snapshot.memory.is_empty() || scan.limit.is_some() || !scan.optional.is_empty() {
+        return Ok(None);
+    }
+    let least = context.settings.partial_cache_min_rows;
+    let (large, small): (Vec<_>, Vec<_>) =
+        snapshot.parts.iter().cloned().partition(|part| part.rows() >= least);
+    if large.is_empty() {
+        return Ok(None);
+    }
+    let Some(key) = key(&fragment, context) else { return Ok(None) };
+    if context.ask(key) != Asked::Again {
+        return Ok(None);
+    }
+    let mut run = Run { fragment: &fragment, key, context, held: context.budget.reservation() };
+    let blocks = match run.blocks(&large, &small) {
+        Ok(Some(blocks)) => blocks,
+        // Groups that do not fit into memory are spilled by the usual way.
+        Err(error) if error.code() != ErrorCode::MemoryLimitExceeded => return Err(error),
+        Ok(None) | Err(_) => {
+            context.caches.give_up(key);
+            return Ok(None);
+        }
+    };
+    merge(aggregation, partial, blocks, context).map(Some)
+}
+
+/// What tells a fragment from others; none where it may give something else the next time.
+fn key(fragment: &Fragment, context: &ExecContext) -> Option<Key> {
+    let Fragment { scan, projection, aggregation, functions } = fragment;
+    let PartialAggregation { keys, calls } = aggregation.as_ref()?;
+    let projected = projection.iter().flatten();
+    let arguments = calls.iter().flat_map(|call| &call.arguments);
+    let mut all = scan.filter.iter().chain(projected).chain(keys).chain(arguments);
+    if !all.all(|expression| is_stable(expression, &context.registry)) {
+        return None;
+    }
+    let settings = related_settings(functions);
+    let rows = (&scan.columns, &scan.filter, scan.visible);
+    let told = (rows, projection, aggregation, &functions.time_zone, settings);
+    let bytes = bincode::serde::encode_to_vec(told, bincode::config::standard()).ok()?;
+    (bytes.len() <= MOST_BYTES).then(|| cache_key([b"partial".as_slice(), &bytes]))
+}
+
+/// One aggregation over parts.
+struct Run<'r> {
+    fragment: &'r Fragment,
+    key: Key,
+    context: &'r Arc<ExecContext>,
+    /// Groups that are held until they are merged.
+    held: Reservation,
+}
+
+impl Run<'_> {
+    /// The groups of all parts, not merged yet; `None` where there are too many for this way.
+    fn blocks(&mut self, large: &[Arc<Part>], small: &[Arc<Part>]) -> Result<Option<Vec<Block>>> {
+        let mut blocks = Vec::new();
+        let (mut groups, mut hits, mut not_kept) = (0, 0, 0);
+        let all: u64 = large.iter().map(|part| part.rows()).sum();
+        for part in large {
+            let kept = self.context.caches.partials.kept.get(&(part.record().id.clone(), self.key));
+            let partial = match kept {
+                Some(kept) => {
+                    hits += 1;
+                    self.context.caches.partials.kept.count_saved(kept.took);
+                    kept
+                }
+                None => {
+                    let (made, is_kept) = self.make(part)?;
+                    not_kept += if is_kept { 0 } else { part.rows() };
+                    made
+                }
+            };
+            groups += partial.blocks.iter().map(Block::rows).sum::<usize>() as u64;
+            if groups * self.context.settings.partial_cache_rows_per_group > all {
+                return Ok(None);
+            }
+            blocks.extend(partial.blocks.iter().cloned());
+        }
+        if !small.is_empty() {
+            blocks.extend(self.groups_of(small)?);
+        }
+        if not_kept * 2 > all {
+            self.context.caches.give_up(self.key);
+        }
+        self.context.caches.partials.kept.count(hits == large.len());
+        self.context.counters.kept_parts.fetch_add(hits as u64, Ordering::Relaxed);
+        Ok(Some(blocks))
+    }
+
+    /// Groups a part's rows, and keeps the groups where that pays; says whether.
+    fn make(&mut self, part: &Arc<Part>) -> Result<(Arc<Partial>, bool)> {
+        let started = Instant::now();
+        let blocks = self.groups_of(std::slice::from_ref(part))?;
+        let took = started.elapsed();
+        let groups: usize = blocks.iter().map(Block::rows).sum();
+        let bytes: usize = blocks.iter().map(Block::memory).sum();
+        let partial = Arc::new(Partial { part: Arc::downgrade(part), blocks, took });
+        let rows_per_group = self.context.settings.partial_cache_rows_per_group;
+        let few = groups as u64 * rows_per_group <= part.rows().max(rows_per_group);
+        let is_kept = few
+            && bytes as u64 <= part.rows() * BYTES_OF_ROW + BYTES_OF_PART
+            && self.context.caches.partials.keep(part, self.key, partial.clone());
+        Ok((partial, is_kept))
+    }
+
+    fn groups_of(&mut self, parts: &[Arc<Part>]) -> Result<Vec<Block>> {
+        let source = fragment::source(self.fragment, parts, self.context)?;
+        let blocks = gather(source.as_ref(), self.context)?;
+        // Codes would keep the dictionaries of parts alive.
+        let flat = |column: &Column| Ok(Column::Flat(column.to_flat()?));
+        let blocks = blocks.iter().map(|block| {
+            let columns = block.columns().iter().map(flat).collect::<Result<_>>()?;
+            Ok(Block::new(columns, block.rows()))
+        });
+        let blocks: Vec<Block> = blocks.collect::<Result<_>>()?;
+        let bytes: usize = blocks.iter().map(Block::memory).sum();
+        self.held.resize(self.held.bytes() + bytes)?;
+        Ok(blocks)
+    }
+}
+
+fn merge(
+    aggregation: &Aggregation,
+    partial: &PartialAggregation,
+    blocks: Vec<Block>,
+    context: &Arc<ExecContext>,
+) -> Result<Box<dyn Source>> {
+    let PartialAggregation { keys, calls } = partial.clone();
+    let grouping = Grouping {
+        keys,
+        calls,
+        limit: aggregation.limit,
+        top: aggregation.top.clone(),
+        stage: Stage::Merge,
+        codes_leave: false,
+    };
+    aggregate::group(Arc::new(Materialized::new(blocks)), grouping, context)
+}

@@ -1,0 +1,130 @@
+//! Aggregate states of parts are kept: what comes again after an insert reads the new part only.
+
+use std::sync::Arc;
+
+use engine::{Engine, EngineOptions, Gathered, Request};
+
+use crate::{ask, counted, open, run};
+
+/// The answer to a query and how many rows were read for it.
+fn read(engine: &Arc<Engine>, query: &str) -> (String, u64) {
+    let request = Request { query: query.to_owned().into(), ..Request::default() };
+    let mut output = Gathered::default();
+    let summary = engine.run(request, None, &mut output).unwrap();
+    (String::from_utf8_lossy(&output.bytes).into_owned(), summary.read_rows)
+}
+
+fn insert(engine: &Arc<Engine>, first: u64, rows: u64) {
+    run(
+        engine,
+        &format!(
+            "INSERT INTO visits SELECT number + {first} AS n, ['north', 'south', 'west'][n % 3 + 1], n % 1000 \
+             FROM numbers({rows})"
+        ),
+    );
+}
+
+fn visits(engine: &Arc<Engine>) {
+    run(
+        engine,
+        "CREATE TABLE visits (id UInt64, region LowCardinality(String), user UInt32) ORDER BY id \
+         SETTINGS index_granularity = 1000",
+    );
+    run(engine, "SYSTEM STOP MERGES visits");
+    insert(engine, 0, 30_000);
+    insert(engine, 30_000, 20_000);
+}
+
+const PANEL: &str = "SELECT region, count(), uniq(user), max(id) FROM visits WHERE user < 900 GROUP BY region \
+                     ORDER BY region SETTINGS use_query_condition_cache = 0";
+
+#[test]
+fn only_new_parts_are_read_again() {
+    let (_folder, engine) = open();
+    visits(&engine);
+    let (first, rows) = read(&engine, PANEL);
+    assert_eq!(rows, 50_000);
+    assert_eq!(read(&engine, PANEL), (first.clone(), 0), "the answer is kept");
+    run(&engine, "SYSTEM DROP QUERY CACHE");
+    assert_eq!(
+        read(&engine, PANEL),
+        (first.clone(), 50_000),
+        "states are kept from the second use on"
+    );
+    run(&engine, "SYSTEM DROP QUERY CACHE");
+    assert_eq!(read(&engine, PANEL), (first.clone(), 0));
+    // A part that is kept, and one that is too small.
+    insert(&engine, 50_000, 10_000);
+    insert(&engine, 60_000, 30);
+    let (more, rows) = read(&engine, PANEL);
+    assert_eq!(rows, 10_030);
+    let without = format!("{PANEL}, use_partial_aggregate_cache = 0, use_query_cache = 0");
+    assert_eq!(read(&engine, &without), (more.clone(), 60_030));
+    insert(&engine, 70_000, 1);
+    let (more, rows) = read(&engine, PANEL);
+    assert_eq!(rows, 31);
+    assert_eq!(read(&engine, &without).0, more);
+    assert!(counted(&engine, "partial", "saved_microseconds") > 0);
+    // Other settings that functions look at, other conditions and other calls are other questions.
+    for other in [
+        PANEL.replace("user < 900", "user < 901"),
+        PANEL.replace("max(id)", "min(id)"),
+        format!("{PANEL}, session_timezone = 'Asia/Tokyo'"),
+    ] {
+        assert_eq!(read(&engine, &other).1, 60_031, "{other}");
+    }
+    run(&engine, "SYSTEM DROP PARTIAL AGGREGATE CACHE");
+    assert_eq!(counted(&engine, "partial", "entries"), 0);
+}
+
+#[test]
+fn many_groups_and_unstable_functions_are_not_kept() {
+    let (_folder, engine) = open();
+    visits(&engine);
+    for query in [
+        "SELECT count() FROM (SELECT id, count() FROM visits GROUP BY id)",
+        "SELECT count(), uniqExact(id) FROM visits WHERE user < 950",
+        "SELECT region, count() FROM visits WHERE rand() % 2 < 2 GROUP BY region",
+        "SELECT region, sum(rand() % 1 = 0) FROM visits GROUP BY region",
+        "SELECT max(user) FROM visits WHERE user % 2 = 0 SETTINGS max_rows_to_read = 1000000",
+        "SELECT region, count() FROM visits GROUP BY region SETTINGS max_rows_to_group_by = 10",
+        "SELECT region, max(user) FROM visits GROUP BY region SETTINGS use_partial_aggregate_cache = 0",
+    ] {
+        for _ in 0..3 {
+            let settings = if query.contains("SETTINGS") { "," } else { " SETTINGS" };
+            let off = "use_query_cache = 0, use_query_condition_cache = 0";
+            let (_, rows) = read(&engine, &format!("{query}{settings} {off}"));
+            assert!(rows >= 49_000, "{query}: {rows}");
+        }
+        assert_eq!(counted(&engine, "partial", "entries"), 0, "{query}");
+    }
+}
+
+#[test]
+fn states_make_room_for_queries() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = EngineOptions {
+        data: Some(folder.path().to_owned()),
+        memory: 20 << 20,
+        partial_aggregate_cache: Some(12 << 20),
+        answer_cache: Some(0),
+        ..EngineOptions::default()
+    };
+    let engine = Engine::open(options).unwrap();
+    visits(&engine);
+    for rest in 0..100 {
+        for _ in 0..3 {
+            let query = format!(
+                "SELECT user, sum(id), max(id), count() FROM visits WHERE id % 100 != {rest} GROUP BY user FORMAT Null"
+            );
+            ask(&engine, &query).unwrap();
+        }
+    }
+    let before = counted(&engine, "partial", "bytes");
+    assert!(before > 2 << 20 && before <= 12 << 20, "{before} bytes");
+    // What is larger than what is left takes it from there.
+    let large = "SELECT length(groupArray(repeat('x', 1000))) FROM numbers(9000) SETTINGS max_memory_usage = 0";
+    assert_eq!(ask(&engine, large).unwrap(), "9000\n");
+    let after = counted(&engine, "partial", "bytes");
+    assert!(after < before, "{after} of {before} bytes are left");
+}
