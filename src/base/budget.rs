@@ -22,8 +22,8 @@ struct State {
     relief: Relief,
 }
 
-/// Makes room for so many bytes, as far as it can.
-type MakeRoom = Box<dyn Fn(usize) + Send + Sync>;
+/// Makes room for so many bytes, as far as it can; says for how many.
+type MakeRoom = Box<dyn Fn(usize) -> u64 + Send + Sync>;
 
 #[derive(Default)]
 struct Relief(OnceLock<MakeRoom>);
@@ -65,7 +65,7 @@ impl MemoryBudget {
     }
 
     /// Says what makes room, by giving back bytes of this budget, before anything is refused; the first to say so counts.
-    pub fn relieve_by(&self, make_room: impl Fn(usize) + Send + Sync + 'static) {
+    pub fn relieve_by(&self, make_room: impl Fn(usize) -> u64 + Send + Sync + 'static) {
         // Who comes second would have to know of the first.
         let _ = self.0.relief.0.set(Box::new(make_room));
     }
@@ -93,13 +93,15 @@ impl MemoryBudget {
     /// Takes `bytes`, or fails with MEMORY_LIMIT_EXCEEDED and takes nothing.
     pub fn take(&self, bytes: usize) -> Result<()> {
         let state = &*self.0;
-        let after = match (self.add(bytes), state.relief.0.get()) {
-            (Ok(after), _) => after,
-            (Err(over), Some(make_room)) => {
-                make_room(over);
-                self.add(bytes).map_err(|_| self.refusal(bytes))?
+        let after = loop {
+            let over = match self.add(bytes) {
+                Ok(after) => break after,
+                Err(over) => over,
+            };
+            // Others may take what was made free before this one does.
+            if state.relief.0.get().is_none_or(|make_room| make_room(over) == 0) {
+                return Err(self.refusal(bytes));
             }
-            (Err(_), None) => return Err(self.refusal(bytes)),
         };
         if let Some(parent) = &state.parent
             && let Err(error) = parent.take(bytes)
@@ -231,11 +233,8 @@ mod tests {
         let server = MemoryBudget::new("total", 100);
         let cache = std::sync::Arc::new(crate::ByteCache::new(80, &server));
         let weak = std::sync::Arc::downgrade(&cache);
-        server.relieve_by(move |bytes| {
-            if let Some(cache) = weak.upgrade() {
-                cache.shrink(bytes as u64);
-            }
-        });
+        server
+            .relieve_by(move |bytes| weak.upgrade().map_or(0, |cache| cache.shrink(bytes as u64)));
         (0..8).for_each(|key| assert!(cache.insert(key, (), 10)));
         let query = server.child("query", 100);
         query.take(50).unwrap();

@@ -7,8 +7,8 @@
 
 use std::fmt;
 use std::hash::Hash;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use quick_cache::sync::Cache;
@@ -49,6 +49,9 @@ pub fn cache_key<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> u128 {
 /// Values by key, so many bytes of them.
 pub struct ByteCache<K, V> {
     kept: Cache<K, Entry<V>, Bytes, DefaultHashBuilder, Evictions>,
+    capacity: u64,
+    /// Held by who makes it shrink.
+    shrinking: Mutex<()>,
     budget: MemoryBudget,
     evictions: Evictions,
     hits: AtomicU64,
@@ -97,6 +100,8 @@ impl<K: Hash + Eq + Clone, V: Clone> ByteCache<K, V> {
         let hasher = DefaultHashBuilder::default();
         ByteCache {
             kept: Cache::with_options(options, Bytes, hasher, evictions.clone()),
+            capacity: bytes,
+            shrinking: Mutex::new(()),
             budget: budget.clone(),
             evictions,
             hits: AtomicU64::new(0),
@@ -107,18 +112,23 @@ impl<K: Hash + Eq + Clone, V: Clone> ByteCache<K, V> {
 
     /// Whether anything may be kept.
     pub fn is_on(&self) -> bool {
-        self.kept.capacity() > 0
+        self.capacity > 0
     }
 
     /// What is kept under a key; it counts as used, but as no answer yet (see [`ByteCache::count`]).
     pub fn get(&self, key: &K) -> Option<V> {
-        self.kept.get(key).map(|entry| entry.value)
+        self.get_held(key).map(|(value, _)| value)
+    }
+
+    /// As [`ByteCache::get`], with its bytes of the budget, which are held until both have let go.
+    pub fn get_held(&self, key: &K) -> Option<(V, Arc<Reservation>)> {
+        self.kept.get(key).map(|entry| (entry.value, entry.held))
     }
 
     /// Keeps a value of so many bytes, unless it is larger than the cache or the budget has no room for it; says whether.
     pub fn insert(&self, key: K, value: V, bytes: usize) -> bool {
         let mut held = self.budget.reservation();
-        let fits = bytes as u64 <= self.kept.capacity() && held.resize_within(bytes);
+        let fits = bytes as u64 <= self.capacity && held.resize_within(bytes);
         if fits {
             self.kept.insert(key, Entry { value, held: Arc::new(held) });
         } else if self.kept.remove(&key).is_some() {
@@ -167,11 +177,13 @@ impl<K: Hash + Eq + Clone, V: Clone> ByteCache<K, V> {
     /// Makes room: forgets at least so many bytes of what is least of use, as far as there are so many. It is told how
     /// many it were.
     pub fn shrink(&self, bytes: u64) -> u64 {
-        let (before, capacity) = (self.kept.weight(), self.kept.capacity());
+        let _alone = self.shrinking.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.kept.weight();
         if before > 0 {
             // Far smaller capacities would make it forget what has left, by which it tells what comes again.
-            self.kept.set_capacity(before.saturating_sub(bytes).max(capacity / 1024).max(1));
-            self.kept.set_capacity(capacity);
+            let least = (self.capacity / 1024).max(1);
+            self.kept.set_capacity(before.saturating_sub(bytes).max(least));
+            self.kept.set_capacity(self.capacity);
         }
         before.saturating_sub(self.kept.weight())
     }
@@ -181,7 +193,7 @@ impl<K: Hash + Eq + Clone, V: Clone> ByteCache<K, V> {
         CacheReport {
             entries: self.kept.len() as u64,
             bytes: self.kept.weight(),
-            capacity: self.kept.capacity(),
+            capacity: self.capacity,
             hits: self.hits.load(Ordering::Relaxed),
             misses: self.misses.load(Ordering::Relaxed),
             evictions: self.evictions.0.load(Ordering::Relaxed),

@@ -36,8 +36,9 @@ fn relieve(budget: &MemoryBudget, answers: &Arc<AnswerCache>, caches: &Arc<Cache
     budget.relieve_by(move |bytes| {
         let bytes = bytes as u64;
         let shrunk = caches.upgrade().map_or(0, |caches| caches.shrink(bytes));
-        if let (Some(answers), true) = (answers.upgrade(), shrunk < bytes) {
-            answers.shrink(bytes - shrunk);
+        match answers.upgrade() {
+            Some(answers) if shrunk < bytes => shrunk + answers.shrink(bytes - shrunk),
+            _ => shrunk,
         }
     });
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base::{CancelToken, MemoryBudget, Result, bail};
@@ -46,6 +46,8 @@ pub(crate) struct Processes {
     running: Mutex<HashMap<u64, Process>>,
     log: Mutex<VecDeque<LogEntry>>,
     next: AtomicU64,
+    /// How many of the running only wait for another's answer.
+    waiting: AtomicUsize,
     most: usize,
 }
 
@@ -54,6 +56,15 @@ pub(crate) struct Running<'a> {
     processes: &'a Processes,
     number: u64,
     pub(crate) process: Process,
+}
+
+/// Counts a query as one that waits until this is dropped.
+pub(crate) struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Time since 1970.
@@ -67,6 +78,7 @@ impl Processes {
             running: Mutex::default(),
             log: Mutex::default(),
             next: AtomicU64::new(0),
+            waiting: AtomicUsize::new(0),
             most,
         }
     }
@@ -77,7 +89,7 @@ impl Processes {
     /// TOO_MANY_SIMULTANEOUS_QUERIES, QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING.
     pub(crate) fn start(&self, process: Process, most_of_user: u64) -> Result<Running<'_>> {
         let mut running = self.running.lock();
-        if running.len() >= self.most {
+        if running.len() >= self.most + self.waiting.load(Ordering::Relaxed) {
             bail!(
                 TooManySimultaneousQueries,
                 "Too many simultaneous queries. Maximum: {}",
@@ -103,6 +115,12 @@ impl Processes {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         running.insert(number, process.clone());
         Ok(Running { processes: self, number, process })
+    }
+
+    /// A query takes none of the places of those that run while it waits for the answer of another.
+    pub(crate) fn wait(&self) -> Waiting<'_> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        Waiting(&self.waiting)
     }
 
     /// How many queries run.

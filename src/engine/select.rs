@@ -54,7 +54,10 @@ impl Query<'_> {
                     let format = format.as_deref();
                     return self.select_and_keep(query, format, question, lead, output);
                 }
-                Turn::Wait(flight) if left > 0 && question.reads => flight.wait(&self.cancel)?,
+                Turn::Wait(flight) if left > 0 && question.reads => {
+                    let _waiting = self.engine.processes.wait();
+                    flight.wait(&self.cancel)?;
+                }
                 Turn::Wait(_) => break,
             }
         }

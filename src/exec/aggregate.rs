@@ -17,6 +17,7 @@ mod batch;
 mod calls;
 mod code_set;
 mod distinct;
+mod enough;
 mod grouped;
 mod keys;
 mod number_codes;
@@ -37,7 +38,6 @@ use plan::{AggregateCall, Aggregation, SortKey};
 use types::{Block, DataType, Dictionary};
 
 use crate::context::ExecContext;
-use crate::overflow::OverflowMode;
 use crate::pipeline::{
     BlockReader, Bounds, Materialized, Source, evaluator, execute_for, lane_count,
 };
@@ -45,6 +45,7 @@ use crate::scheduler::Step;
 
 pub(crate) use batch::Batch;
 use calls::{BoundCall, bind_calls};
+use enough::Enough;
 use grouped::{Groups, Numbering};
 use keys::{KeyEncoder, Packed};
 use partitioned::{Partitioned, finish_partitions};
@@ -97,7 +98,10 @@ pub(crate) struct Shared {
     pub(crate) dictionaries: Vec<Option<Arc<dyn Dictionary>>>,
     pub(crate) bounds: Vec<Option<Bounds>>,
     pub(crate) calls: Vec<BoundCall>,
+    /// Groups that are given out.
     pub(crate) limit: usize,
+    /// Groups that are numbered.
+    enough: Enough,
     pub(crate) top: Option<(Vec<SortKey>, u64)>,
     pub(crate) stage: Stage,
     codes_leave: bool,
@@ -169,7 +173,7 @@ pub(crate) fn group(
             encoder: shared.encoder(),
             waiting: Vec::new(),
             waiting_rows: 0,
-            groups: Groups::new(&shared.calls, shared.numbering),
+            groups: Groups::new(&shared.calls, shared.numbering).at_most(shared.enough.most()),
             partitioned: None,
             spilled: None,
             held: context.budget.reservation(),
@@ -211,16 +215,9 @@ fn prepare(
     expressions.extend(arguments);
     let encoder = KeyEncoder::new(&key_types, &dictionaries, &bounds);
     let rows = source.rows().unwrap_or(usize::MAX);
-    let limit = least_groups(limit, stage, context);
-    let identity = encoder.only_dictionary().filter(|size| size / 2 <= rows && limit == usize::MAX);
-    let numbering = match identity {
-        _ if key_types.is_empty() => Numbering::One,
-        Some(size) => Numbering::Identity(size),
-        None if encoder.bits() <= DIRECT_BITS && rows >> encoder.bits() > 0 => {
-            Numbering::Direct(encoder.bits())
-        }
-        None => Numbering::Hashed,
-    };
+    let alone = calls.is_empty() || lane_count(source.as_ref(), context) == 1;
+    let (limit, enough) = enough::of(limit, alone, encoder.is_shared(), stage, context);
+    let numbering = numbering(&encoder, rows, !key_types.is_empty(), limit == usize::MAX);
     let runs =
         stage == Stage::Whole && !key_types.is_empty() && calls.iter().all(BoundCall::counts_rows);
     if runs {
@@ -229,7 +226,7 @@ fn prepare(
     let may_partition = !key_types.is_empty()
         && encoder.is_shared()
         && numbering == Numbering::Hashed
-        && limit == usize::MAX
+        && enough.is_all()
         && context.settings.limits.groups.rows == 0
         && rows >= PARTITIONED_INPUT;
     Ok(Shared {
@@ -239,6 +236,7 @@ fn prepare(
         bounds,
         calls,
         limit,
+        enough,
         top,
         stage,
         codes_leave,
@@ -253,12 +251,16 @@ fn prepare(
     })
 }
 
-/// The groups that are needed: no more than are asked for, nor than `max_rows_to_group_by` lets in.
-fn least_groups(limit: Option<u64>, stage: Stage, context: &ExecContext) -> usize {
-    let most = context.settings.limits.groups;
-    let any = most.rows > 0 && most.mode == OverflowMode::Any && stage != Stage::Merge;
-    let limit = if any { Some(limit.map_or(most.rows, |l| l.min(most.rows))) } else { limit };
-    limit.map_or(usize::MAX, |l| usize::try_from(l).unwrap_or(usize::MAX))
+/// How groups of so many rows are numbered; with `all` every one is needed.
+fn numbering(encoder: &KeyEncoder, rows: usize, has_keys: bool, all: bool) -> Numbering {
+    match encoder.only_dictionary().filter(|size| size / 2 <= rows && all) {
+        _ if !has_keys => Numbering::One,
+        Some(size) => Numbering::Identity(size),
+        None if encoder.bits() <= DIRECT_BITS && rows >> encoder.bits() > 0 => {
+            Numbering::Direct(encoder.bits())
+        }
+        None => Numbering::Hashed,
+    }
 }
 
 /// Groups whose keys are codes of the dictionaries that the input had.
@@ -342,6 +344,7 @@ impl Shared {
 
     fn add(&self, lane: &mut Lane, batch: &Batch) -> Result<()> {
         lane.groups.add(batch, self)?;
+        self.agree(lane)?;
         if !self.key_types.is_empty() {
             let groups = lane.groups.len() as u64;
             let limit = self.context.settings.limits.groups;
@@ -356,7 +359,7 @@ impl Shared {
 
     /// Grows a lane's reservation, or says that its groups have to go.
     fn must_spill(&self, lane: &mut Lane, bytes: usize) -> Result<bool> {
-        if self.key_types.is_empty() || self.limit != usize::MAX {
+        if self.key_types.is_empty() || !self.enough.is_all() {
             lane.held.resize(bytes)?;
             return Ok(false);
         }
@@ -425,7 +428,7 @@ impl Shared {
         // Bringing tables together may take as much again as they hold.
         let held: usize = lanes.iter().map(|lane| lane.held.bytes()).sum();
         let large = held > self.context.settings.spill_groups / 2 && lanes.len() > 1;
-        let can = !self.key_types.is_empty() && self.limit == usize::MAX;
+        let can = !self.key_types.is_empty() && self.enough.is_all();
         if can && (spilled || large) {
             return self.finish_spilled(lanes);
         }
@@ -456,13 +459,16 @@ impl Shared {
         if self.key_types.is_empty() {
             first.groups.ensure_one();
         }
+        if let Some(groups) = self.agreed(&mut first)? {
+            return Ok(vec![output::some(self, &first.encoder, &mut first.groups, &groups)?]);
+        }
         output::blocks(self, &first.encoder, &mut first.groups)
     }
 
     /// Takes the groups of another lane into a lane's.
     fn merge(&self, into: &mut Lane, from: Lane) -> Result<()> {
         if into.encoder.is_shared() || self.key_types.is_empty() {
-            return into.groups.merge(from.groups, self.limit);
+            return into.groups.merge(from.groups, self.enough.most());
         }
         let keys = from.groups.packed_keys();
         if keys.is_empty() {
@@ -470,6 +476,6 @@ impl Shared {
         }
         let columns = from.encoder.decode(&keys)?;
         let packed = into.encoder.encode(&columns, keys.len())?;
-        into.groups.merge_as(&packed, from.groups, self.limit)
+        into.groups.merge_as(&packed, from.groups, self.enough.most())
     }
 }

@@ -14,13 +14,15 @@
 //! 2. Kept from the second use on, and only where the groups are far fewer than the rows that they are of: else merging
 //!    them would cost what reading the rows does.
 //! 3. A fragment whose functions may give something else the next time is never kept, nor is one that may break off.
-//! 4. Bytes are bounded (see [`ByteCache`]). What is of parts that are gone is dropped.
+//! 4. Where it fails, for want of memory or because a state is too large to be kept, the query takes the usual way, and so
+//!    do those that come after it.
+//! 5. Bytes are bounded (see [`ByteCache`]). What is of parts that are gone is dropped.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use base::{ByteCache, CacheReport, ErrorCode, MemoryBudget, Reservation, Result, cache_key};
+use base::{ByteCache, CacheReport, MemoryBudget, Reservation, Result, cache_key};
 use plan::{Aggregation, Fragment, PartialAggregation};
 use storage::Part;
 use types::{Block, Column};
@@ -31,6 +33,7 @@ use crate::context::ExecContext;
 use crate::fragment;
 use crate::pipeline::{Materialized, Source, gather};
 use crate::scan::{is_stable, related_settings};
+use crate::spill::compact;
 
 /// Bytes of groups that are kept of a part, for each of its rows and for the part.
 const BYTES_OF_ROW: u64 = 2;
@@ -79,7 +82,7 @@ impl PartialCache {
             self.made.store(0, Ordering::Relaxed);
             self.kept.retain(|_, partial| partial.part.strong_count() > 0);
         }
-        let bytes = ENTRY + partial.blocks.iter().map(Block::memory).sum::<usize>();
+        let bytes = ENTRY + bytes_of(&partial.blocks);
         self.kept.insert((part.record().id.clone(), key), partial, bytes)
     }
 
@@ -99,7 +102,7 @@ impl PartialCache {
 /// The groups of an aggregation over parts that was asked before; `None` of others, and where keeping does not pay.
 ///
 /// # Errors
-/// Those of running it.
+/// Those of the query's end: cancellation and deadlines.
 pub(crate) fn run(
     aggregation: &Aggregation,
     context: &Arc<ExecContext>,
@@ -114,26 +117,33 @@ pub(crate) fn run(
         return Ok(None);
     }
     let least = context.settings.partial_cache_min_rows;
-    let (large, small): (Vec<_>, Vec<_>) =
-        snapshot.parts.iter().cloned().partition(|part| part.rows() >= least);
-    if large.is_empty() {
+    if !snapshot.parts.iter().any(|part| part.rows() >= least) {
         return Ok(None);
     }
     let Some(key) = key(&fragment, context) else { return Ok(None) };
     if context.ask(key) != Asked::Again {
         return Ok(None);
     }
-    let mut run = Run { fragment: &fragment, key, context, held: context.budget.reservation() };
-    let blocks = match run.blocks(&large, &small) {
-        Ok(Some(blocks)) => blocks,
-        // Groups that do not fit into memory are spilled by the usual way.
-        Err(error) if error.code() != ErrorCode::MemoryLimitExceeded => return Err(error),
-        Ok(None) | Err(_) => {
-            context.caches.give_up(key);
-            return Ok(None);
-        }
+    let held = context.budget.reservation();
+    let mut run = Run { fragment: &fragment, key, context, held, kept: Vec::new() };
+    let merged = match run.blocks(&snapshot.parts, least) {
+        Ok(Some(blocks)) => merge(aggregation, partial, blocks, context).map(Some),
+        Ok(None) => Ok(None),
+        Err(error) => Err(error),
     };
-    merge(aggregation, partial, blocks, context).map(Some)
+    match merged {
+        Ok(Some(groups)) => Ok(Some(groups)),
+        Ok(None) => {
+            context.caches.give_up(key);
+            Ok(None)
+        }
+        // States may be larger than groups in memory, which can be spilled, and than what a column holds.
+        Err(_) => {
+            context.cancel.check()?;
+            context.caches.give_up(key);
+            Ok(None)
+        }
+    }
 }
 
 /// What tells a fragment from others; none where it may give something else the next time.
@@ -158,77 +168,97 @@ struct Run<'r> {
     fragment: &'r Fragment,
     key: Key,
     context: &'r Arc<ExecContext>,
-    /// Groups that are held until they are merged.
+    /// Bytes of groups that were made, until they are merged.
     held: Reservation,
+    /// Bytes of groups that were kept.
+    kept: Vec<Arc<Reservation>>,
+}
+
+/// What is known of the groups of some parts.
+#[derive(Default)]
+struct Tally {
+    rows: u64,
+    groups: u64,
+    bytes: u64,
+    hits: u64,
+    misses: u64,
+    /// Rows of parts whose groups could not be kept.
+    not_kept: u64,
 }
 
 impl Run<'_> {
-    /// The groups of all parts, not merged yet; `None` where there are too many for this way.
-    fn blocks(&mut self, large: &[Arc<Part>], small: &[Arc<Part>]) -> Result<Option<Vec<Block>>> {
+    /// The groups of all parts, in their order and not merged yet; `None` where there are too many for this way. Parts of
+    /// less than `least` rows that stand together are grouped together.
+    fn blocks(&mut self, parts: &[Arc<Part>], least: u64) -> Result<Option<Vec<Block>>> {
         let mut blocks = Vec::new();
-        let (mut groups, mut hits, mut not_kept) = (0, 0, 0);
-        let all: u64 = large.iter().map(|part| part.rows()).sum();
-        for part in large {
-            let kept = self.context.caches.partials.kept.get(&(part.record().id.clone(), self.key));
-            let partial = match kept {
-                Some(kept) => {
-                    hits += 1;
-                    self.context.caches.partials.kept.count_saved(kept.took);
-                    kept
-                }
-                None => {
-                    let (made, is_kept) = self.make(part)?;
-                    not_kept += if is_kept { 0 } else { part.rows() };
-                    made
-                }
+        let mut tally =
+            Tally { rows: parts.iter().map(|part| part.rows()).sum(), ..Tally::default() };
+        let is_small = |part: &Arc<Part>| part.rows() < least;
+        for run in parts.chunk_by(|one, other| is_small(one) && is_small(other)) {
+            let made = match run {
+                [part] if !is_small(part) => self.of_part(part, &mut tally)?,
+                small => self.groups_of(small)?,
             };
-            groups += partial.blocks.iter().map(Block::rows).sum::<usize>() as u64;
-            if groups * self.context.settings.partial_cache_rows_per_group > all {
+            tally.groups += made.iter().map(Block::rows).sum::<usize>() as u64;
+            tally.bytes += bytes_of(&made) as u64;
+            if !self.pays(tally.groups, tally.bytes, tally.rows) {
                 return Ok(None);
             }
-            blocks.extend(partial.blocks.iter().cloned());
+            blocks.extend(made);
         }
-        if !small.is_empty() {
-            blocks.extend(self.groups_of(small)?);
-        }
-        if not_kept * 2 > all {
+        if tally.not_kept * 2 > tally.rows {
             self.context.caches.give_up(self.key);
         }
-        self.context.caches.partials.kept.count(hits == large.len());
-        self.context.counters.kept_parts.fetch_add(hits as u64, Ordering::Relaxed);
+        self.context.caches.partials.kept.count(tally.misses == 0);
+        self.context.counters.kept_parts.fetch_add(tally.hits, Ordering::Relaxed);
         Ok(Some(blocks))
     }
 
-    /// Groups a part's rows, and keeps the groups where that pays; says whether.
-    fn make(&mut self, part: &Arc<Part>) -> Result<(Arc<Partial>, bool)> {
+    /// Whether groups are far fewer than the rows that they are of.
+    fn pays(&self, groups: u64, bytes: u64, rows: u64) -> bool {
+        let rows_per_group = self.context.settings.partial_cache_rows_per_group;
+        groups.saturating_mul(rows_per_group) <= rows.max(rows_per_group)
+            && bytes <= rows * BYTES_OF_ROW + BYTES_OF_PART
+    }
+
+    /// The groups of a part: those that are kept, or new ones, which are kept where that pays.
+    fn of_part(&mut self, part: &Arc<Part>, tally: &mut Tally) -> Result<Vec<Block>> {
+        let cache = &self.context.caches.partials;
+        if let Some((partial, held)) = cache.kept.get_held(&(part.record().id.clone(), self.key)) {
+            cache.kept.count_saved(partial.took);
+            tally.hits += 1;
+            self.kept.push(held);
+            return Ok(partial.blocks.clone());
+        }
+        tally.misses += 1;
         let started = Instant::now();
         let blocks = self.groups_of(std::slice::from_ref(part))?;
-        let took = started.elapsed();
         let groups: usize = blocks.iter().map(Block::rows).sum();
-        let bytes: usize = blocks.iter().map(Block::memory).sum();
-        let partial = Arc::new(Partial { part: Arc::downgrade(part), blocks, took });
-        let rows_per_group = self.context.settings.partial_cache_rows_per_group;
-        let few = groups as u64 * rows_per_group <= part.rows().max(rows_per_group);
-        let is_kept = few
-            && bytes as u64 <= part.rows() * BYTES_OF_ROW + BYTES_OF_PART
-            && self.context.caches.partials.keep(part, self.key, partial.clone());
-        Ok((partial, is_kept))
+        let took = started.elapsed();
+        let partial = Partial { part: Arc::downgrade(part), blocks: blocks.clone(), took };
+        let is_kept = self.pays(groups as u64, bytes_of(&blocks) as u64, part.rows())
+            && cache.keep(part, self.key, Arc::new(partial));
+        tally.not_kept += if is_kept { 0 } else { part.rows() };
+        Ok(blocks)
     }
 
     fn groups_of(&mut self, parts: &[Arc<Part>]) -> Result<Vec<Block>> {
         let source = fragment::source(self.fragment, parts, self.context)?;
         let blocks = gather(source.as_ref(), self.context)?;
-        // Codes would keep the dictionaries of parts alive.
-        let flat = |column: &Column| Ok(Column::Flat(column.to_flat()?));
+        // Codes, and views into values of others, would keep the dictionaries of parts alive.
+        let own = |column: &Column| Ok(Column::Flat(compact(&column.to_flat()?)?));
         let blocks = blocks.iter().map(|block| {
-            let columns = block.columns().iter().map(flat).collect::<Result<_>>()?;
+            let columns = block.columns().iter().map(own).collect::<Result<_>>()?;
             Ok(Block::new(columns, block.rows()))
         });
         let blocks: Vec<Block> = blocks.collect::<Result<_>>()?;
-        let bytes: usize = blocks.iter().map(Block::memory).sum();
-        self.held.resize(self.held.bytes() + bytes)?;
+        self.held.resize(self.held.bytes() + bytes_of(&blocks))?;
         Ok(blocks)
     }
+}
+
+fn bytes_of(blocks: &[Block]) -> usize {
+    blocks.iter().map(Block::memory).sum()
 }
 
 fn merge(

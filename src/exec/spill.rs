@@ -148,7 +148,7 @@ fn encode(block: &Block) -> Result<Vec<u8>> {
 
 /// The array with no more bytes than its rows need: views and slices share buffers, and those would
 /// be written whole.
-fn compact(array: &ArrayRef) -> Result<ArrayRef> {
+pub(crate) fn compact(array: &ArrayRef) -> Result<ArrayRef> {
     Ok(match array.data_type() {
         ArrowType::BinaryView => Arc::new(array.as_binary_view().gc()),
         ArrowType::List(field) => {

@@ -112,8 +112,14 @@ fn common_of(types: &[DataType]) -> Option<DataType> {
     if types.iter().all(DataType::is_string) {
         return Some(DataType::String);
     }
-    if types.iter().all(|t| t.is_string() || t.is_enum()) {
-        return types.iter().any(DataType::is_string).then_some(DataType::String);
+    if types.iter().all(|t| t.is_string() || t.is_enum()) && types.iter().any(DataType::is_string) {
+        return Some(DataType::String);
+    }
+    if types.iter().any(DataType::is_enum) {
+        return common_of_enums(types);
+    }
+    if types.iter().any(|t| *t == DataType::Ipv4) && types.iter().any(is_unsigned) {
+        return common_of_addresses(types);
     }
     if types.iter().all(|t| t.is_date() || t.is_datetime()) {
         return common_time(types);
@@ -128,7 +134,10 @@ fn common_of(types: &[DataType]) -> Option<DataType> {
     if types.iter().all(|t| t.is_integer() || t.is_float() || *t == DataType::Bool) {
         return common_number(types);
     }
-    if types.iter().all(|t| matches!(t, DataType::Decimal { .. }) || t.is_integer()) {
+    if types
+        .iter()
+        .all(|t| matches!(t, DataType::Decimal { .. } | DataType::Bool) || t.is_integer())
+    {
         return common_decimal(types);
     }
     if types.iter().all(|t| matches!(t, DataType::Decimal { .. }) || t.is_integer() || t.is_float())
@@ -139,6 +148,32 @@ fn common_of(types: &[DataType]) -> Option<DataType> {
         return Some(DataType::Ipv6);
     }
     None
+}
+
+/// Different enums, and enums among numbers, are their numbers.
+fn common_of_enums(types: &[DataType]) -> Option<DataType> {
+    let number = |data_type: &DataType| match data_type {
+        DataType::Enum8(_) => Some(DataType::Int8),
+        DataType::Enum16(_) => Some(DataType::Int16),
+        other if other.is_integer() || other.is_float() || *other == DataType::Bool => {
+            Some(other.clone())
+        }
+        _ => None,
+    };
+    least_supertype(&types.iter().map(number).collect::<Option<Vec<_>>>()?)
+}
+
+fn is_unsigned(data_type: &DataType) -> bool {
+    *data_type == DataType::Bool || data_type.is_integer() && !data_type.is_signed_integer()
+}
+
+/// IPv4 among integers without a sign is its number.
+fn common_of_addresses(types: &[DataType]) -> Option<DataType> {
+    let number = |data_type: &DataType| match data_type {
+        DataType::Ipv4 => Some(DataType::UInt32),
+        other => is_unsigned(other).then(|| other.clone()),
+    };
+    least_supertype(&types.iter().map(number).collect::<Option<Vec<_>>>()?)
 }
 
 fn common_tuple(types: &[DataType]) -> Option<DataType> {

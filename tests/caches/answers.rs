@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use engine::{Engine, Gathered, Request};
+use engine::{Engine, EngineOptions, Gathered, Request};
 
 use crate::{WITHOUT, ask, counted, create, insert, open, run};
 
@@ -186,4 +186,23 @@ fn who_has_an_answer_is_not_sent_it_again() {
     let mut answer = agent.post(&url).header("If-None-Match", &other).send_empty().unwrap();
     assert_eq!((answer.status().as_u16(), answer.headers().get("etag").is_none()), (200, true));
     assert_eq!(answer.body_mut().read_to_string().unwrap(), "101\n");
+}
+
+#[test]
+fn who_waits_for_an_answer_takes_no_place_of_those_that_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = Some(folder.path().to_owned());
+    let engine = Engine::open(EngineOptions { data, max_queries: 12, ..EngineOptions::default() });
+    let engine = engine.unwrap();
+    run(&engine, "CREATE TABLE heavy (n UInt64) ORDER BY n");
+    run(&engine, "INSERT INTO heavy SELECT number FROM numbers(200000)");
+    let query = "SELECT uniqExact(cityHash64(n, toString(n))), sum(length(repeat(toString(n), 40))) FROM heavy";
+    let expected = ask(&engine, &format!("{query} {WITHOUT}")).unwrap();
+    std::thread::scope(|threads| {
+        for _ in 0..60 {
+            threads.spawn(|| assert_eq!(ask(&engine, query).unwrap(), expected));
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+    });
+    assert!(counted(&engine, "answer", "hits") >= 50);
 }

@@ -13,6 +13,8 @@ pub(crate) struct Groups {
     table: Table,
     pub(crate) states: Vec<Box<dyn Accumulator>>,
     groups: Vec<u32>,
+    /// Rows of others are left out once there are so many groups.
+    most: usize,
 }
 
 enum Table {
@@ -58,7 +60,7 @@ impl Groups {
             Numbering::Hashed => Table::Narrow(KeyTable::new()),
         };
         let states = calls.iter().map(BoundCall::accumulator).collect();
-        let mut groups = Groups { table, states, groups: Vec::new() };
+        let mut groups = Groups { table, states, groups: Vec::new(), most: usize::MAX };
         if let Numbering::Identity(size) = numbering {
             groups.states.iter_mut().for_each(|s| s.resize(size));
         }
@@ -76,6 +78,33 @@ impl Groups {
             table,
             states: calls.iter().map(BoundCall::accumulator).collect(),
             groups: Vec::new(),
+            most: usize::MAX,
+        }
+    }
+
+    /// The same, of which there will be so many at most.
+    pub(crate) fn at_most(self, most: usize) -> Groups {
+        Groups { most, ..self }
+    }
+
+    /// Whether no more groups are taken in.
+    pub(super) fn is_closed(&self) -> bool {
+        self.most != usize::MAX
+    }
+
+    /// Makes groups of these keys too, and takes in no others any more.
+    pub(super) fn close_with(&mut self, keys: &Packed) -> Result<()> {
+        self.number(keys.all(), usize::MAX)?;
+        self.most = self.len();
+        Ok(())
+    }
+
+    /// The keys of the first groups.
+    pub(super) fn first_keys(&self, count: usize) -> Packed {
+        let keys = (0..count.min(self.len())).map(|group| self.packed_key(group));
+        match &self.table {
+            Table::Wide(_) => Packed::Wide(keys.collect()),
+            _ => Packed::Narrow(keys.map(|key| key as u64).collect()),
         }
     }
 
@@ -110,7 +139,7 @@ impl Groups {
         rows: usize,
         shared: &Shared,
     ) -> Result<()> {
-        let (calls, limit) = (&shared.calls, shared.limit);
+        let (calls, limit) = (&shared.calls, self.most);
         if shared.stage == Stage::Merge {
             return self.add_states(keys, arguments, rows, limit);
         }

@@ -87,7 +87,7 @@ fn top(
 }
 
 /// Some groups as a block.
-fn some(
+pub(super) fn some(
     shared: &Shared,
     encoder: &KeyEncoder,
     groups: &mut Groups,

@@ -108,7 +108,8 @@ fn convert_plain(
     let time = |t: &DataType| t.is_date() || t.is_datetime();
     let wide = |t: &DataType| t.wide_sign().is_some();
     let numbers = (wide(from) || wide(to)) && from.is_number() && to.is_number();
-    let named = from.is_enum() && to.is_integer();
+    let flag = *from == DataType::Bool && matches!(to, DataType::Decimal { .. });
+    let named = flag || (from.is_enum() || *from == DataType::Ipv4) && to.is_number();
     if (time(from) && time(to)) || numbers || named {
         let column = Column::Flat(array.clone());
         let (from, to) = (from.clone().nullable(), to.clone().nullable());

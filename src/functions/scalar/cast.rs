@@ -31,7 +31,7 @@ pub(crate) use functions::FUNCTIONS;
 pub(crate) use parse::{from_text_with, padded, text_at};
 pub(crate) use targets::FUNCTIONS as TARGET_FUNCTIONS;
 pub(crate) use targets::{integer_argument, zone_argument};
-pub(crate) use times::{DATE32_DAYS, DATE32_DEFAULT, between};
+pub(crate) use times::{DATE32_DAYS, DATE32_DEFAULT, between, first_seconds};
 
 /// Converts a column of so many rows.
 pub(crate) type Conversion = Arc<dyn Fn(&Column, usize) -> Result<Column> + Send + Sync>;

@@ -449,8 +449,8 @@ fn bind_trunc(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound
             let floor = |v: i64| floor_second(v / ticks, &zone, seconds);
             return map::<i64, i64>(&raw(column, time)?, floor);
         }
-        if time.is_date() && short {
-            return super::cast::between(column, time, target);
+        if time.is_date() && matches!(target, TimeType::DateTime(_)) {
+            return super::cast::first_seconds(column, time, target);
         }
         let step = match unit {
             IntervalKind::Second | IntervalKind::Minute | IntervalKind::Hour => {

@@ -237,10 +237,14 @@ fn typed(
     let types = path_types(function, arguments)?;
     let settings = text_settings(context);
     let as_flag = function.starts_with("JSONExtractBool");
+    let number = return_type.is_number();
     let read = return_type.clone();
     Ok(Bound::new(return_type, move |columns, rows| {
         let path = Path::new(columns, &types, folded)?;
-        let values: Vec<Option<Json<'_>>> = (0..rows).map(|row| path.value(row)).collect();
+        // To these functions, other than to `JSONExtract`, a boolean is no number.
+        let fits = |value: &Json<'_>| !number || as_flag || value.kind() != Kind::Bool;
+        let values = (0..rows).map(|row| path.value(row).filter(fits));
+        let values: Vec<Option<Json<'_>>> = values.collect();
         Ok(Column::Flat(match as_flag {
             true => extract::build_flags(&values)?,
             false => extract::build(&values, &read, &settings)?,

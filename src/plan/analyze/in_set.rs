@@ -171,6 +171,9 @@ impl Resolver<'_, '_> {
         if null_is_value && wanted.is_null_literal() {
             return Ok(Expr::literal(Value::Int(i128::from(has_null != negated)), DataType::UInt8));
         }
+        if wanted.is_null_literal() {
+            return Ok(Expr::literal(Value::Null, DataType::null()));
+        }
         let wanted = match wanted {
             DataType::Nullable(inner) => inner.as_ref().clone(),
             other => other,

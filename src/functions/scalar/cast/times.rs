@@ -55,6 +55,14 @@ fn date_to_seconds(column: &Column, zone: TimeZone, last: i64) -> Result<Column>
     })
 }
 
+/// The first seconds of days as DateTime; of days that it does not hold, its first and last.
+pub(crate) fn first_seconds(column: &Column, days: TimeType, b: TimeType) -> Result<Column> {
+    let zone = Zone::new(b.zone());
+    map::<i64, u32>(&raw(column, days)?, |day| {
+        zone.midnight(day, days).clamp(0, i64::from(u32::MAX)) as u32
+    })
+}
+
 /// Between types of dates and times. What a narrower type does not hold wraps around, as for integers.
 pub(crate) fn between(column: &Column, a: TimeType, b: TimeType) -> Result<Column> {
     let days = |low: i64, high: i64| -> Result<Column> {

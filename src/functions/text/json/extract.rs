@@ -73,9 +73,10 @@ fn numbers<T: ArrowPrimitiveType>(
     Ok(Arc::new(PrimitiveArray::<T>::new(ScalarBuffer::from(numbers), None)))
 }
 
-/// The text of a number, or of a string in which one stands.
+/// The text of a number, or of a string in which one stands; `true` is 1.
 fn digits(value: Json<'_>) -> Option<Vec<u8>> {
     match value.kind() {
+        Kind::Bool => value.as_bool().map(|flag| u8::from(flag).to_string().into_bytes()),
         Kind::Number => Some(value.raw().to_vec()),
         Kind::Text => value.text(),
         _ => None,

@@ -30,8 +30,9 @@ pub(super) fn protocol(url: &[u8]) -> &[u8] {
         .unwrap_or(url.len());
     let starts = url.first().is_some_and(u8::is_ascii_alphabetic);
     let ends = match &url[end..] {
-        [b':', b'/', b'/', ..] => true,
-        [b':', next, ..] => *next != b'/',
+        [b':', b'/', b'/', _, ..] => true,
+        // Three characters at least, as in ClickHouse.
+        [b':', next, _, _, ..] => *next != b'/',
         _ => false,
     };
     if starts && ends { &url[..end] } else { b"" }
