@@ -118,7 +118,7 @@ fn common_of(types: &[DataType]) -> Option<DataType> {
     if types.iter().any(DataType::is_enum) {
         return common_of_enums(types);
     }
-    if types.iter().any(|t| *t == DataType::Ipv4) && types.iter().any(is_unsigned) {
+    if types.contains(&DataType::Ipv4) && types.iter().any(is_unsigned) {
         return common_of_addresses(types);
     }
     if types.iter().all(|t| t.is_date() || t.is_datetime()) {
