@@ -457,7 +457,7 @@ impl Shared {
             first.held.resize(first.groups.memory() + first.encoder.memory())?;
         }
         if self.key_types.is_empty() {
-            first.groups.ensure_one();
+            first.groups.conclude();
         }
         if let Some(groups) = self.agreed(&mut first)? {
             return Ok(vec![output::some(self, &first.encoder, &mut first.groups, &groups)?]);

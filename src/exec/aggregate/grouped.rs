@@ -15,6 +15,8 @@ pub(crate) struct Groups {
     groups: Vec<u32>,
     /// Rows of others are left out once there are so many groups.
     most: usize,
+    /// The only group was made without a row.
+    vacant: bool,
 }
 
 enum Table {
@@ -60,7 +62,8 @@ impl Groups {
             Numbering::Hashed => Table::Narrow(KeyTable::new()),
         };
         let states = calls.iter().map(BoundCall::accumulator).collect();
-        let mut groups = Groups { table, states, groups: Vec::new(), most: usize::MAX };
+        let mut groups =
+            Groups { table, states, groups: Vec::new(), most: usize::MAX, vacant: false };
         if let Numbering::Identity(size) = numbering {
             groups.states.iter_mut().for_each(|s| s.resize(size));
         }
@@ -79,12 +82,24 @@ impl Groups {
             states: calls.iter().map(BoundCall::accumulator).collect(),
             groups: Vec::new(),
             most: usize::MAX,
+            vacant: false,
         }
     }
 
     /// The same, of which there will be so many at most.
     pub(crate) fn at_most(self, most: usize) -> Groups {
         Groups { most, ..self }
+    }
+
+    /// Makes the only group of an aggregation without keys, also where there was no row.
+    pub(super) fn conclude(&mut self) {
+        self.vacant = self.is_empty();
+        self.ensure_one();
+    }
+
+    /// Whether the only group was made without a row: what it computed of codes is no code.
+    pub(super) fn is_vacant(&self) -> bool {
+        self.vacant
     }
 
     /// Whether no more groups are taken in.

@@ -69,7 +69,7 @@ fn top(
             Some(call) => {
                 let all = groups.len();
                 let results = groups.states[call].finish(0..all)?;
-                let column = result_column(shared, call, results)?;
+                let column = result_column(shared, call, results, false)?;
                 if met.len() == all {
                     column
                 } else {
@@ -129,13 +129,13 @@ pub(super) fn some(
             }
             _ => state.finish(0..0)?,
         };
-        columns.push(result_column(shared, call, results)?);
+        columns.push(result_column(shared, call, results, groups.is_vacant())?);
     }
     Ok(Block::new(columns, chosen.len()))
 }
 
 /// A call's results; codes become a dictionary column again.
-fn result_column(shared: &Shared, call: usize, results: ArrayRef) -> Result<Column> {
+fn result_column(shared: &Shared, call: usize, results: ArrayRef, vacant: bool) -> Result<Column> {
     let call = &shared.calls[call];
     match (&call.codes, call.gives_code) {
         (Some(dictionary), true) => {
@@ -145,7 +145,7 @@ fn result_column(shared: &Shared, call: usize, results: ArrayRef) -> Result<Colu
                 nulls: codes.nulls().cloned(),
                 dictionary: dictionary.clone(),
             };
-            let empty = dictionary.is_empty() && !call.data_type.is_nullable();
+            let empty = (vacant || dictionary.is_empty()) && !call.data_type.is_nullable();
             if empty {
                 let default = types::default_array(&call.data_type, results.len())?;
                 return Ok(Column::Flat(default));
