@@ -452,7 +452,9 @@ impl Shared {
         }
         let mut all = lanes.into_iter();
         let Some(mut first) = all.next() else { return Ok(Vec::new()) };
-        for lane in all {
+        self.agree(&mut first)?;
+        for mut lane in all {
+            self.agree(&mut lane)?;
             self.merge(&mut first, lane)?;
             first.held.resize(first.groups.memory() + first.encoder.memory())?;
         }
@@ -460,7 +462,7 @@ impl Shared {
             first.groups.conclude();
         }
         if let Some(groups) = self.agreed(&mut first)? {
-            return Ok(vec![output::some(self, &first.encoder, &mut first.groups, &groups)?]);
+            return output::chunks(self, &first.encoder, &mut first.groups, &groups);
         }
         output::blocks(self, &first.encoder, &mut first.groups)
     }

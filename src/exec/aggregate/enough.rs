@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 
 use base::Result;
 
+use super::grouped::Groups;
 use super::keys::Packed;
 use super::{Lane, Shared, Stage};
 use crate::context::ExecContext;
@@ -38,8 +39,10 @@ pub(super) fn of(
     let limit = limit.map_or(usize::MAX, size).min(if any { size(most.rows) } else { usize::MAX });
     let enough = match limit {
         usize::MAX => Enough::All,
-        _ if any || alone => Enough::First(limit),
+        _ if alone => Enough::First(limit),
+        _ if any && limit == size(most.rows) => Enough::First(limit),
         _ if shared => Enough::Agreed(limit, OnceLock::new()),
+        _ if any => Enough::First(size(most.rows)),
         _ => Enough::All,
     };
     (limit, enough)
@@ -71,7 +74,10 @@ impl Shared {
             agreed.get_or_init(|| lane.groups.first_keys(*wanted));
         }
         match agreed.get() {
-            Some(keys) => lane.groups.close_with(keys),
+            Some(keys) => {
+                let empty = Groups::new(&self.calls, self.numbering);
+                lane.groups.close_with(keys, empty)
+            }
             None => Ok(()),
         }
     }

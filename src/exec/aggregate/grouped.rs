@@ -107,10 +107,14 @@ impl Groups {
         self.most != usize::MAX
     }
 
-    /// Makes groups of these keys too, and takes in no others any more.
-    pub(super) fn close_with(&mut self, keys: &Packed) -> Result<()> {
+    /// Keeps the groups of these keys only, in an empty table's place, and takes in no others any more.
+    pub(super) fn close_with(&mut self, keys: &Packed, mut empty: Groups) -> Result<()> {
         self.number(keys.all(), usize::MAX)?;
-        self.most = self.len();
+        let states = self.state_columns(&self.groups)?;
+        empty.number(keys.all(), usize::MAX)?;
+        empty.take_states(&states)?;
+        empty.most = empty.len();
+        *self = empty;
         Ok(())
     }
 

@@ -32,11 +32,17 @@ pub(super) fn blocks(
     }
     let met: Vec<u32> = (0..count as u32).filter(|g| groups.is_met(*g as usize)).collect();
     let limit = met.len().min(shared.limit);
-    let mut blocks = Vec::new();
-    for chunk in met[..limit].chunks(BLOCK_ROWS) {
-        blocks.push(some(shared, encoder, groups, chunk)?);
-    }
-    Ok(blocks)
+    chunks(shared, encoder, groups, &met[..limit])
+}
+
+/// Some groups as blocks.
+pub(super) fn chunks(
+    shared: &Shared,
+    encoder: &KeyEncoder,
+    groups: &mut Groups,
+    chosen: &[u32],
+) -> Result<Vec<Block>> {
+    chosen.chunks(BLOCK_ROWS).map(|chunk| some(shared, encoder, groups, chunk)).collect()
 }
 
 /// The numbers of the groups that come first in an order, ascending.
@@ -87,7 +93,7 @@ fn top(
 }
 
 /// Some groups as a block.
-pub(super) fn some(
+fn some(
     shared: &Shared,
     encoder: &KeyEncoder,
     groups: &mut Groups,

@@ -167,17 +167,28 @@ impl Analyzer<'_> {
             let (Some(left), Some(right)) = (of_side(false), of_side(true)) else { continue };
             let sides = (scope.columns[left].reference(), scope.columns[right].reference());
             let (Some(l), Some(r)) = sides else { continue };
+            let own = l.clone();
             let (l, r) = common_key(l, r)?;
             let value = if kind == JoinKind::Right {
                 r
             } else {
                 // A missing side holds NULL or the default; where that is its value, both are the same.
-                let data_type = l.data_type();
+                // The default of its own type: that of an enum is not 0 as a number.
+                let data_type = own.data_type();
+                let is_enum = data_type.inner().is_enum();
                 let missing = if data_type.is_nullable() {
-                    build_call(self.environment, "isNull", vec![l.clone()])?
+                    build_call(self.environment, "isNull", vec![own])?
                 } else {
                     let default = Expr::literal(data_type.default_value(), data_type);
-                    build_call(self.environment, "equals", vec![l.clone(), default])?
+                    build_call(self.environment, "equals", vec![own, default])?
+                };
+                let missing = if is_enum && !r.data_type().is_nullable() {
+                    let default = Expr::literal(r.data_type().default_value(), r.data_type());
+                    let found =
+                        build_call(self.environment, "notEquals", vec![r.clone(), default])?;
+                    build_call(self.environment, "and", vec![missing, found])?
+                } else {
+                    missing
                 };
                 build_call(self.environment, "if", vec![missing, r, l])?
             };
