@@ -46,6 +46,9 @@ pub fn cache_key<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> u128 {
     hash.finalize().iter().take(16).fold(0, |key, byte| key << 8 | u128::from(*byte))
 }
 
+/// Entries that come, at least, before those of no more use are looked for.
+const SWEPT_EVERY: u64 = 64;
+
 /// Values by key, so many bytes of them.
 pub struct ByteCache<K, V> {
     kept: Cache<K, Entry<V>, Bytes, DefaultHashBuilder, Evictions>,
@@ -53,6 +56,8 @@ pub struct ByteCache<K, V> {
     /// Held by who makes it shrink.
     shrinking: Mutex<()>,
     budget: MemoryBudget,
+    /// Entries that came since those of no more use were looked for.
+    came: AtomicU64,
     evictions: Evictions,
     hits: AtomicU64,
     misses: AtomicU64,
@@ -103,6 +108,7 @@ impl<K: Hash + Eq + Clone, V: Clone> ByteCache<K, V> {
             capacity: bytes,
             shrinking: Mutex::new(()),
             budget: budget.clone(),
+            came: AtomicU64::new(0),
             evictions,
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
@@ -135,6 +141,22 @@ impl<K: Hash + Eq + Clone, V: Clone> ByteCache<K, V> {
             self.evictions.0.fetch_add(1, Ordering::Relaxed);
         }
         fits
+    }
+
+    /// As [`ByteCache::insert`]; now and then entries that are of no more use are dropped first.
+    pub fn insert_and_sweep(
+        &self,
+        key: K,
+        value: V,
+        bytes: usize,
+        is_of_use: impl Fn(&V) -> bool,
+    ) -> bool {
+        let came = self.came.fetch_add(1, Ordering::Relaxed);
+        if came >= SWEPT_EVERY.max(self.len() as u64) {
+            self.came.store(0, Ordering::Relaxed);
+            self.retain(|_, value| is_of_use(value));
+        }
+        self.insert(key, value, bytes)
     }
 
     /// Takes down whether a question was answered.

@@ -8,7 +8,7 @@
 //! 3. The rows of a granule are none, all, a list or bits, whichever is smallest.
 //! 4. Bytes are bounded (see [`ByteCache`]). What is known of parts that are gone is dropped.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use base::{ByteCache, CacheReport, MemoryBudget};
@@ -22,9 +22,6 @@ const WEIGHED_EVERY: usize = 32 << 10;
 
 /// Bytes of an entry without its rows: keys, maps, counters.
 const ENTRY: usize = 400;
-
-/// Filters that come before those of parts that are gone are looked for.
-const SWEPT_EVERY: u64 = 64;
 
 /// The rows of a granule that meet a condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,13 +170,12 @@ type Key = (bool, String, caches::Key);
 #[derive(Debug)]
 pub(crate) struct FilterCache {
     kept: ByteCache<Key, Kept>,
-    made: AtomicU64,
 }
 
 impl FilterCache {
     /// A cache of so many bytes of a budget; of none it keeps nothing.
     pub(crate) fn new(bytes: u64, budget: &MemoryBudget) -> FilterCache {
-        FilterCache { kept: ByteCache::new(bytes, budget), made: AtomicU64::new(0) }
+        FilterCache { kept: ByteCache::new(bytes, budget) }
     }
 
     /// Whether anything may be kept.
@@ -239,12 +235,7 @@ impl FilterCache {
     }
 
     fn keep(&self, key: Key, kept: Kept, bytes: usize) {
-        let made = self.made.fetch_add(1, Ordering::Relaxed);
-        if made >= SWEPT_EVERY.max(self.kept.len() as u64) {
-            self.made.store(0, Ordering::Relaxed);
-            self.kept.retain(|_, kept| kept.is_of_use());
-        }
-        self.kept.insert(key, kept, bytes);
+        self.kept.insert_and_sweep(key, kept, bytes, Kept::is_of_use);
     }
 
     /// Takes down whether a question was answered.

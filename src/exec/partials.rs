@@ -18,11 +18,11 @@
 //!    do those that come after it.
 //! 5. Bytes are bounded (see [`ByteCache`]). What is of parts that are gone is dropped.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use base::{ByteCache, CacheReport, MemoryBudget, Reservation, Result, cache_key};
+use base::{ByteCache, CacheReport, ErrorCode, MemoryBudget, Reservation, Result, cache_key};
 use plan::{Aggregation, Fragment, PartialAggregation};
 use storage::Part;
 use types::{Block, Column};
@@ -42,11 +42,12 @@ const BYTES_OF_PART: u64 = 65_536;
 /// Bytes of the longest fragment that is told apart, literals included.
 const MOST_BYTES: usize = 1 << 20;
 
+/// Errors of this way that the usual way may not have.
+const STATES_TOO_LARGE: [ErrorCode; 2] =
+    [ErrorCode::MemoryLimitExceeded, ErrorCode::TooLargeStringSize];
+
 /// Bytes of an entry without its groups.
 const ENTRY: usize = 300;
-
-/// Entries that come before those of parts that are gone are looked for.
-const SWEPT_EVERY: u64 = 256;
 
 /// The groups of a part.
 #[derive(Debug)]
@@ -61,13 +62,12 @@ struct Partial {
 #[derive(Debug)]
 pub(crate) struct PartialCache {
     kept: ByteCache<(String, Key), Arc<Partial>>,
-    made: AtomicU64,
 }
 
 impl PartialCache {
     /// A cache of so many bytes of a budget; of none it keeps nothing.
     pub(crate) fn new(bytes: u64, budget: &MemoryBudget) -> PartialCache {
-        PartialCache { kept: ByteCache::new(bytes, budget), made: AtomicU64::new(0) }
+        PartialCache { kept: ByteCache::new(bytes, budget) }
     }
 
     /// Whether anything may be kept.
@@ -77,13 +77,9 @@ impl PartialCache {
 
     /// Keeps the groups of a part; says whether there was room.
     fn keep(&self, part: &Arc<Part>, key: Key, partial: Arc<Partial>) -> bool {
-        let made = self.made.fetch_add(1, Ordering::Relaxed);
-        if made >= SWEPT_EVERY.max(self.kept.len() as u64) {
-            self.made.store(0, Ordering::Relaxed);
-            self.kept.retain(|_, partial| partial.part.strong_count() > 0);
-        }
         let bytes = ENTRY + bytes_of(&partial.blocks);
-        self.kept.insert((part.record().id.clone(), key), partial, bytes)
+        let is_of_use = |partial: &Arc<Partial>| partial.part.strong_count() > 0;
+        self.kept.insert_and_sweep((part.record().id.clone(), key), partial, bytes, is_of_use)
     }
 
     pub(crate) fn shrink(&self, bytes: u64) -> u64 {
@@ -102,7 +98,7 @@ impl PartialCache {
 /// The groups of an aggregation over parts that was asked before; `None` of others, and where keeping does not pay.
 ///
 /// # Errors
-/// Those of the query's end: cancellation and deadlines.
+/// Those of running it, but for states that are too large.
 pub(crate) fn run(
     aggregation: &Aggregation,
     context: &Arc<ExecContext>,
@@ -128,22 +124,16 @@ pub(crate) fn run(
     let mut run = Run { fragment: &fragment, key, context, held, kept: Vec::new() };
     let merged = match run.blocks(&snapshot.parts, least) {
         Ok(Some(blocks)) => merge(aggregation, partial, blocks, context).map(Some),
-        Ok(None) => Ok(None),
-        Err(error) => Err(error),
+        other => other.map(|_| None),
     };
     match merged {
-        Ok(Some(groups)) => Ok(Some(groups)),
-        Ok(None) => {
-            context.caches.give_up(key);
-            Ok(None)
-        }
+        Ok(None) => {}
         // States may be larger than groups in memory, which can be spilled, and than what a column holds.
-        Err(_) => {
-            context.cancel.check()?;
-            context.caches.give_up(key);
-            Ok(None)
-        }
+        Err(error) if STATES_TOO_LARGE.contains(&error.code()) => {}
+        done => return done,
     }
+    context.caches.give_up(key);
+    Ok(None)
 }
 
 /// What tells a fragment from others; none where it may give something else the next time.
