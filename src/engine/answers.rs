@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use base::{ByteCache, CacheReport, CancelToken, MemoryBudget, Result, bail, cache_key};
+use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use quick_cache::sync::Cache;
 use storage::{Store, TableSnapshot};
@@ -100,18 +101,24 @@ impl ReadSet {
     }
 }
 
-/// A question that may be answered from the cache.
-#[derive(Debug, Clone)]
-pub(crate) struct Question {
+/// A question, and how old an answer to it may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Freshness {
     pub(crate) key: QuestionKey,
-    pub(crate) text: String,
-    pub(crate) user: String,
-    /// Of `query_cache_tag`.
-    pub(crate) tag: String,
     /// How long the answer may be kept.
     pub(crate) ttl: Duration,
     /// How old an answer may be, whatever has changed since.
     pub(crate) max_age: Duration,
+}
+
+/// A question that may be answered from the cache.
+#[derive(Debug, Clone)]
+pub(crate) struct Question {
+    pub(crate) fresh: Freshness,
+    pub(crate) text: String,
+    pub(crate) user: String,
+    /// Of `query_cache_tag`.
+    pub(crate) tag: String,
     /// How long the query must take to be worth it.
     pub(crate) least_time: Duration,
     /// How often it must have been asked before.
@@ -123,7 +130,7 @@ pub(crate) struct Question {
 #[derive(Debug)]
 pub(crate) struct KeptAnswer {
     pub(crate) head: Head,
-    pub(crate) body: Box<[u8]>,
+    pub(crate) body: Bytes,
     pub(crate) rows: u64,
     pub(crate) bytes: u64,
     pub(crate) question: Question,
@@ -137,12 +144,12 @@ pub(crate) struct KeptAnswer {
 impl KeptAnswer {
     /// When it is dropped at the latest.
     pub(crate) fn expires_at(&self) -> SystemTime {
-        self.made_at + self.question.ttl
+        self.made_at + self.question.fresh.ttl
     }
 
     /// Whether a query would be answered by it now.
     pub(crate) fn is_valid(&self, store: &Store) -> bool {
-        self.made.elapsed() < self.question.ttl && self.is_current(store)
+        self.made.elapsed() < self.question.fresh.ttl && self.is_current(store)
     }
 
     fn is_current(&self, store: &Store) -> bool {
@@ -234,17 +241,24 @@ impl AnswerCache {
     }
 
     /// The answer that running the query would give.
-    pub(crate) fn find(&self, question: &Question, store: &Store) -> Option<Arc<KeptAnswer>> {
-        let found = self.kept.get(&question.key).filter(|kept| {
-            let age = kept.made.elapsed();
-            age < question.ttl.min(kept.question.ttl)
-                && (age < question.max_age || kept.is_current(store))
-        });
-        self.kept.count(found.is_some());
-        if let Some(kept) = &found {
-            self.kept.count_saved(kept.took);
+    pub(crate) fn find(&self, question: Freshness, store: &Store) -> Option<Arc<KeptAnswer>> {
+        let found = self.find_early(question, store);
+        if found.is_none() {
+            self.kept.count(false);
         }
         found
+    }
+
+    /// As `find`, for who will look again where nothing is found: that is no miss yet.
+    pub(crate) fn find_early(&self, question: Freshness, store: &Store) -> Option<Arc<KeptAnswer>> {
+        let found = self.kept.get(&question.key).filter(|kept| {
+            let age = kept.made.elapsed();
+            age < question.ttl.min(kept.question.fresh.ttl)
+                && (age < question.max_age || kept.is_current(store))
+        })?;
+        self.kept.count(true);
+        self.kept.count_saved(found.took);
+        Some(found)
     }
 
     /// Whose turn it is to answer a question.
@@ -267,8 +281,9 @@ impl AnswerCache {
         took: Duration,
         rows: u64,
     ) {
-        let runs = self.asked.get(&question.key).unwrap_or(0) + 1;
-        self.asked.insert(question.key, runs);
+        let key = question.fresh.key;
+        let runs = self.asked.get(&key).unwrap_or(0) + 1;
+        self.asked.insert(key, runs);
         if runs <= question.least_runs || took < question.least_time {
             return;
         }
@@ -285,7 +300,7 @@ impl AnswerCache {
             made_at: SystemTime::now(),
         };
         let bytes = answer.weight();
-        self.kept.insert(question.key, Arc::new(answer), bytes);
+        self.kept.insert(key, Arc::new(answer), bytes);
     }
 
     /// All that is kept.

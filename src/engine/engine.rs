@@ -24,6 +24,7 @@ use crate::query::Query;
 use crate::request::{Credentials, Output, Request, Summary};
 use crate::session::{self, SessionState, Sessions};
 use crate::settings::Settings;
+use crate::wording::{KeptReply, Wordings};
 
 /// The version that clients are told: they switch on what it had.
 pub const VERSION: &str = "25.8.2.1";
@@ -94,6 +95,7 @@ pub struct Engine {
     pub(crate) dictionaries: crate::dictionary::Dictionaries,
     pub(crate) started: Instant,
     pub(crate) totals: QueryTotals,
+    pub(crate) wordings: Wordings,
     connections: AtomicU64,
     sessions: Sessions,
 }
@@ -144,6 +146,7 @@ impl Engine {
             processes: Processes::new(options.max_queries),
             started: Instant::now(),
             totals: QueryTotals::default(),
+            wordings: Wordings::new(),
             connections: AtomicU64::new(0),
             sessions: Sessions::default(),
             registry,
@@ -249,7 +252,15 @@ impl Engine {
         if request.query_id.is_empty() {
             request.query_id = storage::new_uuid();
         }
+        if let Some(KeptReply { head, body, summary }) = self.kept_answer(&request) {
+            output.start(&head)?;
+            if !body.is_empty() {
+                output.write(body.to_vec())?;
+            }
+            return Ok(summary);
+        }
         let work = |query: &mut Query<'_>, request: &Request| -> Result<()> {
+            query.wording = Wordings::key(request).filter(|_| query.engine.answers.is_on());
             query.run(request, input, output)
         };
         match request.session_id.clone() {
@@ -316,6 +327,7 @@ impl Engine {
             cancel: request.cancel.clone(),
             progress: request.progress.clone(),
             budget: self.budget.child("for query", limit),
+            waits: Arc::default(),
         };
         let running =
             self.processes.start(process, settings.number("max_concurrent_queries_for_user"))?;

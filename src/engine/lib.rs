@@ -40,6 +40,7 @@ mod show;
 mod system;
 mod table_engine;
 mod view;
+mod wording;
 
 pub use clob::{OpenText, TextAddress};
 pub use engine::{Engine, EngineOptions, Gathered, Recovery, VERSION};
@@ -50,3 +51,4 @@ pub use request::{
 };
 pub use settings::{SETTINGS, SettingDeclaration, SettingKind, Settings};
 pub use storage::Problem;
+pub use wording::KeptReply;

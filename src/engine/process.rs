@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base::{CancelToken, MemoryBudget, Result, bail};
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use crate::request::{Progress, Summary};
 
@@ -15,6 +15,9 @@ const LOG_LENGTH: usize = 10_000;
 
 /// Bytes of a query's text that are kept.
 const LOGGED_TEXT: usize = 100_000;
+
+/// How often a query that waits for a place looks whether it was cancelled.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// A running query.
 #[derive(Debug, Clone)]
@@ -30,6 +33,14 @@ pub(crate) struct Process {
     pub(crate) cancel: CancelToken,
     pub(crate) progress: Arc<Progress>,
     pub(crate) budget: MemoryBudget,
+    /// It only waits for another's answer: it takes no place of those that run. Changed with the list locked.
+    pub(crate) waits: Arc<AtomicBool>,
+}
+
+impl Process {
+    fn runs(&self) -> bool {
+        !self.waits.load(Ordering::Relaxed)
+    }
 }
 
 /// A query that ended.
@@ -46,8 +57,8 @@ pub(crate) struct Processes {
     running: Mutex<HashMap<u64, Process>>,
     log: Mutex<VecDeque<LogEntry>>,
     next: AtomicU64,
-    /// How many of the running only wait for another's answer.
-    waiting: AtomicUsize,
+    /// A place became free.
+    freed: Condvar,
     most: usize,
 }
 
@@ -56,15 +67,6 @@ pub(crate) struct Running<'a> {
     processes: &'a Processes,
     number: u64,
     pub(crate) process: Process,
-}
-
-/// Counts a query as one that waits until this is dropped.
-pub(crate) struct Waiting<'a>(&'a AtomicUsize);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 /// Time since 1970.
@@ -78,7 +80,7 @@ impl Processes {
             running: Mutex::default(),
             log: Mutex::default(),
             next: AtomicU64::new(0),
-            waiting: AtomicUsize::new(0),
+            freed: Condvar::new(),
             most,
         }
     }
@@ -89,14 +91,15 @@ impl Processes {
     /// TOO_MANY_SIMULTANEOUS_QUERIES, QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING.
     pub(crate) fn start(&self, process: Process, most_of_user: u64) -> Result<Running<'_>> {
         let mut running = self.running.lock();
-        if running.len() >= self.most + self.waiting.load(Ordering::Relaxed) {
+        if running.values().filter(|p| p.runs()).count() >= self.most {
             bail!(
                 TooManySimultaneousQueries,
                 "Too many simultaneous queries. Maximum: {}",
                 self.most
             );
         }
-        let of_user = running.values().filter(|p| p.user == process.user).count() as u64;
+        let of_user =
+            running.values().filter(|p| p.runs() && p.user == process.user).count() as u64;
         if most_of_user > 0 && of_user >= most_of_user {
             bail!(
                 TooManySimultaneousQueries,
@@ -117,10 +120,28 @@ impl Processes {
         Ok(Running { processes: self, number, process })
     }
 
-    /// A query takes none of the places of those that run while it waits for the answer of another.
-    pub(crate) fn wait(&self) -> Waiting<'_> {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        Waiting(&self.waiting)
+    /// The query takes none of the places of those that run until it resumes: it waits for the answer of another.
+    pub(crate) fn pause(&self, waits: &AtomicBool) {
+        let _running = self.running.lock();
+        waits.store(true, Ordering::Relaxed);
+        self.freed.notify_one();
+    }
+
+    /// Waits until there is a place for a query that paused.
+    ///
+    /// # Errors
+    /// QUERY_WAS_CANCELLED and TIMEOUT_EXCEEDED of who waits.
+    pub(crate) fn resume(&self, waits: &AtomicBool, cancel: &CancelToken) -> Result<()> {
+        let mut running = self.running.lock();
+        while waits.load(Ordering::Relaxed) {
+            if running.values().filter(|p| p.runs()).count() < self.most {
+                waits.store(false, Ordering::Relaxed);
+                break;
+            }
+            cancel.check()?;
+            self.freed.wait_for(&mut running, PATIENCE);
+        }
+        Ok(())
     }
 
     /// How many queries run.
@@ -171,5 +192,6 @@ impl Processes {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.processes.running.lock().remove(&self.number);
+        self.processes.freed.notify_one();
     }
 }

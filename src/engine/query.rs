@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use base::{CancelToken, MemoryBudget, Result, bail};
@@ -23,6 +23,7 @@ use crate::request::{Head, Kept, Output, Progress, Request};
 use crate::result_limits::ResultLimits;
 use crate::session::SessionState;
 use crate::settings::Settings;
+use crate::wording::WordingKey;
 
 /// A statement that is being run.
 pub(crate) struct Query<'s> {
@@ -33,6 +34,8 @@ pub(crate) struct Query<'s> {
     pub(crate) functions: FunctionContext,
     pub(crate) parameters: BTreeMap<String, String>,
     pub(crate) cancel: CancelToken,
+    /// Whether it waits for another's answer.
+    pub(crate) waits: Arc<AtomicBool>,
     pub(crate) budget: MemoryBudget,
     pub(crate) progress: Arc<Progress>,
     pub(crate) external: Vec<crate::request::ExternalTable>,
@@ -46,6 +49,8 @@ pub(crate) struct Query<'s> {
     pub(crate) read: std::cell::RefCell<ReadSet>,
     /// Of a query whose answer may be kept.
     pub(crate) question: Option<QuestionKey>,
+    /// What tells its request from others, where its words tell all.
+    pub(crate) wording: Option<WordingKey>,
     /// Answers that who asks has already.
     pub(crate) known_tags: Vec<String>,
     started: Instant,
@@ -84,6 +89,7 @@ impl<'s> Query<'s> {
             functions,
             parameters,
             cancel: process.cancel.clone(),
+            waits: process.waits.clone(),
             budget: process.budget.clone(),
             progress: process.progress.clone(),
             external: request.external_tables.clone(),
@@ -91,6 +97,7 @@ impl<'s> Query<'s> {
             held: std::cell::RefCell::default(),
             read: std::cell::RefCell::default(),
             question: None,
+            wording: None,
             known_tags: request.known_tags.clone(),
             started: process.started,
             default_format: request.default_format.clone(),

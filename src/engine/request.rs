@@ -54,6 +54,13 @@ pub struct Request {
     pub known_tags: Vec<String>,
 }
 
+impl Request {
+    /// Whether the client has the answer of a tag already.
+    pub(crate) fn knows(&self, tag: &str) -> bool {
+        self.known_tags.iter().any(|known| known == tag || known == "*")
+    }
+}
+
 /// A table sent along with a query.
 #[derive(Debug, Clone, Default)]
 pub struct ExternalTable {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use base::{Result, cache_key};
 use plan::plan_query;
 
-use crate::answers::{KeptAnswer, Lead, Question, Recorder, Turn, refuse};
+use crate::answers::{Freshness, KeptAnswer, Lead, Question, Recorder, Turn, refuse};
 use crate::ending;
 use crate::query::Query;
 use crate::request::{Head, Kept, Output};
@@ -42,25 +42,30 @@ impl Query<'_> {
         let Some(question) = self.question(query, format.as_deref()) else {
             return self.select_anew(query, format.as_deref(), output);
         };
+        if let Some(wording) = self.wording.filter(|_| question.reads) {
+            self.engine.wordings.note(wording, question.fresh);
+        }
         let answers = self.engine.answers.clone();
         for left in (0..FLIGHTS).rev() {
             if question.reads
-                && let Some(kept) = answers.find(&question, &self.engine.store)
+                && let Some(kept) = answers.find(question.fresh, &self.engine.store)
             {
                 return self.answer_kept(&kept, output);
             }
-            match answers.turn(question.key) {
+            match answers.turn(question.fresh.key) {
                 Turn::First(lead) => {
+                    self.engine.processes.resume(&self.waits, &self.cancel)?;
                     let format = format.as_deref();
                     return self.select_and_keep(query, format, question, lead, output);
                 }
                 Turn::Wait(flight) if left > 0 && question.reads => {
-                    let _waiting = self.engine.processes.wait();
+                    self.engine.processes.pause(&self.waits);
                     flight.wait(&self.cancel)?;
                 }
                 Turn::Wait(_) => break,
             }
         }
+        self.engine.processes.resume(&self.waits, &self.cancel)?;
         self.select_anew(query, format.as_deref(), output)
     }
 
@@ -91,7 +96,7 @@ impl Query<'_> {
             drop(lead);
             return self.answer(plan, format, output);
         }
-        self.question = Some(question.key);
+        self.question = Some(question.fresh.key);
         let mut recorder = Recorder::new(output, lead);
         self.answer(plan, format, &mut recorder)?;
         recorder.finish(|recorded| {
@@ -134,12 +139,14 @@ impl Query<'_> {
         let key = cache_key(texts.map(str::as_bytes));
         let seconds = |name| Duration::from_secs_f64(self.settings.seconds(name).clamp(0.0, 1e9));
         let question = Question {
-            key,
+            fresh: Freshness {
+                key,
+                ttl: seconds("query_cache_ttl"),
+                max_age: seconds("query_cache_max_age"),
+            },
             text,
             user: user.clone(),
             tag: self.settings.get("query_cache_tag").unwrap_or_default().to_owned(),
-            ttl: seconds("query_cache_ttl"),
-            max_age: seconds("query_cache_max_age"),
             least_time: Duration::from_millis(
                 self.settings.number("query_cache_min_query_duration"),
             ),
@@ -148,7 +155,7 @@ impl Query<'_> {
         };
         let writes = self.settings.flag("enable_writes_to_query_cache");
         // What will not be kept is not waited for either.
-        (writes && !question.ttl.is_zero()).then_some(question)
+        (writes && !question.fresh.ttl.is_zero()).then_some(question)
     }
 
     fn answer_kept(&self, kept: &KeptAnswer, output: &mut dyn Output) -> Result<()> {

@@ -20,6 +20,7 @@ mod distinct;
 mod enough;
 mod grouped;
 mod keys;
+pub(crate) mod merged;
 mod number_codes;
 mod output;
 mod partitioned;
@@ -38,9 +39,7 @@ use plan::{AggregateCall, Aggregation, SortKey};
 use types::{Block, DataType, Dictionary};
 
 use crate::context::ExecContext;
-use crate::pipeline::{
-    BlockReader, Bounds, Materialized, Source, evaluator, execute_for, lane_count,
-};
+use crate::pipeline::{BlockReader, Bounds, Source, evaluator, execute_for, lane_count};
 use crate::scheduler::Step;
 
 pub(crate) use batch::Batch;
@@ -48,6 +47,7 @@ use calls::{BoundCall, bind_calls};
 use enough::Enough;
 use grouped::{Groups, Numbering};
 use keys::{KeyEncoder, Packed};
+use output::InMemory;
 use partitioned::{Partitioned, finish_partitions};
 use spilled::SpilledGroups;
 
@@ -78,6 +78,7 @@ pub(crate) enum Stage {
 }
 
 /// What is computed over the rows of a source.
+#[derive(Clone)]
 pub(crate) struct Grouping {
     pub(crate) keys: Vec<Expr>,
     pub(crate) calls: Vec<AggregateCall>,
@@ -263,35 +264,6 @@ fn numbering(encoder: &KeyEncoder, rows: usize, has_keys: bool, all: bool) -> Nu
     }
 }
 
-/// Groups whose keys are codes of the dictionaries that the input had.
-struct InMemory {
-    blocks: Materialized,
-    dictionaries: Vec<Option<Arc<dyn Dictionary>>>,
-    bounds: Vec<Option<Bounds>>,
-}
-
-impl Source for InMemory {
-    fn reader(&self) -> Result<Box<dyn BlockReader>> {
-        self.blocks.reader()
-    }
-
-    fn lanes(&self) -> usize {
-        self.blocks.lanes()
-    }
-
-    fn rows(&self) -> Option<usize> {
-        self.blocks.rows()
-    }
-
-    fn dictionary(&self, column: usize) -> Option<Arc<dyn Dictionary>> {
-        self.dictionaries.get(column).cloned().flatten()
-    }
-
-    fn bounds(&self, column: usize) -> Option<Bounds> {
-        self.bounds.get(column).copied().flatten()
-    }
-}
-
 impl Shared {
     fn encoder(&self) -> KeyEncoder {
         KeyEncoder::new(&self.key_types, &self.dictionaries, &self.bounds)
@@ -432,17 +404,23 @@ impl Shared {
         if can && (spilled || large) {
             return self.finish_spilled(lanes);
         }
-        let blocks = self.finish_in_memory(lanes)?;
+        let (blocks, held) = self.finish_in_memory(lanes)?;
         let (mut dictionaries, bounds) = (self.dictionaries.clone(), self.bounds.clone());
         for (dictionary, data_type) in dictionaries.iter_mut().zip(&self.key_types) {
             if !self.codes_leave && number_codes::is_number(data_type) {
                 *dictionary = None;
             }
         }
-        Ok(Box::new(InMemory { blocks: Materialized::new(blocks), dictionaries, bounds }))
+        let mut groups = InMemory::new(blocks, held);
+        (groups.dictionaries, groups.bounds) = (dictionaries, bounds);
+        Ok(Box::new(groups))
     }
 
-    fn finish_in_memory(self: &Arc<Self>, lanes: Vec<Lane>) -> Result<Vec<Block>> {
+    /// All groups, and what holds their memory.
+    fn finish_in_memory(
+        self: &Arc<Self>,
+        lanes: Vec<Lane>,
+    ) -> Result<(Vec<Block>, Vec<base::Reservation>)> {
         if self.decision.lock().flatten().is_some() {
             let mut partitioned = Vec::new();
             for lane in lanes {
@@ -451,7 +429,7 @@ impl Shared {
             return finish_partitions(self, partitioned);
         }
         let mut all = lanes.into_iter();
-        let Some(mut first) = all.next() else { return Ok(Vec::new()) };
+        let Some(mut first) = all.next() else { return Ok((Vec::new(), Vec::new())) };
         self.agree(&mut first)?;
         for mut lane in all {
             self.agree(&mut lane)?;
@@ -461,10 +439,14 @@ impl Shared {
         if self.key_types.is_empty() {
             first.groups.conclude();
         }
-        if let Some(groups) = self.agreed(&mut first)? {
-            return output::chunks(self, &first.encoder, &mut first.groups, &groups);
-        }
-        output::blocks(self, &first.encoder, &mut first.groups)
+        let agreed = self.agreed(&mut first)?;
+        let mut held = self.context.budget.reservation();
+        let (encoder, groups) = (&first.encoder, &mut first.groups);
+        let blocks = match agreed {
+            Some(agreed) => output::chunks(self, encoder, groups, &agreed, &mut held),
+            None => output::blocks(self, encoder, groups, &mut held),
+        }?;
+        Ok((blocks, vec![held]))
     }
 
     /// Takes the groups of another lane into a lane's.

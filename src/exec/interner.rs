@@ -14,7 +14,7 @@ use types::{Column, DataType, DictionaryColumn, Physical, Value, array_from_valu
 use crate::rows;
 
 /// Distinct byte strings by number.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(crate) struct Interner {
     table: HashTable<u32>,
     hasher: hashbrown::DefaultHashBuilder,

@@ -11,12 +11,14 @@
 //!
 //! 1. A part is told by its id, which no other part ever gets; an aggregation by 128 bits of its fragment's bytes: what is
 //!    read, the conditions, the keys and calls, and what functions look at.
-//! 2. Kept from the second use on, and only where the groups are far fewer than the rows that they are of: else merging
+//! 2. Of the large parts, which stand first and stay, the merged groups are kept besides, as they are in memory: the next
+//!    query copies them and takes in the groups of the parts behind.
+//! 3. Kept from the second use on, and only where the groups are far fewer than the rows that they are of: else merging
 //!    them would cost what reading the rows does.
-//! 3. A fragment whose functions may give something else the next time is never kept, nor is one that may break off.
-//! 4. Where it fails, for want of memory or because a state is too large to be kept, the query takes the usual way, and so
+//! 4. A fragment whose functions may give something else the next time is never kept, nor is one that may break off.
+//! 5. Where it fails, for want of memory or because a state is too large to be kept, the query takes the usual way, and so
 //!    do those that come after it.
-//! 5. Bytes are bounded (see [`ByteCache`]). What is of parts that are gone is dropped.
+//! 6. Bytes are bounded (see [`ByteCache`]). What is of parts that are gone is dropped.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -27,17 +29,21 @@ use plan::{Aggregation, Fragment, PartialAggregation};
 use storage::Part;
 use types::{Block, Column};
 
-use crate::aggregate::{self, Grouping, Stage};
+use crate::aggregate::merged::{MergedGroups, Merger};
+use crate::aggregate::{Grouping, Stage};
 use crate::caches::{Asked, Key};
 use crate::context::ExecContext;
 use crate::fragment;
-use crate::pipeline::{Materialized, Source, gather};
+use crate::pipeline::{Source, gather};
 use crate::scan::{is_stable, related_settings};
 use crate::spill::compact;
 
 /// Bytes of groups that are kept of a part, for each of its rows and for the part.
 const BYTES_OF_ROW: u64 = 2;
 const BYTES_OF_PART: u64 = 65_536;
+
+/// Parts of a smaller share of all rows are merged away soon, and with them what was merged of their groups.
+const LARGE_SHARE: u64 = 32;
 
 /// Bytes of the longest fragment that is told apart, literals included.
 const MOST_BYTES: usize = 1 << 20;
@@ -58,10 +64,43 @@ struct Partial {
     took: Duration,
 }
 
-/// Groups of parts, by the part's id and the fragment.
+/// The merged groups of the first parts of a table.
+struct Prefix {
+    parts: Vec<Weak<Part>>,
+    groups: MergedGroups,
+    tally: Tally,
+    /// What it took to merge them.
+    took: Duration,
+}
+
+impl Prefix {
+    fn is_of(&self, parts: &[Arc<Part>]) -> bool {
+        let same = |(own, part): (&Weak<Part>, &Arc<Part>)| own.as_ptr() == Arc::as_ptr(part);
+        self.parts.len() <= parts.len() && self.parts.iter().zip(parts).all(same)
+    }
+}
+
+#[derive(Clone)]
+enum Kept {
+    Part(Arc<Partial>),
+    Prefix(Arc<Prefix>),
+}
+
+impl Kept {
+    /// Whether its parts are still there.
+    fn is_of_use(&self) -> bool {
+        let is_there = |part: &Weak<Part>| part.strong_count() > 0;
+        match self {
+            Kept::Part(partial) => is_there(&partial.part),
+            Kept::Prefix(prefix) => prefix.parts.iter().all(is_there),
+        }
+    }
+}
+
+/// Groups of parts, by the part's id and the fragment, and of first parts, by no id and the fragment.
 #[derive(Debug)]
 pub(crate) struct PartialCache {
-    kept: ByteCache<(String, Key), Arc<Partial>>,
+    kept: ByteCache<(String, Key), Kept>,
 }
 
 impl PartialCache {
@@ -78,8 +117,34 @@ impl PartialCache {
     /// Keeps the groups of a part; says whether there was room.
     fn keep(&self, part: &Arc<Part>, key: Key, partial: Arc<Partial>) -> bool {
         let bytes = ENTRY + bytes_of(&partial.blocks);
-        let is_of_use = |partial: &Arc<Partial>| partial.part.strong_count() > 0;
-        self.kept.insert_and_sweep((part.record().id.clone(), key), partial, bytes, is_of_use)
+        let key = (part.record().id.clone(), key);
+        self.kept.insert_and_sweep(key, Kept::Part(partial), bytes, Kept::is_of_use)
+    }
+
+    /// The groups of a part that are kept, with their bytes.
+    fn find(&self, part: &Part, key: Key) -> Option<(Arc<Partial>, Arc<Reservation>)> {
+        match self.kept.get_held(&(part.record().id.clone(), key))? {
+            (Kept::Part(partial), held) => Some((partial, held)),
+            _ => None,
+        }
+    }
+
+    fn keep_prefix(&self, key: Key, prefix: Arc<Prefix>) {
+        let bytes = ENTRY + prefix.groups.memory();
+        let key = (String::new(), key);
+        self.kept.insert_and_sweep(key, Kept::Prefix(prefix), bytes, Kept::is_of_use);
+    }
+
+    /// The merged groups of the first of some parts that are kept, with their bytes.
+    fn find_prefix(
+        &self,
+        parts: &[Arc<Part>],
+        key: Key,
+    ) -> Option<(Arc<Prefix>, Arc<Reservation>)> {
+        match self.kept.get_held(&(String::new(), key))? {
+            (Kept::Prefix(prefix), held) if prefix.is_of(parts) => Some((prefix, held)),
+            _ => None,
+        }
     }
 
     pub(crate) fn shrink(&self, bytes: u64) -> u64 {
@@ -122,11 +187,10 @@ pub(crate) fn run(
     }
     let held = context.budget.reservation();
     let mut run = Run { fragment: &fragment, key, context, held, kept: Vec::new() };
-    let merged = match run.blocks(&snapshot.parts, least) {
-        Ok(Some(blocks)) => merge(aggregation, partial, blocks, context).map(Some),
-        other => other.map(|_| None),
-    };
-    match merged {
+    let PartialAggregation { keys, calls } = partial.clone();
+    let (limit, top) = (aggregation.limit, aggregation.top.clone());
+    let grouping = Grouping { keys, calls, limit, top, stage: Stage::Merge, codes_leave: false };
+    match run.merged(grouping, &snapshot.parts, least) {
         Ok(None) => {}
         // States may be larger than groups in memory, which can be spilled, and than what a column holds.
         Err(error) if STATES_TOO_LARGE.contains(&error.code()) => {}
@@ -153,6 +217,15 @@ fn key(fragment: &Fragment, context: &ExecContext) -> Option<Key> {
     (bytes.len() <= MOST_BYTES).then(|| cache_key([b"partial".as_slice(), &bytes]))
 }
 
+impl Tally {
+    /// Adds what is known of other parts.
+    fn add(&mut self, other: &Tally) {
+        self.groups += other.groups;
+        self.bytes += other.bytes;
+        self.not_kept += other.not_kept;
+    }
+}
+
 /// One aggregation over parts.
 struct Run<'r> {
     fragment: &'r Fragment,
@@ -165,7 +238,7 @@ struct Run<'r> {
 }
 
 /// What is known of the groups of some parts.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Tally {
     rows: u64,
     groups: u64,
@@ -177,16 +250,67 @@ struct Tally {
 }
 
 impl Run<'_> {
-    /// The groups of all parts, in their order and not merged yet; `None` where there are too many for this way. Parts of
-    /// less than `least` rows that stand together are grouped together.
-    fn blocks(&mut self, parts: &[Arc<Part>], least: u64) -> Result<Option<Vec<Block>>> {
+    /// The groups of all parts; `None` where there are too many for this way.
+    fn merged(
+        &mut self,
+        grouping: Grouping,
+        parts: &[Arc<Part>],
+        least: u64,
+    ) -> Result<Option<Box<dyn Source>>> {
+        let mut tally = Tally { rows: rows_of(parts), ..Tally::default() };
+        let found = self.context.caches.partials.find_prefix(parts, self.key);
+        let merger = Merger::new(grouping, self.context)?;
+        let mut held = self.context.budget.reservation();
+        let (mut groups, rest) = match found {
+            Some((prefix, bytes)) => {
+                self.context.caches.partials.kept.count_saved(prefix.took);
+                self.kept.push(bytes);
+                tally.add(&prefix.tally);
+                tally.hits += prefix.parts.len() as u64;
+                held.resize(prefix.groups.memory())?;
+                (prefix.groups.clone(), &parts[prefix.parts.len()..])
+            }
+            None => {
+                let (first, rest) = parts.split_at(large(parts, tally.rows.max(least)));
+                let Some(blocks) = self.blocks(first, least, &mut tally)? else { return Ok(None) };
+                let (started, mut groups) = (Instant::now(), merger.empty());
+                merger.take(&mut groups, &blocks, &mut held)?;
+                if !first.is_empty() {
+                    let parts = first.iter().map(Arc::downgrade).collect();
+                    let took = started.elapsed();
+                    let prefix = Prefix { parts, groups: groups.clone(), tally, took };
+                    self.context.caches.partials.keep_prefix(self.key, Arc::new(prefix));
+                }
+                (groups, rest)
+            }
+        };
+        let Some(blocks) = self.blocks(rest, least, &mut tally)? else { return Ok(None) };
+        self.conclude(&tally);
+        merger.take(&mut groups, &blocks, &mut held)?;
+        merger.finish(groups).map(Some)
+    }
+
+    fn conclude(&self, tally: &Tally) {
+        if tally.not_kept * 2 > tally.rows {
+            self.context.caches.give_up(self.key);
+        }
+        self.context.caches.partials.kept.count(tally.misses == 0);
+        self.context.counters.kept_parts.fetch_add(tally.hits, Ordering::Relaxed);
+    }
+
+    /// The groups of some of all parts, in their order and not merged yet; `None` where there are too many for this way.
+    /// Parts of less than `least` rows that stand together are grouped together.
+    fn blocks(
+        &mut self,
+        parts: &[Arc<Part>],
+        least: u64,
+        tally: &mut Tally,
+    ) -> Result<Option<Vec<Block>>> {
         let mut blocks = Vec::new();
-        let mut tally =
-            Tally { rows: parts.iter().map(|part| part.rows()).sum(), ..Tally::default() };
         let is_small = |part: &Arc<Part>| part.rows() < least;
         for run in parts.chunk_by(|one, other| is_small(one) && is_small(other)) {
             let made = match run {
-                [part] if !is_small(part) => self.of_part(part, &mut tally)?,
+                [part] if !is_small(part) => self.of_part(part, tally)?,
                 small => self.groups_of(small)?,
             };
             tally.groups += made.iter().map(Block::rows).sum::<usize>() as u64;
@@ -196,11 +320,6 @@ impl Run<'_> {
             }
             blocks.extend(made);
         }
-        if tally.not_kept * 2 > tally.rows {
-            self.context.caches.give_up(self.key);
-        }
-        self.context.caches.partials.kept.count(tally.misses == 0);
-        self.context.counters.kept_parts.fetch_add(tally.hits, Ordering::Relaxed);
         Ok(Some(blocks))
     }
 
@@ -214,7 +333,7 @@ impl Run<'_> {
     /// The groups of a part: those that are kept, or new ones, which are kept where that pays.
     fn of_part(&mut self, part: &Arc<Part>, tally: &mut Tally) -> Result<Vec<Block>> {
         let cache = &self.context.caches.partials;
-        if let Some((partial, held)) = cache.kept.get_held(&(part.record().id.clone(), self.key)) {
+        if let Some((partial, held)) = cache.find(part, self.key) {
             cache.kept.count_saved(partial.took);
             tally.hits += 1;
             self.kept.push(held);
@@ -251,20 +370,11 @@ fn bytes_of(blocks: &[Block]) -> usize {
     blocks.iter().map(Block::memory).sum()
 }
 
-fn merge(
-    aggregation: &Aggregation,
-    partial: &PartialAggregation,
-    blocks: Vec<Block>,
-    context: &Arc<ExecContext>,
-) -> Result<Box<dyn Source>> {
-    let PartialAggregation { keys, calls } = partial.clone();
-    let grouping = Grouping {
-        keys,
-        calls,
-        limit: aggregation.limit,
-        top: aggregation.top.clone(),
-        stage: Stage::Merge,
-        codes_leave: false,
-    };
-    aggregate::group(Arc::new(Materialized::new(blocks)), grouping, context)
+fn rows_of(parts: &[Arc<Part>]) -> u64 {
+    parts.iter().map(|part| part.rows()).sum()
+}
+
+/// How many of the first parts have a large share of so many rows.
+fn large(parts: &[Arc<Part>], rows: u64) -> usize {
+    parts.iter().take_while(|part| part.rows() >= rows.div_ceil(LARGE_SHARE)).count()
 }

@@ -76,7 +76,7 @@ impl BoundAggregate {
 }
 
 /// The states of one aggregate function for many groups, numbered from 0.
-pub trait Accumulator: Send + Sync {
+pub trait Accumulator: AnyAccumulator + Send + Sync {
     /// Makes room so that there are `groups` groups; new ones are empty, none is ever removed.
     fn resize(&mut self, groups: usize);
 
@@ -105,9 +105,31 @@ pub trait Accumulator: Send + Sync {
 
     /// Bytes of memory in use, about.
     fn memory(&self) -> usize;
+}
 
+/// What every accumulator that can be cloned has without another word.
+pub trait AnyAccumulator {
     /// For [`Accumulator::merge`].
     fn as_any(&self) -> &dyn Any;
+
+    /// Another one with the same states.
+    fn duplicate(&self) -> Box<dyn Accumulator>;
+}
+
+impl<A: Accumulator + Clone + 'static> AnyAccumulator for A {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn duplicate(&self) -> Box<dyn Accumulator> {
+        Box::new(self.clone())
+    }
+}
+
+impl Clone for Box<dyn Accumulator> {
+    fn clone(&self) -> Box<dyn Accumulator> {
+        self.as_ref().duplicate()
+    }
 }
 
 /// A suffix that makes other functions of aggregate functions (`-If`, `-State`, ...).

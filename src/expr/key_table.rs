@@ -32,7 +32,7 @@ impl TableKey for u128 {
 }
 
 /// Distinct keys, numbered in the order in which they came.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct KeyTable<K: Copy> {
     table: HashTable<Entry<K>>,
     keys: Vec<K>,

@@ -16,7 +16,8 @@ mod set;
 mod window_function;
 
 pub use aggregate::{
-    Accumulator, AggregateArguments, AggregateDeclaration, BoundAggregate, Combinator, NullRows,
+    Accumulator, AggregateArguments, AggregateDeclaration, AnyAccumulator, BoundAggregate,
+    Combinator, NullRows,
 };
 pub use base::Example;
 pub use context::FunctionContext;

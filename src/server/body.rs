@@ -106,6 +106,15 @@ impl Arriving {
         Ok(None)
     }
 
+    /// The body, where all of it is here in one piece.
+    pub(crate) fn whole(&self) -> Option<Bytes> {
+        match (&self.rest, self.pieces.len()) {
+            (None, 0) => Some(Bytes::new()),
+            (None, 1) => self.pieces.front().cloned(),
+            _ => None,
+        }
+    }
+
     /// Hands the body to a blocking reader, and what that leaves to the second.
     pub(crate) fn split(self, handle: Handle) -> (BodyReader, Unread) {
         let shared = Arc::new(Mutex::new(self));

@@ -216,16 +216,17 @@ impl Call {
 
     /// The text so far with `more` of the body after it.
     pub(crate) fn join_text(&mut self, more: Bytes) {
-        self.request.query = match self.text.take() {
-            Some(mut text) if !text.is_empty() => {
-                if !more.is_empty() {
-                    text.push(b'\n');
-                    text.extend_from_slice(&more);
-                }
-                Bytes::from(text)
-            }
+        self.request.query = self.joined(more);
+        self.text = None;
+    }
+
+    /// The text of the URL, then that of the body.
+    pub(crate) fn joined(&self, more: Bytes) -> Bytes {
+        match &self.text {
+            Some(text) if !text.is_empty() && more.is_empty() => Bytes::copy_from_slice(text),
+            Some(text) if !text.is_empty() => [text, b"\n".as_slice(), &more].concat().into(),
             _ => more,
-        };
+        }
     }
 }
 

@@ -27,6 +27,7 @@ mod credentials;
 mod encoding;
 mod failure;
 mod frames;
+mod kept;
 mod metrics;
 mod multipart;
 mod pages;

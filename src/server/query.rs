@@ -21,6 +21,7 @@ use crate::answer::{Answer, Plan, Reply};
 use crate::body::{Arriving, BodyReader, Source, drain};
 use crate::call::{Call, Options, is_insert, only_reads};
 use crate::connection::Link;
+use crate::kept;
 use crate::multipart;
 use crate::reply::Guard;
 use crate::response::{Answering, failed};
@@ -73,6 +74,10 @@ async fn serve(
     let wanted = if all_text { call.options.max_query_size.min(256 << 10) } else { PREFETCH };
     if let Err(error) = arriving.prefetch(wanted).await {
         return failed(app, &error, call.options.answer, &query_id, None);
+    }
+    if let Some(reply) = kept::reply(app.service.as_ref(), &mut call, &arriving) {
+        let answering = Answering::new(call.options.answer, query_id, Guard::none(), link);
+        return answering.response(app, reply, &[]);
     }
     let Ok(permit) = Arc::clone(&app.running).try_acquire_owned() else {
         drain(arriving);

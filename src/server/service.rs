@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use base::{Result, bail};
 use bytes::Bytes;
-use engine::{Credentials, Engine, OpenText, Output, Request, Summary, TextAddress};
+use engine::{Credentials, Engine, KeptReply, OpenText, Output, Request, Summary, TextAddress};
 
 /// The bytes of a request's body that follow those in [`Request::query`]: the next piece (never
 /// empty), or `None` at the end. A call blocks until the client has sent more.
@@ -31,6 +31,11 @@ pub trait QueryService: Send + Sync + 'static {
         input: Option<Input>,
         output: &mut dyn Output,
     ) -> Result<Summary>;
+
+    /// The answer to a request that is there already. Never waits: it is asked for where nothing may block.
+    fn kept_answer(&self, _request: &Request) -> Option<KeptReply> {
+        None
+    }
 
     /// Finds one text of a CLOB column; `None` where no row has the key.
     ///
@@ -99,6 +104,10 @@ impl QueryService for Arc<Engine> {
         output: &mut dyn Output,
     ) -> Result<Summary> {
         Engine::run(self, request, input.map(engine::pulled), output)
+    }
+
+    fn kept_answer(&self, request: &Request) -> Option<KeptReply> {
+        Engine::kept_answer(self, request)
     }
 
     fn open_text(&self, request: Request, address: &TextAddress) -> Result<Option<OpenText>> {

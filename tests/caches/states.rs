@@ -123,8 +123,56 @@ fn states_make_room_for_queries() {
     let before = counted(&engine, "partial", "bytes");
     assert!(before > 2 << 20 && before <= 12 << 20, "{before} bytes");
     // What is larger than what is left takes it from there.
-    let large = "SELECT length(groupArray(repeat('x', 1000))) FROM numbers(9000) SETTINGS max_memory_usage = 0";
-    assert_eq!(ask(&engine, large).unwrap(), "9000\n");
+    let large = "SELECT length(groupArray(repeat('x', 1000))) FROM numbers(5000) SETTINGS max_memory_usage = 0";
+    assert_eq!(ask(&engine, large).unwrap(), "5000\n");
     let after = counted(&engine, "partial", "bytes");
     assert!(after < before, "{after} of {before} bytes are left");
+}
+
+#[test]
+fn merged_states_of_old_parts_take_new_ones_in() {
+    let (_folder, engine) = open();
+    visits(&engine);
+    let calls = [
+        "count(), sum(user), avg(user), max(region)",
+        "uniq(user), uniqExact(user), uniqCombined(user), uniqHLL12(user)",
+        "quantileExact(user), quantilesExact(0.1, 0.9)(user), quantileTiming(user), quantileExactWeighted(user, id % 3)",
+        "arraySort(groupUniqArray(user)), arraySort(topK(3)(region)), groupBitmap(user), argMax(region, id)",
+        "sumMap(map(region, 1)), countIf(user > 3), sumOrNull(if(user > 2, user, NULL)), uniqIf(user, id % 2 = 0)",
+        "arraySort(groupUniqArray(region)), min(region), minMap(map(user % 3, id)), bitAnd(sum(user), 255)",
+    ];
+    let questions: Vec<String> = calls
+        .iter()
+        .flat_map(|calls| {
+            [
+                "",
+                "GROUP BY region ORDER BY region",
+                "GROUP BY user % 7 AS k, region ORDER BY k, region LIMIT 5",
+            ]
+            .map(|groups| format!("SELECT {calls} FROM visits WHERE id != 7 {groups}"))
+        })
+        .collect();
+    let off = "use_query_cache = 0, use_query_condition_cache = 0";
+    let mut first = 50_000;
+    for round in 0..6 {
+        for question in &questions {
+            let kept = ask(&engine, &format!("{question} SETTINGS {off}")).unwrap();
+            let anew = format!(
+                "{question} SETTINGS {off}, use_partial_aggregate_cache = 0, max_threads = 1"
+            );
+            assert_eq!(kept, ask(&engine, &anew).unwrap(), "{question} in round {round}");
+        }
+        match round {
+            // The large parts become one.
+            3 => {
+                run(&engine, "SYSTEM START MERGES visits");
+                run(&engine, "OPTIMIZE TABLE visits FINAL");
+            }
+            4 => run(&engine, "DELETE FROM visits WHERE id % 10 = 3"),
+            _ => insert(&engine, first, 700),
+        }
+        first += 700;
+    }
+    let (_, rows) = read(&engine, &format!("{} SETTINGS {off}", questions[0]));
+    assert!(rows < 10_000, "{rows} rows were read again");
 }

@@ -125,6 +125,7 @@ fn with_query<R>(
         cancel: request.cancel.clone(),
         progress: request.progress.clone(),
         budget: engine.budget.child("for dictionary", limit),
+        waits: Arc::default(),
     };
     let parsed = sql::parse(text)?;
     let statement = parsed.statement.clone();

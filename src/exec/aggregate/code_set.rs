@@ -1,6 +1,5 @@
 //! Distinct codes of one dictionary, without keys: a bit a code instead of a table.
 
-use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -12,6 +11,7 @@ use expr::Accumulator;
 use types::Column;
 
 /// The codes that were met, for the only group.
+#[derive(Clone)]
 pub(super) struct CodeSet {
     met: Vec<u64>,
 }
@@ -74,9 +74,5 @@ impl Accumulator for CodeSet {
 
     fn memory(&self) -> usize {
         self.met.capacity() * 8
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }

@@ -9,6 +9,7 @@ use super::keys::{Packed, PackedPart};
 use super::{Batch, Shared, Stage};
 
 /// Groups with their states.
+#[derive(Clone)]
 pub(crate) struct Groups {
     table: Table,
     pub(crate) states: Vec<Box<dyn Accumulator>>,
@@ -19,6 +20,7 @@ pub(crate) struct Groups {
     vacant: bool,
 }
 
+#[derive(Clone)]
 enum Table {
     /// No keys.
     One {

@@ -19,6 +19,7 @@ use crate::pipeline::{Bounds, Source};
 use crate::rows;
 
 /// Packs key columns.
+#[derive(Clone)]
 pub(crate) struct KeyEncoder {
     columns: Vec<KeyColumn>,
     bits: u32,
@@ -26,6 +27,7 @@ pub(crate) struct KeyEncoder {
     whole: Option<Interner>,
 }
 
+#[derive(Clone)]
 struct KeyColumn {
     data_type: DataType,
     width: u32,
@@ -36,6 +38,7 @@ struct KeyColumn {
 }
 
 /// What the bits of a key column mean.
+#[derive(Clone)]
 enum Space {
     /// The value itself.
     Bits,

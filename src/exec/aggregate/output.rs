@@ -1,16 +1,22 @@
 //! Groups -> blocks; where only the first groups in an order are wanted, only these. Of groups whose results are
 //! not finished the blocks hold states.
+//!
+//! A reservation grows with the blocks: before a result is made that may be as large as its states (lists, texts, maps),
+//! and to what the block holds once it is there.
+
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt32Type;
 use arrow_array::{Array, ArrayRef, UInt32Array};
-use base::{Error, Result};
+use base::{Error, Reservation, Result};
 use plan::SortKey;
-use types::{Block, Column, DictionaryColumn};
+use types::{Block, Column, DataType, Dictionary, DictionaryColumn};
 
 use super::grouped::Groups;
 use super::keys::KeyEncoder;
 use super::{Shared, Stage, number_codes};
+use crate::pipeline::{BlockReader, Bounds, Materialized, Source};
 use crate::sort::smallest;
 
 /// Rows of a block that is given out.
@@ -21,6 +27,7 @@ pub(super) fn blocks(
     shared: &Shared,
     encoder: &KeyEncoder,
     groups: &mut Groups,
+    held: &mut Reservation,
 ) -> Result<Vec<Block>> {
     let count = groups.len().min(if shared.key_types.is_empty() { 1 } else { usize::MAX });
     if let Some((keys, rows)) = &shared.top
@@ -28,11 +35,11 @@ pub(super) fn blocks(
         && count > rows.saturating_mul(2)
     {
         let chosen = top(shared, encoder, groups, keys, rows)?;
-        return Ok(vec![some(shared, encoder, groups, &chosen)?]);
+        return Ok(vec![some(shared, encoder, groups, &chosen, held)?]);
     }
     let met: Vec<u32> = (0..count as u32).filter(|g| groups.is_met(*g as usize)).collect();
     let limit = met.len().min(shared.limit);
-    chunks(shared, encoder, groups, &met[..limit])
+    chunks(shared, encoder, groups, &met[..limit], held)
 }
 
 /// Some groups as blocks.
@@ -41,8 +48,9 @@ pub(super) fn chunks(
     encoder: &KeyEncoder,
     groups: &mut Groups,
     chosen: &[u32],
+    held: &mut Reservation,
 ) -> Result<Vec<Block>> {
-    chosen.chunks(BLOCK_ROWS).map(|chunk| some(shared, encoder, groups, chunk)).collect()
+    chosen.chunks(BLOCK_ROWS).map(|chunk| some(shared, encoder, groups, chunk, held)).collect()
 }
 
 /// The numbers of the groups that come first in an order, ascending.
@@ -98,7 +106,9 @@ fn some(
     encoder: &KeyEncoder,
     groups: &mut Groups,
     chosen: &[u32],
+    held: &mut Reservation,
 ) -> Result<Block> {
+    let before = held.bytes();
     let packed: Vec<u128> = chosen.iter().map(|g| groups.packed_key(*g as usize)).collect();
     let mut columns =
         if shared.key_types.is_empty() { Vec::new() } else { encoder.decode(&packed)? };
@@ -109,11 +119,19 @@ fn some(
     }
     if shared.stage == Stage::Partial {
         columns.extend(groups.state_columns(chosen)?);
-        return Ok(Block::new(columns, chosen.len()));
+        let block = Block::new(columns, chosen.len());
+        held.resize(before + block.memory())?;
+        return Ok(block);
     }
+    let all = groups.len();
     let contiguous = chosen.windows(2).all(|w| w[0] + 1 == w[1]);
     for call in 0..shared.calls.len() {
         let state = &mut groups.states[call];
+        if is_as_large_as_states(&shared.calls[call].data_type) {
+            // Of all groups, these have about their share.
+            let share = chosen.len() as f64 / all.max(1) as f64;
+            held.resize(held.bytes() + (state.memory() as f64 * share.min(1.0)) as usize)?;
+        }
         let results = match (chosen.first(), chosen.last()) {
             (Some(first), Some(last)) if contiguous => {
                 state.finish(*first as usize..*last as usize + 1)?
@@ -137,7 +155,17 @@ fn some(
         };
         columns.push(result_column(shared, call, results, groups.is_vacant())?);
     }
-    Ok(Block::new(columns, chosen.len()))
+    let block = Block::new(columns, chosen.len());
+    held.resize(before + block.memory())?;
+    Ok(block)
+}
+
+fn is_as_large_as_states(result: &DataType) -> bool {
+    match result.inner() {
+        DataType::Array(_) | DataType::Map(..) | DataType::String => true,
+        DataType::Tuple(fields) => fields.iter().any(|f| is_as_large_as_states(&f.data_type)),
+        _ => false,
+    }
 }
 
 /// A call's results; codes become a dictionary column again.
@@ -161,5 +189,44 @@ fn result_column(shared: &Shared, call: usize, results: ArrayRef, vacant: bool) 
             Ok(column)
         }
         _ => Ok(Column::Flat(results)),
+    }
+}
+
+/// Groups whose keys are codes of the dictionaries that the input had.
+pub(super) struct InMemory {
+    blocks: Materialized,
+    pub(super) dictionaries: Vec<Option<Arc<dyn Dictionary>>>,
+    pub(super) bounds: Vec<Option<Bounds>>,
+    /// The memory of the blocks.
+    _held: Vec<Reservation>,
+}
+
+impl InMemory {
+    /// Blocks of values, and what holds their memory.
+    pub(super) fn new(blocks: Vec<Block>, held: Vec<Reservation>) -> InMemory {
+        let blocks = Materialized::new(blocks);
+        InMemory { blocks, dictionaries: Vec::new(), bounds: Vec::new(), _held: held }
+    }
+}
+
+impl Source for InMemory {
+    fn reader(&self) -> Result<Box<dyn BlockReader>> {
+        self.blocks.reader()
+    }
+
+    fn lanes(&self) -> usize {
+        self.blocks.lanes()
+    }
+
+    fn rows(&self) -> Option<usize> {
+        self.blocks.rows()
+    }
+
+    fn dictionary(&self, column: usize) -> Option<Arc<dyn Dictionary>> {
+        self.dictionaries.get(column).cloned().flatten()
+    }
+
+    fn bounds(&self, column: usize) -> Option<Bounds> {
+        self.bounds.get(column).copied().flatten()
     }
 }

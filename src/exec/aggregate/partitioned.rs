@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow_array::UInt32Array;
-use base::{Result, bail};
+use base::{Reservation, Result, bail};
 use expr::TableKey;
 use types::{Block, Column};
 
@@ -146,11 +146,11 @@ fn order<K: TableKey>(keys: &[K], count: usize) -> (Vec<u32>, Vec<u32>) {
     (order, offsets)
 }
 
-/// Groups every partition of all lanes and gives the groups out.
+/// Groups every partition of all lanes and gives the groups out, with what holds their memory.
 pub(super) fn finish_partitions(
     shared: &Arc<Shared>,
     mut lanes: Vec<Partitioned>,
-) -> Result<Vec<Block>> {
+) -> Result<(Vec<Block>, Vec<Reservation>)> {
     for lane in &mut lanes {
         lane.cut()?;
     }
@@ -158,7 +158,7 @@ pub(super) fn finish_partitions(
     struct Worker {
         encoder: KeyEncoder,
         blocks: Vec<Block>,
-        held: base::Reservation,
+        held: Reservation,
     }
     let cuts: Arc<Vec<Cut>> = Arc::new(lanes.into_iter().flat_map(|l| l.cuts).collect());
     let next = Arc::new(AtomicUsize::new(0));
@@ -178,13 +178,12 @@ pub(super) fn finish_partitions(
             return Ok(Step::Done);
         }
         let mut groups = group(&own, &cuts, partition, &expected)?;
-        let blocks = output::blocks(&own, &worker.encoder, &mut groups)?;
-        let bytes: usize = blocks.iter().map(Block::memory).sum();
-        worker.held.resize(worker.held.bytes() + bytes)?;
+        let blocks = output::blocks(&own, &worker.encoder, &mut groups, &mut worker.held)?;
         worker.blocks.extend(blocks);
         Ok(Step::Again)
     })?;
-    Ok(workers.into_iter().flat_map(|w| w.blocks).collect())
+    let (blocks, held): (Vec<_>, Vec<_>) = workers.into_iter().map(|w| (w.blocks, w.held)).unzip();
+    Ok((blocks.into_iter().flatten().collect(), held))
 }
 
 /// How many groups the rows of a partition have, as far as others tell.

@@ -187,5 +187,5 @@ fn load(shared: &Shared, segments: &[Segment], held: &mut Reservation) -> Result
     if groups.is_empty() {
         return Ok(Vec::new());
     }
-    output::blocks(shared, &encoder, &mut groups)
+    output::blocks(shared, &encoder, &mut groups, held)
 }

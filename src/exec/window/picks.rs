@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use arrow_array::UInt32Array;
 use arrow_buffer::NullBuffer;
 use base::{Result, bail};
-use expr::{Expr, WindowFunction};
+use expr::WindowFunction;
 use plan::{SortKey, WindowCall};
 use types::{Column, DataType};
 
@@ -61,42 +61,18 @@ pub(super) fn shifted(
         picks.push(picked.filter(|at| (start..end).contains(at)));
     }
     match batch.arguments.get(2) {
-        Some(default) => with_default(value, default, &picks, call),
+        Some(default) => with_default(value, default, &picks),
         None => taken(value, picks, &call.data_type),
     }
 }
 
 /// The values of some rows; where there is none, the row's own default.
-fn with_default(
-    value: &Column,
-    default: &Column,
-    picks: &[Option<u32>],
-    call: &WindowCall,
-) -> Result<Column> {
+fn with_default(value: &Column, default: &Column, picks: &[Option<u32>]) -> Result<Column> {
     let rows = picks.len() as u32;
-    let default = match call.arguments.get(2).map(Expr::data_type) {
-        Some(t) if t.without_low_cardinality() != call.data_type.without_low_cardinality() => {
-            converted(default, &t, &call.data_type)?
-        }
-        _ => default.to_flat()?,
-    };
-    let both = Column::concat(&[Column::Flat(value.to_flat()?), Column::Flat(default)])?;
+    let both = Column::concat(&[Column::Flat(value.to_flat()?), Column::Flat(default.to_flat()?)])?;
     let places: Vec<u32> =
         picks.iter().zip(0..rows).map(|(pick, row)| pick.unwrap_or(rows + row)).collect();
     both.take(&UInt32Array::from(places))
-}
-
-/// Values in a wider type of the same family.
-fn converted(column: &Column, from: &DataType, to: &DataType) -> Result<arrow_array::ArrayRef> {
-    let mut values = Vec::with_capacity(column.len());
-    for row in 0..column.len() {
-        let value = column.value(from, row)?;
-        values.push(match (value, to.inner().is_float()) {
-            (types::Value::Int(int), true) => types::Value::Float(int as f64),
-            (other, _) => other,
-        });
-    }
-    types::array_from_values(to, &values)
 }
 
 /// Which row of its frame an aggregate function takes.

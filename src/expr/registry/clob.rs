@@ -4,7 +4,6 @@
 //!    longer than [`AT_ONCE`], so that memory stays bounded however many rows there are.
 //! 2. Texts that are longer than [`LONGEST`] are an error that says what to do instead.
 
-use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -130,6 +129,7 @@ pub(super) fn aggregate(bound: BoundAggregate, types: &[DataType]) -> BoundAggre
     BoundAggregate::new(return_type, move || OfStrings { inner: create(), clobs: clobs.clone() })
 }
 
+#[derive(Clone)]
 struct OfStrings {
     inner: Box<dyn Accumulator>,
     clobs: Vec<usize>,
@@ -188,9 +188,5 @@ impl Accumulator for OfStrings {
 
     fn memory(&self) -> usize {
         self.inner.memory()
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }

@@ -1,7 +1,6 @@
 //! Rows with NULL arguments are skipped for aggregate functions that do not treat them. NULL of a Variant or
 //! Dynamic is a value like others: see `tagged_nulls`.
 
-use std::any::Any;
 use std::ops::Range;
 
 use arrow_array::{Array, ArrayRef, BooleanArray, make_array};
@@ -101,6 +100,14 @@ impl SkipNulls {
     }
 }
 
+impl Clone for SkipNulls {
+    fn clone(&self) -> SkipNulls {
+        let mut seen = BooleanBufferBuilder::new(self.seen.len());
+        seen.append_packed_range(0..self.seen.len(), self.seen.as_slice());
+        SkipNulls { inner: self.inner.clone(), seen, gives_null: self.gives_null }
+    }
+}
+
 impl Accumulator for SkipNulls {
     fn resize(&mut self, groups: usize) {
         self.inner.resize(groups);
@@ -179,13 +186,10 @@ impl Accumulator for SkipNulls {
     fn memory(&self) -> usize {
         self.inner.memory() + self.seen.len() / 8
     }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
 }
 
 /// Any function of a bare NULL: it is NULL, and 0 if it counts, whatever its other arguments are.
+#[derive(Clone)]
 struct OnlyNull {
     result: DataType,
 }
@@ -225,9 +229,5 @@ impl Accumulator for OnlyNull {
 
     fn memory(&self) -> usize {
         0
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }

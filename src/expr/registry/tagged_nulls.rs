@@ -3,7 +3,6 @@
 //! Functions get it as an empty string of bytes, which no value with its type is; in what they give back it
 //! becomes NULL again.
 
-use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -28,6 +27,7 @@ pub(super) fn with_values(bound: BoundAggregate, types: &[DataType]) -> BoundAgg
     })
 }
 
+#[derive(Clone)]
 struct TaggedNulls {
     inner: Box<dyn Accumulator>,
     /// Of each argument.
@@ -142,9 +142,5 @@ impl Accumulator for TaggedNulls {
 
     fn memory(&self) -> usize {
         self.inner.memory()
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }

@@ -1,6 +1,5 @@
 //! `argMin`, `argMax`: a value of the row in which another is smallest or greatest.
 
-use std::any::Any;
 use std::ops::Range;
 
 use arrow_array::ArrayRef;
@@ -76,6 +75,7 @@ fn bind(call: &AggregateArguments<'_>, greatest: bool, both: bool) -> Result<Bou
     }))
 }
 
+#[derive(Clone)]
 struct ArgExtreme {
     encoding: Encoding,
     /// A tuple is encoded as its parts one after another, so the result's encoding reads it.
@@ -152,9 +152,5 @@ impl Accumulator for ArgExtreme {
 
     fn memory(&self) -> usize {
         self.keys.memory() + self.values.memory()
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }

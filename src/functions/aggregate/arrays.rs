@@ -1,6 +1,5 @@
 //! Arrays (and text) of a group's values.
 
-use std::any::Any;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
@@ -166,6 +165,7 @@ enum Output {
 }
 
 /// Lists of encoded values: where each lies among the bytes.
+#[derive(Clone)]
 struct Encoded {
     encoding: Encoding,
     /// The type of values that are to be made text before they are kept.
@@ -278,10 +278,6 @@ impl Accumulator for Encoded {
 
     fn memory(&self) -> usize {
         self.bytes.capacity() + self.lists.memory()
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }
 

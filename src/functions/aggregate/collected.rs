@@ -1,6 +1,5 @@
 //! Accumulators that keep all values of constant size of a group and compute at the end.
 
-use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -76,6 +75,12 @@ impl<F: Collect> Collected<F> {
     }
 }
 
+impl<F: Collect> Clone for Collected<F> {
+    fn clone(&self) -> Collected<F> {
+        Collected { function: self.function.clone(), lists: self.lists.clone() }
+    }
+}
+
 impl<F: Collect> Accumulator for Collected<F> {
     fn resize(&mut self, groups: usize) {
         self.lists.resize(groups);
@@ -141,9 +146,5 @@ impl<F: Collect> Accumulator for Collected<F> {
 
     fn memory(&self) -> usize {
         self.lists.memory()
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }

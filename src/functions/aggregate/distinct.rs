@@ -10,7 +10,6 @@
 //! 4. States are written group by group, for which an index of the table is made when it is
 //!    first needed and dropped with the next change.
 
-use std::any::Any;
 use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -170,6 +169,20 @@ pub(crate) struct Distinct<V: Values> {
     counts: Vec<u32>,
     sketches: HashMap<u32, Sketch>,
     index: OnceLock<Index<V::Key>>,
+}
+
+impl<V: Values> Clone for Distinct<V> {
+    fn clone(&self) -> Distinct<V> {
+        Distinct {
+            values: self.values.clone(),
+            limit: self.limit,
+            table: self.table.clone(),
+            fresh: Vec::new(),
+            counts: self.counts.clone(),
+            sketches: self.sketches.clone(),
+            index: OnceLock::new(),
+        }
+    }
 }
 
 const VERSION: u8 = 1;
@@ -413,9 +426,5 @@ impl<V: Values> Accumulator for Distinct<V> {
             + self.fresh.capacity() * size_of::<Pair<V>>()
             + self.counts.capacity() * 4
             + self.sketches.values().map(Sketch::memory).sum::<usize>()
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }

@@ -1,6 +1,5 @@
 //! The types that a Dynamic has, the paths that objects of JSON have, and the types of their values.
 
-use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -90,6 +89,7 @@ fn bind(call: &AggregateArguments<'_>, kind: Kind) -> Result<BoundAggregate> {
 /// Types, or paths with types.
 type Names = BTreeMap<Vec<u8>, BTreeSet<Vec<u8>>>;
 
+#[derive(Clone)]
 struct Distinct {
     kind: Kind,
     result: DataType,
@@ -209,9 +209,5 @@ impl Accumulator for Distinct {
 
     fn memory(&self) -> usize {
         self.memory + self.groups.capacity() * size_of::<Names>()
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }

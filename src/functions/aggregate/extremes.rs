@@ -1,6 +1,5 @@
 //! One value out of a group's: smallest, greatest, first, last.
 
-use std::any::Any;
 use std::marker::PhantomData;
 use std::ops::Range;
 
@@ -272,6 +271,16 @@ struct ChosenBytes<C> {
 
 const VERSION: u8 = 1;
 
+impl<C> Clone for ChosenBytes<C> {
+    fn clone(&self) -> ChosenBytes<C> {
+        ChosenBytes {
+            encoding: self.encoding.clone(),
+            slots: self.slots.clone(),
+            choice: PhantomData,
+        }
+    }
+}
+
 impl<C: Choice> ChosenBytes<C> {
     fn choose(&mut self, group: usize, value: &[u8]) {
         let replaces = match self.slots.get(group) {
@@ -336,10 +345,6 @@ impl<C: Choice> Accumulator for ChosenBytes<C> {
 
     fn memory(&self) -> usize {
         self.slots.memory()
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }
 

@@ -3,7 +3,6 @@
 //! A function says how one state takes rows, merges and is written ([`Grouped`] does the
 //! rest): states lie side by side, and loops over rows are the function's own, typed and tight.
 
-use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -86,6 +85,12 @@ pub(crate) fn foreign_state() -> Error {
 /// States that are looked at for an estimate of memory.
 const SAMPLE: usize = 1024;
 
+impl<F: Function> Clone for Grouped<F> {
+    fn clone(&self) -> Grouped<F> {
+        Grouped { function: self.function.clone(), states: self.states.clone() }
+    }
+}
+
 impl<F: Function> Accumulator for Grouped<F> {
     fn resize(&mut self, groups: usize) {
         if groups > self.states.len() {
@@ -134,9 +139,5 @@ impl<F: Function> Accumulator for Grouped<F> {
         let sampled: usize =
             self.states.iter().step_by(step).map(|state| self.function.heap(state)).sum();
         fixed + sampled * step
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }

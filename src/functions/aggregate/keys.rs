@@ -14,7 +14,7 @@ use super::kind::{Input, Kind, input, with_kind};
 use super::slots::Slots;
 use super::state_bytes::Plain;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Best {
     /// Ordered bits, and whether there are any.
     Bits(Vec<(u64, bool)>),
@@ -22,7 +22,7 @@ enum Best {
 }
 
 /// The best key of every group.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Keys {
     data_type: DataType,
     encoding: Encoding,

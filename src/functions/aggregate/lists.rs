@@ -31,7 +31,7 @@ struct List {
 }
 
 /// The lists of all groups.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Lists<T> {
     items: Vec<T>,
     chunks: Vec<Chunk>,

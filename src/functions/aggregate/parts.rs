@@ -1,6 +1,5 @@
 //! A function made of several others over the same rows, whose results it puts together.
 
-use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -24,6 +23,7 @@ pub(crate) enum Takes {
 type Join = Arc<dyn Fn(Vec<ArrayRef>) -> Result<ArrayRef> + Send + Sync>;
 
 /// Accumulators side by side.
+#[derive(Clone)]
 pub(crate) struct Parts {
     parts: Vec<(Box<dyn Accumulator>, Takes)>,
     join: Join,
@@ -91,9 +91,5 @@ impl Accumulator for Parts {
 
     fn memory(&self) -> usize {
         self.parts.iter().map(|(part, _)| part.memory()).sum()
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }

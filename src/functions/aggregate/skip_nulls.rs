@@ -1,6 +1,5 @@
 //! Rows with NULL are left out, where that is not done outside: of elements of arrays.
 
-use std::any::Any;
 use std::ops::Range;
 
 use arrow_array::{ArrayRef, BooleanArray};
@@ -12,6 +11,7 @@ use types::Column;
 use super::grouped::foreign_state;
 
 /// A function that is not given rows with NULL.
+#[derive(Clone)]
 pub(crate) struct SkipNulls {
     inner: Box<dyn Accumulator>,
 }
@@ -61,9 +61,5 @@ impl Accumulator for SkipNulls {
 
     fn memory(&self) -> usize {
         self.inner.memory()
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }

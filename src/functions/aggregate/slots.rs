@@ -19,7 +19,7 @@ struct Slot {
 }
 
 /// A byte string, or none, for every group.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Slots {
     slots: Vec<Slot>,
     buffer: Vec<u8>,

@@ -1,6 +1,5 @@
 //! Arrays of distinct values, and the entropy of values' counts.
 
-use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -86,6 +85,7 @@ fn bind(
 }
 
 /// Distinct values with how often they were met.
+#[derive(Clone)]
 struct Unique {
     encoding: Encoding,
     output: Output,
@@ -174,9 +174,5 @@ impl Accumulator for Unique {
 
     fn memory(&self) -> usize {
         self.values.memory() + self.counts.capacity() * 8
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }

@@ -1,6 +1,5 @@
 //! The value that all rows of a group have, or that most have.
 
-use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -53,6 +52,7 @@ pub(crate) static FUNCTIONS: &[AggregateDeclaration] = &[
 const VERSION: u8 = 1;
 
 /// `singleValueOrNull`
+#[derive(Clone)]
 struct Single {
     encoding: Encoding,
     result: DataType,
@@ -127,10 +127,6 @@ impl Accumulator for Single {
 
     fn memory(&self) -> usize {
         self.slots.memory() + self.many.capacity()
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }
 

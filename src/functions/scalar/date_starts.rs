@@ -14,8 +14,10 @@ use super::date_parts::time_argument;
 use super::lane::{Kind, argument, convert, map};
 
 mod days;
+mod origin;
 
 use days::{as_date, bind_week, extended, month_end, month_start, to_day};
+use origin::with_origin;
 
 pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Date and time";
     "toStartOfYear" (1, 2) "toStartOfYear(time[, zone])" "The first day of the year."
@@ -180,7 +182,9 @@ fn to_fraction(
         let (grow, cut) = (ticks_of(shown - precision), ticks_of(shown - digits));
         map::<i64, i64>(argument(columns, 0)?, |v| {
             let v = v.saturating_mul(grow);
-            v - v.rem_euclid(cut)
+            let rest = v.rem_euclid(cut);
+            // Where the time before is none that there is, the next.
+            v.checked_sub(rest).unwrap_or_else(|| v.saturating_add(cut - rest))
         })
     }))
 }
@@ -331,83 +335,6 @@ fn months_floor(days: i64, n: i64) -> i64 {
     // Several months are counted from 1900 on, as ClickHouse's calendar is.
     let floored = months - (months - 1900 * 12).rem_euclid(n);
     days_from_civil(floored.div_euclid(12) as i32, floored.rem_euclid(12) as u32 + 1, 1)
-}
-
-/// Intervals counted from an origin: of fixed length, or of months.
-fn with_origin(
-    arguments: &[Argument],
-    time: TimeType,
-    origin: &Argument,
-    unit: IntervalKind,
-    n: i64,
-) -> Result<Bound> {
-    let data_type = arguments[0].data_type.clone();
-    if origin.data_type != data_type {
-        bail!(
-            IllegalTypeOfArgument,
-            "The origin of toStartOfInterval must be of the type of the time, {data_type}, not {}",
-            origin.data_type
-        );
-    }
-    use IntervalKind::{
-        Day, Hour, Microsecond, Millisecond, Minute, Month, Nanosecond, Quarter, Second, Week, Year,
-    };
-    let months = match unit {
-        Month => Some(n),
-        Quarter => n.checked_mul(3),
-        Year => n.checked_mul(12),
-        _ => None,
-    };
-    let (per_second, seconds) = match unit {
-        Nanosecond => (1_000_000_000, 1),
-        Microsecond => (1_000_000, 1),
-        Millisecond => (1_000, 1),
-        Second => (1, 1),
-        Minute => (1, 60),
-        Hour => (1, 3600),
-        Day => (1, DAY),
-        Week => (1, 7 * DAY),
-        Month | Quarter | Year => (1, 1),
-    };
-    let ticks = time.ticks();
-    if time.is_date() && seconds < DAY && months.is_none() {
-        bail!(IllegalTypeOfArgument, "Illegal interval kind for argument data type {data_type}");
-    }
-    let step = if time.is_date() {
-        seconds / DAY * n
-    } else {
-        (n.saturating_mul(seconds).saturating_mul(ticks) / per_second).max(1)
-    };
-    Ok(Bound::new(data_type, move |columns, _| {
-        let (times, origins) =
-            (raw(argument(columns, 0)?, time)?, raw(argument(columns, 2)?, time)?);
-        let zone = Zone::new(time.zone());
-        let floored = super::lane::map2::<i64, i64, i64>(&times, &origins, |v, origin| {
-            let Some(months) = months else {
-                return v - (v - origin).rem_euclid(step.max(1));
-            };
-            let shift = |k: i64| {
-                super::interval_arithmetic::shift(
-                    origin,
-                    time,
-                    &zone,
-                    Month,
-                    k.saturating_mul(months),
-                )
-            };
-            // Begins with a guess by the mean length of a month and corrects it.
-            let length = if time.is_date() { 30 } else { 30 * DAY * ticks };
-            let mut k = (v - origin).div_euclid(length.saturating_mul(months).max(1));
-            while shift(k) > v {
-                k -= 1;
-            }
-            while shift(k + 1) <= v {
-                k += 1;
-            }
-            shift(k)
-        })?;
-        convert(&floored, Kind::I64, time.kind())
-    }))
 }
 
 fn bind_trunc(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {

@@ -298,6 +298,29 @@ fn divide_kernel(
     or_zero: bool,
 ) -> Result<Bound> {
     let (a, b, to) = (Kind::require(a)?, Kind::require(b)?, Kind::require(&return_type)?);
+    if want != Want::Quotient && [a, b].iter().any(|k| matches!(k, Kind::U128 | Kind::U256)) {
+        match (is_signed(a), is_signed(b)) {
+            (true, false) => {
+                return Ok(wide_remainder::<I256, U256>(
+                    (a, Kind::I256),
+                    (b, Kind::U256),
+                    return_type,
+                    want,
+                    or_zero,
+                ));
+            }
+            (false, true) => {
+                return Ok(wide_remainder::<U256, I256>(
+                    (a, Kind::U256),
+                    (b, Kind::I256),
+                    return_type,
+                    want,
+                    or_zero,
+                ));
+            }
+            _ => {}
+        }
+    }
     let lane = common_lane(a, b);
     // The least Int8 divided by -1 does not fit Int8, though it fits the lane.
     let narrow_min = match to {
@@ -314,6 +337,57 @@ fn divide_kernel(
             with_lane!(to, R => divide_integers::<T, R>(&left, &right, want, or_zero, narrow_min))
         })
     }))
+}
+
+fn is_signed(kind: Kind) -> bool {
+    matches!(kind, Kind::I8 | Kind::I16 | Kind::I32 | Kind::I64 | Kind::I128 | Kind::I256)
+}
+
+/// An integer as its magnitude, and whether it is negative.
+trait Magnitude: Lane {
+    fn magnitude(self) -> (U256, bool);
+}
+
+impl Magnitude for U256 {
+    fn magnitude(self) -> (U256, bool) {
+        (self, false)
+    }
+}
+
+impl Magnitude for I256 {
+    fn magnitude(self) -> (U256, bool) {
+        (self.unsigned_abs(), self.is_negative())
+    }
+}
+
+/// The remainder of a signed and an unsigned integer that have no signed type together.
+fn wide_remainder<A: Magnitude, B: Magnitude>(
+    (a, lane_a): (Kind, Kind),
+    (b, lane_b): (Kind, Kind),
+    return_type: DataType,
+    want: Want,
+    or_zero: bool,
+) -> Bound {
+    Bound::new(return_type.clone(), move |columns, _| {
+        let left = convert(argument(columns, 0)?, a, lane_a)?;
+        let right = convert(argument(columns, 1)?, b, lane_b)?;
+        let rests = try_map2::<A, B, I256>(&left, &right, |left, right| {
+            let ((left, negative), (right, _)) = (left.magnitude(), right.magnitude());
+            let Some(rest) = left.checked_rem(right) else {
+                if or_zero {
+                    return Ok(I256::ZERO);
+                }
+                bail!(IllegalDivision, "Division by zero");
+            };
+            Ok(match (negative && rest != U256::ZERO, want) {
+                (false, _) => rest,
+                (true, Want::PositiveRemainder) => right - rest,
+                (true, _) => rest.wrapping_neg(),
+            }
+            .as_i256())
+        })?;
+        convert(&rests, Kind::I256, Kind::require(&return_type)?)
+    })
 }
 
 /// What the quotient without its fraction leaves: 0 is never -0, and nothing is known of an infinite divisor.

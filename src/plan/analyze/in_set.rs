@@ -272,8 +272,12 @@ impl Resolver<'_, '_> {
         let function = if exact { "CAST" } else { "accurateCastOrNull" };
         let mut call =
             super::resolve::build_call(self.environment(), function, vec![column.clone(), name])?;
-        if matches!(from.inner(), DataType::Decimal { .. }) && to.inner().is_number() {
-            // Decimals are cut in conversions: what is cut is no value of the type.
+        let is_cut = match from.inner() {
+            DataType::Decimal { .. } => to.inner().is_number(),
+            from => from.is_float() && to.inner().is_enum(),
+        };
+        if is_cut {
+            // Fractions are cut in conversions: what is cut is no value of the type.
             let same = super::resolve::build_call(
                 self.environment(),
                 "equals",

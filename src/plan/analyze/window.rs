@@ -172,13 +172,18 @@ impl Resolver<'_, '_> {
             });
         };
         declared.check_count(call.arguments.len())?;
-        let arguments =
+        let mut arguments =
             call.arguments.iter().map(|a| self.resolve(a)).collect::<Result<Vec<_>>>()?;
         let described: Vec<(DataType, Option<Value>)> = arguments
             .iter()
             .map(|a| (a.data_type().without_low_cardinality(), a.as_literal().cloned()))
             .collect();
         let data_type = (declared.bind)(self.environment().context(), &described)?;
+        if let Some(default) = arguments.get_mut(2)
+            && default.data_type().without_low_cardinality() != data_type.without_low_cardinality()
+        {
+            *default = super::literal::cast_to_common(default.clone(), &data_type);
+        }
         let from_start = frame.start == FrameBound::UnboundedPreceding;
         let frame = match declared.function {
             WindowFunction::Lag | WindowFunction::Lead => {

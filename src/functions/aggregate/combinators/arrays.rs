@@ -1,6 +1,5 @@
 //! `-Array`: every element of the arrays is a row.
 
-use std::any::Any;
 use std::ops::Range;
 
 use arrow_array::cast::AsArray;
@@ -31,6 +30,7 @@ pub(super) fn elements(call: &AggregateArguments<'_>, suffix: &str) -> Result<Ve
 }
 
 /// The elements of array columns, and where each row's lie.
+#[derive(Clone)]
 pub(super) struct Elements {
     pub(super) items: Vec<Column>,
     /// Lengths of the rows' arrays.
@@ -73,6 +73,7 @@ pub(crate) fn bind(
     Ok(BoundAggregate::new(bound.return_type, move || OfArrays { inner: create() }))
 }
 
+#[derive(Clone)]
 struct OfArrays {
     inner: Box<dyn Accumulator>,
 }
@@ -116,9 +117,5 @@ impl Accumulator for OfArrays {
 
     fn memory(&self) -> usize {
         self.inner.memory()
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }

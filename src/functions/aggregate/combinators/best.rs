@@ -4,7 +4,6 @@
 //! its current inner group. Within a block the best keys are found first, so that a block starts at
 //! most one inner group for each group.
 
-use std::any::Any;
 use std::ops::Range;
 
 use arrow_array::{ArrayRef, BooleanArray, UInt32Array};
@@ -36,6 +35,7 @@ pub(crate) fn bind(
     }))
 }
 
+#[derive(Clone)]
 struct Best {
     inner: Box<dyn Accumulator>,
     keys: Keys,
@@ -145,9 +145,5 @@ impl Accumulator for Best {
 
     fn memory(&self) -> usize {
         self.inner.memory() + self.keys.memory() + self.current.capacity() * 4
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }

@@ -1,6 +1,5 @@
 //! `-If`: only rows in which the last argument is true.
 
-use std::any::Any;
 use std::ops::Range;
 
 use arrow_array::cast::AsArray;
@@ -33,11 +32,13 @@ pub(crate) fn bind(
     Ok(BoundAggregate::new(bound.return_type, move || If { inner: create() }))
 }
 
+#[derive(Clone)]
 struct If {
     inner: Box<dyn Accumulator>,
 }
 
 /// Which rows are to be taken.
+#[derive(Clone)]
 enum Chosen {
     All,
     None,
@@ -121,9 +122,5 @@ impl Accumulator for If {
 
     fn memory(&self) -> usize {
         self.inner.memory()
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }

@@ -1,7 +1,6 @@
 //! `-Distinct`: each different row of arguments once. The rows are kept and given to the
 //! function inside at the end, so that states merge.
 
-use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -33,6 +32,7 @@ pub(crate) fn bind(
     }))
 }
 
+#[derive(Clone)]
 struct Distinct {
     create: Arc<dyn Fn() -> Box<dyn Accumulator> + Send + Sync>,
     encoding: Encoding,
@@ -108,9 +108,5 @@ impl Accumulator for Distinct {
 
     fn memory(&self) -> usize {
         self.rows.memory()
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }

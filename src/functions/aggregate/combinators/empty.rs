@@ -1,6 +1,5 @@
 //! `-OrNull` and `-OrDefault`: what a group without rows gives.
 
-use std::any::Any;
 use std::ops::Range;
 
 use arrow_array::{Array, ArrayRef, BooleanArray, make_array};
@@ -55,6 +54,7 @@ fn can_be_null(data_type: &DataType) -> bool {
     data_type.clone().nullable().is_nullable()
 }
 
+#[derive(Clone)]
 struct OrElse {
     inner: Box<dyn Accumulator>,
     result: DataType,
@@ -139,9 +139,5 @@ impl Accumulator for OrElse {
 
     fn memory(&self) -> usize {
         self.inner.memory() + self.seen.capacity()
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }

@@ -1,6 +1,5 @@
 //! `-ForEach`: the elements of each position of the arrays are a group of the function inside.
 
-use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -34,6 +33,7 @@ pub(crate) fn bind(
     }))
 }
 
+#[derive(Clone)]
 struct ForEach {
     inner: Box<dyn Accumulator>,
     result: DataType,
@@ -127,9 +127,5 @@ impl Accumulator for ForEach {
 
     fn memory(&self) -> usize {
         self.inner.memory() + self.positions.memory()
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }

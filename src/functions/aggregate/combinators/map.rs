@@ -1,7 +1,6 @@
 //! `-Map`, and `sumMap` and its like of arrays of keys and of values: every key of a group is a
 //! group of the functions inside.
 
-use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -76,6 +75,7 @@ pub(crate) fn mapped(
     })
 }
 
+#[derive(Clone)]
 struct Keyed {
     shape: Shape,
     result: DataType,
@@ -270,9 +270,5 @@ impl Accumulator for Keyed {
 
     fn memory(&self) -> usize {
         self.keys.memory() + self.values.iter().map(|v| v.memory()).sum::<usize>()
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }

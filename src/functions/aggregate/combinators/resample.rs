@@ -1,6 +1,5 @@
 //! `-Resample`: the last argument's intervals are groups of the function inside.
 
-use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -73,6 +72,7 @@ pub(crate) fn bind(
     }))
 }
 
+#[derive(Clone)]
 struct Resample {
     inner: Box<dyn Accumulator>,
     result: DataType,
@@ -154,9 +154,5 @@ impl Accumulator for Resample {
 
     fn memory(&self) -> usize {
         self.inner.memory()
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }

@@ -1,6 +1,5 @@
 //! `-State`, `-Merge`, `-SimpleState`: states as values.
 
-use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -139,6 +138,7 @@ fn same_state(registry: &Registry, a: &str, b: &str) -> bool {
     })
 }
 
+#[derive(Clone)]
 struct State {
     inner: Box<dyn Accumulator>,
 }
@@ -183,12 +183,9 @@ impl Accumulator for State {
     fn memory(&self) -> usize {
         self.inner.memory()
     }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
 }
 
+#[derive(Clone)]
 struct Merge {
     inner: Box<dyn Accumulator>,
 }
@@ -244,9 +241,5 @@ impl Accumulator for Merge {
 
     fn memory(&self) -> usize {
         self.inner.memory()
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }

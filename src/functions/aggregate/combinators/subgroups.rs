@@ -16,7 +16,7 @@ struct Subgroup {
 }
 
 /// Numbers for pairs of group and key (of encoded bytes).
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Subgroups {
     subgroups: Vec<Subgroup>,
     keys: Vec<u8>,

@@ -25,7 +25,7 @@ pub(super) fn conversion(
     to: &DataType,
     mode: Mode,
 ) -> Result<Option<ArrayConversion>> {
-    if let Some(found) = addresses(from, to)? {
+    if let Some(found) = addresses(from, to, mode)? {
         return Ok(Some(found));
     }
     let number = |t: &DataType| t.is_number() || t.is_enum() || matches!(t, DataType::Interval(_));
@@ -302,7 +302,7 @@ fn enumeration(
 }
 
 /// IP addresses and UUIDs from and to numbers and each other.
-fn addresses(from: &DataType, to: &DataType) -> Result<Option<ArrayConversion>> {
+fn addresses(from: &DataType, to: &DataType, mode: Mode) -> Result<Option<ArrayConversion>> {
     let (a, b) = match (from, to) {
         (DataType::Ipv4, DataType::Ipv6) => {
             return Ok(Some(Arc::new(|array| {
@@ -329,7 +329,9 @@ fn addresses(from: &DataType, to: &DataType) -> Result<Option<ArrayConversion>> 
         (DataType::Ipv4, other) if other.is_integer() || other.is_float() => {
             (Kind::U32, Kind::require(other)?)
         }
-        (other, DataType::Ipv4) if other.is_integer() => (Kind::require(other)?, Kind::U32),
+        (other, DataType::Ipv4) if other.is_integer() => {
+            return Ok(Some(plain(other, to, Kind::require(other)?, Kind::U32, mode)));
+        }
         (DataType::Ipv6 | DataType::Uuid, DataType::UInt128)
         | (DataType::UInt128, DataType::Ipv6 | DataType::Uuid) => (Kind::U128, Kind::U128),
         _ => return Ok(None),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::builder::FixedSizeBinaryBuilder;
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef};
+use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray};
 use base::{Error, Result, bail, error};
 use expr::FunctionContext;
 use format::FormatSettings;
@@ -12,6 +12,7 @@ use format::text::{ColumnParser, Escaping};
 use types::{DataType, I256, U256};
 
 use super::{ArrayConversion, Mode, text_settings};
+use crate::scalar::lane::flat;
 
 /// The bytes of a row of a string array; a FixedString's without the zeros at its end.
 pub(crate) fn text_at(array: &ArrayRef, row: usize) -> &[u8] {
@@ -51,9 +52,20 @@ pub(crate) fn from_text_with(
     let to = to.clone();
     let target = if mode == Mode::OrNull { to.clone().nullable() } else { to.clone() };
     Arc::new(move |array| {
+        let fixed = array.as_fixed_size_binary_opt();
+        if let Some(fixed) =
+            fixed.filter(|fixed| to == DataType::Uuid && fixed.value_length() == 16)
+        {
+            return uuids(fixed);
+        }
+        // Zeros alone are a number, though not as a text.
+        let zeros = fixed.is_some() && to.is_integer();
         let mut parser = ColumnParser::new(&target, &settings);
         for row in 0..array.len() {
-            let text = shortened(text_at(array, row), &to);
+            let text = match shortened(text_at(array, row), &to) {
+                [] if zeros => b"0",
+                text => text,
+            };
             if mode == Mode::OrNull && to.is_integer() && !is_within(text, &to) {
                 parser.push_default();
                 continue;
@@ -66,6 +78,16 @@ pub(crate) fn from_text_with(
         }
         parser.finish()
     })
+}
+
+/// FixedString(16) holds a UUID as ClickHouse has it in memory: two numbers of 64 bits, the last byte of each first.
+fn uuids(fixed: &FixedSizeBinaryArray) -> Result<ArrayRef> {
+    let half =
+        |bytes: &[u8]| bytes.iter().rev().fold(0, |half, byte| half << 8 | u128::from(*byte));
+    let uuid = |row| match fixed.value(row).split_at(8) {
+        (high, low) => half(high) << 64 | half(low),
+    };
+    flat::<u128>((0..fixed.len()).map(uuid).collect()).to_flat()
 }
 
 /// Appends one value; a number must be spelt without blanks around it and within its range.
