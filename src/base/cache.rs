@@ -131,6 +131,11 @@ impl<K: Hash + Eq + Clone, V: Clone> ByteCache<K, V> {
         self.kept.get(key).map(|entry| (entry.value, entry.held))
     }
 
+    /// What is kept under a key, without counting as used.
+    pub fn peek(&self, key: &K) -> Option<V> {
+        self.kept.peek(key).map(|entry| entry.value)
+    }
+
     /// Keeps a value of so many bytes, unless it is larger than the cache or the budget has no room for it; says whether.
     pub fn insert(&self, key: K, value: V, bytes: usize) -> bool {
         let mut held = self.budget.reservation();

@@ -152,6 +152,13 @@ impl KeptAnswer {
         self.made.elapsed() < self.question.fresh.ttl && self.is_current(store)
     }
 
+    /// Whether it answers a question.
+    fn fits(&self, question: Freshness, store: &Store) -> bool {
+        let age = self.made.elapsed();
+        age < question.ttl.min(self.question.fresh.ttl)
+            && (age < question.max_age || self.is_current(store))
+    }
+
     fn is_current(&self, store: &Store) -> bool {
         self.tables.iter().all(|table| table.is_current(store))
     }
@@ -251,14 +258,15 @@ impl AnswerCache {
 
     /// As `find`, for who will look again where nothing is found: that is no miss yet.
     pub(crate) fn find_early(&self, question: Freshness, store: &Store) -> Option<Arc<KeptAnswer>> {
-        let found = self.kept.get(&question.key).filter(|kept| {
-            let age = kept.made.elapsed();
-            age < question.ttl.min(kept.question.fresh.ttl)
-                && (age < question.max_age || kept.is_current(store))
-        })?;
+        let found = self.kept.get(&question.key).filter(|kept| kept.fits(question, store))?;
         self.kept.count(true);
         self.kept.count_saved(found.took);
         Some(found)
+    }
+
+    /// Whether `find` would find something.
+    pub(crate) fn is_kept(&self, question: Freshness, store: &Store) -> bool {
+        self.kept.peek(&question.key).is_some_and(|kept| kept.fits(question, store))
     }
 
     /// Whose turn it is to answer a question.

@@ -113,15 +113,7 @@ impl<'s> Query<'s> {
     ) -> Result<()> {
         let Some(parsed) = self.parsed.take() else { bail!(LogicalError, "a query is run twice") };
         self.apply(&parsed.settings)?;
-        if let Statement::Query(query) = &parsed.statement {
-            self.apply(&query.last_select().settings)?;
-        }
-        if let Statement::Insert(insert) = &parsed.statement {
-            self.apply(&insert.settings)?;
-            if let InsertSource::Query(query) = &insert.source {
-                self.apply(&query.last_select().settings)?;
-            }
-        }
+        self.apply_settings_of(&parsed.statement)?;
         self.refresh()?;
         self.check_readonly(&parsed.statement)?;
         let format = parsed.format.clone();
@@ -175,6 +167,22 @@ impl<'s> Query<'s> {
     }
 
     /// Applies SETTINGS of a statement.
+    /// Sets what the statement says in SETTINGS.
+    fn apply_settings_of(&mut self, statement: &Statement) -> Result<()> {
+        match statement {
+            Statement::Query(query) => self.apply(&query.last_select().settings),
+            Statement::Explain(explain) => self.apply_settings_of(&explain.statement),
+            Statement::Insert(insert) => {
+                self.apply(&insert.settings)?;
+                match &insert.source {
+                    InsertSource::Query(query) => self.apply(&query.last_select().settings),
+                    _ => Ok(()),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn apply(&mut self, items: &[sql::ast::Setting]) -> Result<()> {
         for item in items {
             match setting_text(&item.value) {

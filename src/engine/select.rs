@@ -115,6 +115,25 @@ impl Query<'_> {
         refuse(&self.read.borrow(), functions, setting("query_cache_system_table_handling"))
     }
 
+    /// Whether the cache has the answer to a query that was planned, or why not.
+    pub(crate) fn explain_answer(&self, query: &sql::ast::Query) -> String {
+        let format = query.last_select().format.clone();
+        let Some(question) = self.question(query, format.as_deref()) else {
+            return "not looked for".to_owned();
+        };
+        let read = self.read.borrow();
+        if let Some(function) = &read.unstable_function {
+            return format!("not kept, {function} gives something else the next time");
+        }
+        if let Some(table) = &read.unstable_table {
+            return format!("not kept, nobody knows when {table} changes");
+        }
+        match self.engine.answers.is_kept(question.fresh, &self.engine.store) {
+            true => "kept".to_owned(),
+            false => "not kept yet".to_owned(),
+        }
+    }
+
     /// What the query asks, where its answer may be kept.
     fn question(&self, query: &sql::ast::Query, format: Option<&str>) -> Option<Question> {
         let is_off = !self.engine.answers.is_on() || !self.settings.flag("use_query_cache");

@@ -204,6 +204,10 @@ impl Query<'_> {
                 if indexes || explain.kind == ExplainKind::Estimate {
                     self.explain_scans(&plan, &mut lines)?;
                 }
+                if explain.settings.iter().any(|s| s.name == "caches") {
+                    lines.push(format!("Answer: {}", self.explain_answer(query)));
+                    lines.extend(exec::explain_caches(&plan, &self.exec_context())?);
+                }
                 lines
             }
             (_, other) => bail!(NotImplemented, "EXPLAIN of {other} is not implemented"),

@@ -32,7 +32,7 @@ mod two_steps;
 
 use std::sync::Arc;
 
-use base::{ErrorCode, Result};
+use base::{ErrorCode, Result, bail};
 use expr::{Evaluator, Expr};
 use parking_lot::{Mutex, MutexGuard};
 use plan::{AggregateCall, Aggregation, SortKey};
@@ -78,7 +78,6 @@ pub(crate) enum Stage {
 }
 
 /// What is computed over the rows of a source.
-#[derive(Clone)]
 pub(crate) struct Grouping {
     pub(crate) keys: Vec<Expr>,
     pub(crate) calls: Vec<AggregateCall>,
@@ -87,6 +86,8 @@ pub(crate) struct Grouping {
     pub(crate) stage: Stage,
     /// Whether codes of integers may be given out: what reads the groups knows them.
     pub(crate) codes_leave: bool,
+    /// With more groups than these the whole fails.
+    pub(crate) most_groups: usize,
 }
 
 /// Once it is known: whether lanes partition their rows, and into how many partitions.
@@ -106,6 +107,7 @@ pub(crate) struct Shared {
     pub(crate) top: Option<(Vec<SortKey>, u64)>,
     pub(crate) stage: Stage,
     codes_leave: bool,
+    most_groups: usize,
     pub(crate) context: Arc<ExecContext>,
     may_partition: bool,
     /// Rows of a lane by which it is decided.
@@ -152,7 +154,10 @@ pub(crate) fn aggregate(
     }
     let Aggregation { keys, calls, limit, top, .. } = aggregation;
     let codes_leave = false;
-    group(source, Grouping { keys, calls, limit, top, stage: Stage::Whole, codes_leave }, context)
+    let stage = Stage::Whole;
+    let grouping =
+        Grouping { keys, calls, limit, top, stage, codes_leave, most_groups: usize::MAX };
+    group(source, grouping, context)
 }
 
 /// Groups the rows of a source.
@@ -192,7 +197,7 @@ fn prepare(
     source: Arc<dyn Source>,
     context: &Arc<ExecContext>,
 ) -> Result<Shared> {
-    let Grouping { mut keys, calls, limit, top, stage, codes_leave } = grouping;
+    let Grouping { mut keys, calls, limit, top, stage, codes_leave, most_groups } = grouping;
     let key_types: Vec<DataType> =
         keys.iter().map(|k| k.data_type().without_low_cardinality()).collect();
     let shared_dictionary = |e: &Expr| match e {
@@ -241,6 +246,7 @@ fn prepare(
         top,
         stage,
         codes_leave,
+        most_groups,
         context: context.clone(),
         may_partition,
         deciding_rows: (rows / DECIDING_SHARE).clamp(*DECIDING_ROWS.start(), *DECIDING_ROWS.end()),
@@ -318,6 +324,9 @@ impl Shared {
         lane.groups.add(batch, self)?;
         self.agree(lane)?;
         if !self.key_types.is_empty() {
+            if !matches!(self.numbering, Numbering::Identity(_)) {
+                self.check_groups(lane.groups.len())?;
+            }
             let groups = lane.groups.len() as u64;
             let limit = self.context.settings.limits.groups;
             lane.over |= limit.is_over(groups, "rows to GROUP BY", ErrorCode::TooManyRows)?;
@@ -327,6 +336,15 @@ impl Shared {
             self.spill(lane)?;
         }
         Ok(())
+    }
+
+    /// Fails where there are more groups than anybody wants.
+    fn check_groups(&self, groups: usize) -> Result<()> {
+        match self.most_groups {
+            usize::MAX => Ok(()),
+            most if groups <= most => Ok(()),
+            most => bail!(TooManyRows, "more than {most} groups"),
+        }
     }
 
     /// Grows a lane's reservation, or says that its groups have to go.
@@ -380,6 +398,10 @@ impl Shared {
             enough.then(|| partitioned::partitions(&lane.waiting, lane.read, rows, lanes)).flatten()
         });
         drop(decision);
+        if partitions.is_some() {
+            // Keys that are mostly different.
+            self.check_groups(usize::MAX)?;
+        }
         let waiting = std::mem::take(&mut lane.waiting);
         if let Some(partitions) = partitions {
             let mut partitioned = Partitioned::new(partitions);

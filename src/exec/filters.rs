@@ -195,6 +195,20 @@ impl FilterCache {
         filter
     }
 
+    /// How many granules of a part it is known of which of their rows meet a condition.
+    pub(crate) fn known(&self, part: &Part, condition: caches::Key) -> usize {
+        let id = || part.record().id.clone();
+        if self.kept.peek(&(true, id(), condition)).is_some() {
+            return part.granules();
+        }
+        match self.kept.peek(&(false, id(), condition)) {
+            Some(Kept::Granules(filter)) => {
+                filter.granules.iter().filter(|granule| granule.get().is_some()).count()
+            }
+            _ => 0,
+        }
+    }
+
     /// Takes down the rows of a granule.
     pub(crate) fn record(&self, filter: &Arc<PartFilter>, granule: usize, rows: GranuleRows) {
         let added = rows.bytes();

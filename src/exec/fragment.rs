@@ -68,7 +68,7 @@ pub fn run_fragment(
         asked: parking_lot::Mutex::default(),
         spill: Spill::new(worker.spill_folder.clone(), worker.spill_limit),
     });
-    let source = source(fragment, &parts, &context)?;
+    let source = source(fragment, &parts, usize::MAX, &context)?;
     stream_source(source.as_ref(), &context, consume)?;
     Ok(context.counters.clone())
 }
@@ -77,6 +77,7 @@ pub fn run_fragment(
 pub(crate) fn source(
     fragment: &Fragment,
     parts: &[Arc<Part>],
+    most_groups: usize,
     context: &Arc<ExecContext>,
 ) -> Result<Box<dyn Source>> {
     let codes = fragment.aggregation.is_some();
@@ -86,7 +87,9 @@ pub(crate) fn source(
     }
     match &fragment.aggregation {
         None => Ok(source),
-        Some(partial) => aggregate::group(source.into(), half(partial, Stage::Partial), context),
+        Some(partial) => {
+            aggregate::group(source.into(), half(partial, Stage::Partial, most_groups), context)
+        }
     }
 }
 
@@ -105,7 +108,8 @@ pub fn merge_partials(
         check_partial(aggregation, block)?;
     }
     let partials = Materialized::new(blocks);
-    let merged = aggregate::group(Arc::new(partials), half(aggregation, Stage::Merge), context)?;
+    let merged =
+        aggregate::group(Arc::new(partials), half(aggregation, Stage::Merge, usize::MAX), context)?;
     gather(merged.as_ref(), context)
 }
 
@@ -131,7 +135,7 @@ fn check_partial(aggregation: &PartialAggregation, block: &Block) -> Result<()> 
     Ok(())
 }
 
-fn half(aggregation: &PartialAggregation, stage: Stage) -> Grouping {
+fn half(aggregation: &PartialAggregation, stage: Stage, most_groups: usize) -> Grouping {
     let PartialAggregation { keys, calls } = aggregation.clone();
-    Grouping { keys, calls, limit: None, top: None, stage, codes_leave: false }
+    Grouping { keys, calls, limit: None, top: None, stage, codes_leave: false, most_groups }
 }

@@ -27,6 +27,7 @@ pub(crate) fn grouping_sets(
         top: None,
         stage: Stage::Partial,
         codes_leave: false,
+        most_groups: usize::MAX,
     };
     let states = group(source.into(), partial, context)?;
     let states = gather(states.as_ref(), context)?;
@@ -109,6 +110,7 @@ impl Work<'_> {
             top: None,
             stage: Stage::Merge,
             codes_leave: false,
+            most_groups: usize::MAX,
         };
         let merged = group(Arc::new(Materialized::new(picked.collect())), grouping, self.context)?;
         gather(merged.as_ref(), self.context)

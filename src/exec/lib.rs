@@ -11,6 +11,7 @@ mod aggregate;
 mod array_join;
 mod caches;
 mod context;
+mod explain;
 mod fetch;
 mod fill;
 mod filters;
@@ -37,6 +38,7 @@ mod window;
 
 pub use caches::{CacheSizes, Caches};
 pub use context::{Counters, ExecContext, ExecSettings};
+pub use explain::explain_caches;
 pub use fragment::{Worker, merge_partials, run_fragment};
 pub use overflow::{OverflowMode, RowLimit, RowLimits};
 pub use pipeline::{BlockReader, Bounds, Source, collect, execute, stream};

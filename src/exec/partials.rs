@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 
 use base::{ByteCache, CacheReport, ErrorCode, MemoryBudget, Reservation, Result, cache_key};
 use plan::{Aggregation, Fragment, PartialAggregation};
-use storage::Part;
+use storage::{Part, TableSnapshot};
 use types::{Block, Column};
 
 use crate::aggregate::merged::{MergedGroups, Merger};
@@ -49,8 +49,8 @@ const LARGE_SHARE: u64 = 32;
 const MOST_BYTES: usize = 1 << 20;
 
 /// Errors of this way that the usual way may not have.
-const STATES_TOO_LARGE: [ErrorCode; 2] =
-    [ErrorCode::MemoryLimitExceeded, ErrorCode::TooLargeStringSize];
+const STATES_TOO_LARGE: [ErrorCode; 3] =
+    [ErrorCode::MemoryLimitExceeded, ErrorCode::TooLargeStringSize, ErrorCode::TooManyRows];
 
 /// Bytes of an entry without its groups.
 const ENTRY: usize = 300;
@@ -168,28 +168,26 @@ pub(crate) fn run(
     aggregation: &Aggregation,
     context: &Arc<ExecContext>,
 ) -> Result<Option<Box<dyn Source>>> {
-    if !context.keeps_partials() {
+    let Some((fragment, snapshot, key)) = question(aggregation, context)? else { return Ok(None) };
+    let Some(PartialAggregation { keys, calls }) = fragment.aggregation.clone() else {
         return Ok(None);
-    }
-    let found = Fragment::of_aggregation(aggregation, &context.functions)?;
-    let Some((fragment, snapshot)) = found else { return Ok(None) };
-    let Fragment { scan, aggregation: Some(partial), .. } = &fragment else { return Ok(None) };
-    if !snapshot.memory.is_empty() || scan.limit.is_some() || !scan.optional.is_empty() {
-        return Ok(None);
-    }
-    let least = context.settings.partial_cache_min_rows;
-    if !snapshot.parts.iter().any(|part| part.rows() >= least) {
-        return Ok(None);
-    }
-    let Some(key) = key(&fragment, context) else { return Ok(None) };
+    };
     if context.ask(key) != Asked::Again {
         return Ok(None);
     }
     let held = context.budget.reservation();
     let mut run = Run { fragment: &fragment, key, context, held, kept: Vec::new() };
-    let PartialAggregation { keys, calls } = partial.clone();
+    let least = context.settings.partial_cache_min_rows;
     let (limit, top) = (aggregation.limit, aggregation.top.clone());
-    let grouping = Grouping { keys, calls, limit, top, stage: Stage::Merge, codes_leave: false };
+    let grouping = Grouping {
+        keys,
+        calls,
+        limit,
+        top,
+        stage: Stage::Merge,
+        codes_leave: false,
+        most_groups: usize::MAX,
+    };
     match run.merged(grouping, &snapshot.parts, least) {
         Ok(None) => {}
         // States may be larger than groups in memory, which can be spilled, and than what a column holds.
@@ -198,6 +196,63 @@ pub(crate) fn run(
     }
     context.caches.give_up(key);
     Ok(None)
+}
+
+/// What is kept for an aggregation.
+pub(crate) struct KeptGroups {
+    pub(crate) parts: usize,
+    pub(crate) all_parts: usize,
+    pub(crate) rows: u64,
+    pub(crate) all_rows: u64,
+    /// Parts whose groups are kept merged.
+    pub(crate) merged: usize,
+}
+
+/// What is kept for an aggregation; `None` where nothing is.
+///
+/// # Errors
+/// Those of [`Scan::of_parts`](plan::Scan::of_parts).
+pub(crate) fn kept(
+    aggregation: &Aggregation,
+    context: &Arc<ExecContext>,
+) -> Result<Option<KeptGroups>> {
+    let Some((_, snapshot, key)) = question(aggregation, context)? else { return Ok(None) };
+    let cache = &context.caches.partials.kept;
+    let merged = match cache.peek(&(String::new(), key)) {
+        Some(Kept::Prefix(prefix)) if prefix.is_of(&snapshot.parts) => prefix.parts.len(),
+        _ => 0,
+    };
+    let is_kept = |part: &Part| cache.peek(&(part.record().id.clone(), key)).is_some();
+    let (first, rest) = snapshot.parts.split_at(merged);
+    let rest: Vec<_> = rest.iter().filter(|part| is_kept(part)).cloned().collect();
+    Ok((merged + rest.len() > 0).then(|| KeptGroups {
+        parts: merged + rest.len(),
+        all_parts: snapshot.parts.len(),
+        rows: rows_of(first) + rows_of(&rest),
+        all_rows: rows_of(&snapshot.parts),
+        merged,
+    }))
+}
+
+type Question = (Fragment, Arc<TableSnapshot>, Key);
+
+/// What is asked of the cache; `None` where it is not asked.
+fn question(aggregation: &Aggregation, context: &ExecContext) -> Result<Option<Question>> {
+    if !context.keeps_partials() {
+        return Ok(None);
+    }
+    let found = Fragment::of_aggregation(aggregation, &context.functions)?;
+    let Some((fragment, snapshot)) = found else { return Ok(None) };
+    let scan = &fragment.scan;
+    if !snapshot.memory.is_empty() || scan.limit.is_some() || !scan.optional.is_empty() {
+        return Ok(None);
+    }
+    let least = context.settings.partial_cache_min_rows;
+    if !snapshot.parts.iter().any(|part| part.rows() >= least) {
+        return Ok(None);
+    }
+    let key = key(&fragment, context);
+    Ok(key.map(|key| (fragment, snapshot, key)))
 }
 
 /// What tells a fragment from others; none where it may give something else the next time.
@@ -311,7 +366,7 @@ impl Run<'_> {
         for run in parts.chunk_by(|one, other| is_small(one) && is_small(other)) {
             let made = match run {
                 [part] if !is_small(part) => self.of_part(part, tally)?,
-                small => self.groups_of(small)?,
+                small => self.groups_of(small, usize::MAX)?,
             };
             tally.groups += made.iter().map(Block::rows).sum::<usize>() as u64;
             tally.bytes += bytes_of(&made) as u64;
@@ -341,7 +396,12 @@ impl Run<'_> {
         }
         tally.misses += 1;
         let started = Instant::now();
-        let blocks = self.groups_of(std::slice::from_ref(part))?;
+        // With more, the whole table has too many of them, or is far larger than this part.
+        let all = match self.context.settings.partial_cache_rows_per_group {
+            0 => usize::MAX,
+            rows => usize::try_from(tally.rows / rows).unwrap_or(usize::MAX),
+        };
+        let blocks = self.groups_of(std::slice::from_ref(part), all)?;
         let groups: usize = blocks.iter().map(Block::rows).sum();
         let took = started.elapsed();
         let partial = Partial { part: Arc::downgrade(part), blocks: blocks.clone(), took };
@@ -351,8 +411,8 @@ impl Run<'_> {
         Ok(blocks)
     }
 
-    fn groups_of(&mut self, parts: &[Arc<Part>]) -> Result<Vec<Block>> {
-        let source = fragment::source(self.fragment, parts, self.context)?;
+    fn groups_of(&mut self, parts: &[Arc<Part>], most: usize) -> Result<Vec<Block>> {
+        let source = fragment::source(self.fragment, parts, most, self.context)?;
         let blocks = gather(source.as_ref(), self.context)?;
         // Codes, and views into values of others, would keep the dictionaries of parts alive.
         let own = |column: &Column| Ok(Column::Flat(compact(&column.to_flat()?)?));

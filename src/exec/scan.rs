@@ -37,7 +37,7 @@ use crate::pipeline::{BlockReader, Bounds, Source};
 
 pub(crate) use global::Translations;
 pub(crate) use granule::GranuleReader;
-pub(crate) use kept::{is_stable, related_settings, repeated_keys};
+pub(crate) use kept::{condition_key, is_stable, related_settings, repeated_keys};
 pub(crate) use predicate::Shape;
 pub(crate) use prepare::{PreparedPart, PreparedScan};
 pub(crate) use texts::{TextTest, indexes_of};

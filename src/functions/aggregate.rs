@@ -20,6 +20,7 @@ mod arguments;
 mod arrays;
 mod bitmaps;
 mod bits;
+mod byte_chunks;
 mod collected;
 mod combinators;
 mod cross_table;

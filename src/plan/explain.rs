@@ -117,7 +117,7 @@ fn order(keys: &[SortKey]) -> String {
 }
 
 /// An expression as text; columns by position.
-pub(crate) fn text(expression: &Expr) -> String {
+pub fn text(expression: &Expr) -> String {
     match expression {
         Expr::Column { index, .. } => format!("#{index}"),
         Expr::Literal { value, .. } => value.to_string(),

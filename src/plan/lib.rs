@@ -20,7 +20,7 @@ pub use analyze::{cast_columns, literal_value, plan_expression, plan_query, row_
 pub use environment::{
     BlockSource, BlockStream, ColumnKind, Environment, Relation, RelationColumn, RelationSource,
 };
-pub use explain::explain;
+pub use explain::{explain, text as explain_expression};
 pub use fill::{Fill, FillColumn, FillStep};
 pub use fragment::{
     FRAGMENT_VERSION, Fragment, PartScan, PartialAggregation, ReadColumn, WIDEST_FRAGMENT,

@@ -176,3 +176,31 @@ fn merged_states_of_old_parts_take_new_ones_in() {
     let (_, rows) = read(&engine, &format!("{} SETTINGS {off}", questions[0]));
     assert!(rows < 10_000, "{rows} rows were read again");
 }
+
+#[test]
+fn explain_tells_what_is_kept() {
+    let (_folder, engine) = open();
+    visits(&engine);
+    let told = |query: &str, line: &str| {
+        let explained = ask(&engine, &format!("EXPLAIN caches = 1 {query}")).unwrap();
+        assert!(explained.lines().any(|l| l == line), "{line} is not in {explained}");
+    };
+    told(PANEL, "Answer: not kept yet");
+    for _ in 0..3 {
+        ask(&engine, PANEL).unwrap();
+        told(PANEL, "Answer: kept");
+        run(&engine, "SYSTEM DROP QUERY CACHE");
+    }
+    told(PANEL, "Answer: not kept yet");
+    told(PANEL, "Aggregate states: 2 of 2 parts, 50000 of 50000 rows; of 2 parts merged");
+    insert(&engine, 50_000, 30);
+    told(PANEL, "Aggregate states: 2 of 3 parts, 50000 of 50030 rows; of 2 parts merged");
+    told("SELECT now()", "Answer: not kept, now gives something else the next time");
+    told("SELECT 1 SETTINGS use_query_cache = 0", "Answer: not looked for");
+    let drill = "SELECT count() FROM visits WHERE user * 3 > 100 SETTINGS filter_cache_min_rows = 0, \
+                 use_partial_aggregate_cache = 0, use_query_cache = 0";
+    for _ in 0..3 {
+        ask(&engine, drill).unwrap();
+    }
+    told(drill, "Condition greater(multiply(#0, 3), 100) of default.visits: 51 of 51 granules");
+}

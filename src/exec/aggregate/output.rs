@@ -38,6 +38,7 @@ pub(super) fn blocks(
         return Ok(vec![some(shared, encoder, groups, &chosen, held)?]);
     }
     let met: Vec<u32> = (0..count as u32).filter(|g| groups.is_met(*g as usize)).collect();
+    shared.check_groups(met.len())?;
     let limit = met.len().min(shared.limit);
     chunks(shared, encoder, groups, &met[..limit], held)
 }

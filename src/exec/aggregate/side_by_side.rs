@@ -39,6 +39,7 @@ pub(super) fn run(
         top: None,
         stage: Stage::Whole,
         codes_leave: false,
+        most_groups: usize::MAX,
     };
     let counting = grouping(counts);
     let few = KeyEncoder::over(&aggregation.keys, source.as_ref()).bits() <= DIRECT_BITS;

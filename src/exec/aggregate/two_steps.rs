@@ -57,6 +57,7 @@ pub(super) fn split(grouping: &Grouping, source: &dyn Source) -> Option<(Groupin
         top: grouping.top.clone(),
         stage: Stage::Whole,
         codes_leave: grouping.codes_leave,
+        most_groups: usize::MAX,
     };
     let first = Grouping {
         keys,
@@ -65,6 +66,7 @@ pub(super) fn split(grouping: &Grouping, source: &dyn Source) -> Option<(Groupin
         top: None,
         stage: Stage::Whole,
         codes_leave: true,
+        most_groups: usize::MAX,
     };
     Some((first, second))
 }

@@ -18,6 +18,7 @@ use types::{Column, DataType, Value};
 use crate::scalar::order::Missing;
 
 use super::arguments::{Checks, USUAL, example};
+use super::byte_chunks::ByteChunks;
 use super::collected::{Collect, collected};
 use super::encoded::Encoding;
 use super::grouped::{Function, bound, foreign_state};
@@ -108,7 +109,7 @@ fn bind_array(call: &AggregateArguments<'_>) -> Result<BoundAggregate> {
         text: None,
         limit,
         output: Output::Array,
-        bytes: Vec::new(),
+        bytes: ByteChunks::default(),
         lists: Lists::default(),
     }))
 }
@@ -172,7 +173,7 @@ struct Encoded {
     text: Option<(DataType, FormatSettings)>,
     limit: usize,
     output: Output,
-    bytes: Vec<u8>,
+    bytes: ByteChunks,
     lists: Lists<(u64, u32)>,
 }
 
@@ -180,7 +181,7 @@ const VERSION: u8 = 1;
 
 fn push(
     lists: &mut Lists<(u64, u32)>,
-    bytes: &mut Vec<u8>,
+    bytes: &mut ByteChunks,
     limit: usize,
     group: usize,
     value: &[u8],
@@ -191,17 +192,13 @@ fn push(
     let Ok(length) = u32::try_from(value.len()) else {
         bail!(TooLargeStringSize, "A value of more than 4 GiB in an aggregate function");
     };
-    lists.push(group, (bytes.len() as u64, length))?;
-    bytes.extend_from_slice(value);
+    lists.push(group, (bytes.push(value), length))?;
     Ok(())
 }
 
 impl Encoded {
     fn values(&self, group: usize) -> impl Iterator<Item = &[u8]> {
-        self.lists.chunks(group).flatten().map(|(start, length)| {
-            let start = *start as usize;
-            &self.bytes[start..start + *length as usize]
-        })
+        self.lists.chunks(group).flatten().map(|(place, length)| self.bytes.get(*place, *length))
     }
 
     fn text(&self, groups: Range<usize>, delimiter: &[u8]) -> Result<ArrayRef> {
@@ -277,7 +274,7 @@ impl Accumulator for Encoded {
     }
 
     fn memory(&self) -> usize {
-        self.bytes.capacity() + self.lists.memory()
+        self.bytes.memory() + self.lists.memory()
     }
 }
 
@@ -309,7 +306,7 @@ fn bind_concat(context: &FunctionContext, call: &AggregateArguments<'_>) -> Resu
         text: text.clone(),
         limit,
         output: Output::Text(delimiter.clone()),
-        bytes: Vec::new(),
+        bytes: ByteChunks::default(),
         lists: Lists::default(),
     }))
 }
