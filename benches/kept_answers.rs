@@ -7,7 +7,6 @@
 #![allow(clippy::unwrap_used, reason = "a measurement may end by a panic")]
 
 #[path = "../tests/server/mod.rs"]
-#[allow(dead_code, reason = "shared with the tests")]
 mod server;
 
 use std::io::{Read, Write};

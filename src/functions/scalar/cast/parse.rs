@@ -84,8 +84,9 @@ pub(crate) fn from_text_with(
 fn uuids(fixed: &FixedSizeBinaryArray) -> Result<ArrayRef> {
     let half =
         |bytes: &[u8]| bytes.iter().rev().fold(0, |half, byte| half << 8 | u128::from(*byte));
-    let uuid = |row| match fixed.value(row).split_at(8) {
-        (high, low) => half(high) << 64 | half(low),
+    let uuid = |row| {
+        let (high, low) = fixed.value(row).split_at(8);
+        half(high) << 64 | half(low)
     };
     flat::<u128>((0..fixed.len()).map(uuid).collect()).to_flat()
 }
