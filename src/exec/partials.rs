@@ -97,7 +97,7 @@ impl Kept {
     }
 }
 
-/// Groups of parts, by the part's id and the fragment, and of first parts, by no id and the fragment.
+/// Groups of parts, by the part's id and the fragment, and of first parts, by the first one's id and the fragment.
 #[derive(Debug)]
 pub(crate) struct PartialCache {
     kept: ByteCache<(String, Key), Kept>,
@@ -129,9 +129,8 @@ impl PartialCache {
         }
     }
 
-    fn keep_prefix(&self, key: Key, prefix: Arc<Prefix>) {
+    fn keep_prefix(&self, key: (String, Key), prefix: Arc<Prefix>) {
         let bytes = ENTRY + prefix.groups.memory();
-        let key = (String::new(), key);
         self.kept.insert_and_sweep(key, Kept::Prefix(prefix), bytes, Kept::is_of_use);
     }
 
@@ -141,7 +140,7 @@ impl PartialCache {
         parts: &[Arc<Part>],
         key: Key,
     ) -> Option<(Arc<Prefix>, Arc<Reservation>)> {
-        match self.kept.get_held(&(String::new(), key))? {
+        match self.kept.get_held(&prefix_key(parts, key))? {
             (Kept::Prefix(prefix), held) if prefix.is_of(parts) => Some((prefix, held)),
             _ => None,
         }
@@ -218,7 +217,7 @@ pub(crate) fn kept(
 ) -> Result<Option<KeptGroups>> {
     let Some((_, snapshot, key)) = question(aggregation, context)? else { return Ok(None) };
     let cache = &context.caches.partials.kept;
-    let merged = match cache.peek(&(String::new(), key)) {
+    let merged = match cache.peek(&prefix_key(&snapshot.parts, key)) {
         Some(Kept::Prefix(prefix)) if prefix.is_of(&snapshot.parts) => prefix.parts.len(),
         _ => 0,
     };
@@ -331,10 +330,11 @@ impl Run<'_> {
                 let (started, mut groups) = (Instant::now(), merger.empty());
                 merger.take(&mut groups, &blocks, &mut held)?;
                 if !first.is_empty() {
+                    let key = prefix_key(first, self.key);
                     let parts = first.iter().map(Arc::downgrade).collect();
                     let took = started.elapsed();
                     let prefix = Prefix { parts, groups: groups.clone(), tally, took };
-                    self.context.caches.partials.keep_prefix(self.key, Arc::new(prefix));
+                    self.context.caches.partials.keep_prefix(key, Arc::new(prefix));
                 }
                 (groups, rest)
             }
@@ -428,6 +428,12 @@ impl Run<'_> {
 
 fn bytes_of(blocks: &[Block]) -> usize {
     blocks.iter().map(Block::memory).sum()
+}
+
+/// What tells the merged groups of first parts: the first of them, and the fragment.
+fn prefix_key(parts: &[Arc<Part>], key: Key) -> (String, Key) {
+    let first = parts.first().map(|part| part.record().id.as_str()).unwrap_or_default();
+    (format!("from {first}"), key)
 }
 
 fn rows_of(parts: &[Arc<Part>]) -> u64 {

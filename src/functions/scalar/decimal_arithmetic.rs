@@ -254,9 +254,10 @@ pub(crate) fn bind_modulo(arguments: &[Argument], or_zero: bool, positive: bool)
         return match positive {
             true => floats(arguments, "positiveModulo", |a, b| match a % b {
                 rest if rest < 0.0 => rest + b.abs(),
-                rest => rest,
+                // Never -0.
+                rest => rest + 0.0,
             }),
-            false => floats(arguments, "modulo", |a, b| a % b),
+            false => floats(arguments, "modulo", |a, b| a % b + 0.0),
         };
     }
     let (Some(a), Some(b)) = (operand(left), operand(right)) else {
