@@ -138,14 +138,27 @@ impl<K: Hash + Eq + Clone, V: Clone> ByteCache<K, V> {
 
     /// Keeps a value of so many bytes, unless it is larger than the cache or the budget has no room for it; says whether.
     pub fn insert(&self, key: K, value: V, bytes: usize) -> bool {
-        let mut held = self.budget.reservation();
-        let fits = bytes as u64 <= self.capacity && held.resize_within(bytes);
-        if fits {
-            self.kept.insert(key, Entry { value, held: Arc::new(held) });
-        } else if self.kept.remove(&key).is_some() {
-            self.evictions.0.fetch_add(1, Ordering::Relaxed);
+        let room = self.room(bytes);
+        let fits = room.is_some();
+        match room {
+            Some(room) => self.insert_into(room, key, value),
+            None if self.kept.remove(&key).is_some() => {
+                self.evictions.0.fetch_add(1, Ordering::Relaxed);
+            }
+            None => {}
         }
         fits
+    }
+
+    /// Room in the budget for a value of so many bytes that is still to be made; `None` where it would not be kept.
+    pub fn room(&self, bytes: usize) -> Option<Reservation> {
+        let mut held = self.budget.reservation();
+        (bytes as u64 <= self.capacity && held.resize_within(bytes)).then_some(held)
+    }
+
+    /// Keeps a value for which there is room.
+    pub fn insert_into(&self, room: Reservation, key: K, value: V) {
+        self.kept.insert(key, Entry { value, held: Arc::new(room) });
     }
 
     /// As [`ByteCache::insert`]; now and then entries that are of no more use are dropped first.

@@ -249,16 +249,24 @@ impl AnswerCache {
 
     /// The answer that running the query would give.
     pub(crate) fn find(&self, question: Freshness, store: &Store) -> Option<Arc<KeptAnswer>> {
-        let found = self.find_early(question, store);
+        let found = self.find_early(question, store, usize::MAX);
         if found.is_none() {
             self.kept.count(false);
         }
         found
     }
 
-    /// As `find`, for who will look again where nothing is found: that is no miss yet.
-    pub(crate) fn find_early(&self, question: Freshness, store: &Store) -> Option<Arc<KeptAnswer>> {
-        let found = self.kept.get(&question.key).filter(|kept| kept.fits(question, store))?;
+    /// As `find`, of no more than so many bytes, for who will look again where nothing is found: that is no miss yet.
+    pub(crate) fn find_early(
+        &self,
+        question: Freshness,
+        store: &Store,
+        most_bytes: usize,
+    ) -> Option<Arc<KeptAnswer>> {
+        let found = self.kept.get(&question.key)?;
+        if found.body.len() > most_bytes || !found.fits(question, store) {
+            return None;
+        }
         self.kept.count(true);
         self.kept.count_saved(found.took);
         Some(found)

@@ -252,7 +252,7 @@ impl Engine {
         if request.query_id.is_empty() {
             request.query_id = storage::new_uuid();
         }
-        if let Some(KeptReply { head, body, summary }) = self.kept_answer(&request) {
+        if let Some(KeptReply { head, body, summary }) = self.kept_answer(&request, usize::MAX) {
             output.start(&head)?;
             if !body.is_empty() {
                 output.write(body.to_vec())?;
@@ -328,9 +328,9 @@ impl Engine {
             progress: request.progress.clone(),
             budget: self.budget.child("for query", limit),
             waits: Arc::default(),
+            most_of_user: settings.number("max_concurrent_queries_for_user"),
         };
-        let running =
-            self.processes.start(process, settings.number("max_concurrent_queries_for_user"))?;
+        let running = self.processes.start(process)?;
         let parsed = parse(&request.query, &settings);
         let mut process = running.process.clone();
         let result = match parsed {

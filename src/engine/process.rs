@@ -35,6 +35,8 @@ pub(crate) struct Process {
     pub(crate) budget: MemoryBudget,
     /// It only waits for another's answer: it takes no place of those that run. Changed with the list locked.
     pub(crate) waits: Arc<AtomicBool>,
+    /// Queries that its user may run at once; 0 is any number.
+    pub(crate) most_of_user: u64,
 }
 
 impl Process {
@@ -52,10 +54,28 @@ pub(crate) struct LogEntry {
     pub(crate) error: Option<base::Error>,
 }
 
+/// Queries by their numbers.
+#[derive(Default)]
+struct List {
+    all: HashMap<u64, Process>,
+    /// Queries that paused and wait for a place again: they go before those that come.
+    returning: usize,
+}
+
+impl List {
+    fn run(&self) -> usize {
+        self.all.values().filter(|p| p.runs()).count()
+    }
+
+    fn run_of(&self, user: &str) -> u64 {
+        self.all.values().filter(|p| p.runs() && p.user == user).count() as u64
+    }
+}
+
 /// All running queries, and the last that ended.
 pub(crate) struct Processes {
-    running: Mutex<HashMap<u64, Process>>,
-    log: Mutex<VecDeque<LogEntry>>,
+    running: Mutex<List>,
+    log: Mutex<VecDeque<Arc<LogEntry>>>,
     next: AtomicU64,
     /// A place became free.
     freed: Condvar,
@@ -85,21 +105,20 @@ impl Processes {
         }
     }
 
-    /// Adds a query; its user may have so many at once, 0 is any number.
+    /// Adds a query.
     ///
     /// # Errors
     /// TOO_MANY_SIMULTANEOUS_QUERIES, QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING.
-    pub(crate) fn start(&self, process: Process, most_of_user: u64) -> Result<Running<'_>> {
-        let mut running = self.running.lock();
-        if running.values().filter(|p| p.runs()).count() >= self.most {
+    pub(crate) fn start(&self, process: Process) -> Result<Running<'_>> {
+        let mut list = self.running.lock();
+        if list.run() + list.returning >= self.most {
             bail!(
                 TooManySimultaneousQueries,
                 "Too many simultaneous queries. Maximum: {}",
                 self.most
             );
         }
-        let of_user =
-            running.values().filter(|p| p.runs() && p.user == process.user).count() as u64;
+        let (of_user, most_of_user) = (list.run_of(&process.user), process.most_of_user);
         if most_of_user > 0 && of_user >= most_of_user {
             bail!(
                 TooManySimultaneousQueries,
@@ -108,7 +127,7 @@ impl Processes {
                 process.user
             );
         }
-        if running.values().any(|p| p.query_id == process.query_id) {
+        if list.all.values().any(|p| p.query_id == process.query_id) {
             bail!(
                 QueryWithSameIdIsAlreadyRunning,
                 "Query with id = {} is already running",
@@ -116,7 +135,7 @@ impl Processes {
             );
         }
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        running.insert(number, process.clone());
+        list.all.insert(number, process.clone());
         Ok(Running { processes: self, number, process })
     }
 
@@ -131,36 +150,47 @@ impl Processes {
     ///
     /// # Errors
     /// QUERY_WAS_CANCELLED and TIMEOUT_EXCEEDED of who waits.
-    pub(crate) fn resume(&self, waits: &AtomicBool, cancel: &CancelToken) -> Result<()> {
-        let mut running = self.running.lock();
-        while waits.load(Ordering::Relaxed) {
-            if running.values().filter(|p| p.runs()).count() < self.most {
-                waits.store(false, Ordering::Relaxed);
-                break;
-            }
-            cancel.check()?;
-            self.freed.wait_for(&mut running, PATIENCE);
+    pub(crate) fn resume(&self, waits: &Arc<AtomicBool>, cancel: &CancelToken) -> Result<()> {
+        let mut list = self.running.lock();
+        if !waits.load(Ordering::Relaxed) {
+            return Ok(());
         }
-        Ok(())
+        let own = list.all.values().find(|p| Arc::ptr_eq(&p.waits, waits));
+        let (user, most_of_user) =
+            own.map(|p| (p.user.clone(), p.most_of_user)).unwrap_or_default();
+        list.returning += 1;
+        let done = loop {
+            let user_has_room = most_of_user == 0 || list.run_of(&user) < most_of_user;
+            if list.run() < self.most && user_has_room {
+                waits.store(false, Ordering::Relaxed);
+                break Ok(());
+            }
+            if let Err(error) = cancel.check() {
+                break Err(error);
+            }
+            self.freed.wait_for(&mut list, PATIENCE);
+        };
+        list.returning -= 1;
+        done
     }
 
     /// How many queries run.
     pub(crate) fn count(&self) -> usize {
-        self.running.lock().len()
+        self.running.lock().all.len()
     }
 
     /// The running queries, oldest first.
     pub(crate) fn running(&self) -> Vec<Process> {
-        let mut all: Vec<Process> = self.running.lock().values().cloned().collect();
+        let mut all: Vec<Process> = self.running.lock().all.values().cloned().collect();
         all.sort_by_key(|p| p.started);
         all
     }
 
     /// Asks a query to stop; whether there was one of that id.
     pub(crate) fn kill(&self, query_id: &str) -> bool {
-        let running = self.running.lock();
+        let list = self.running.lock();
         let mut found = false;
-        for process in running.values().filter(|p| p.query_id == query_id) {
+        for process in list.all.values().filter(|p| p.query_id == query_id) {
             process.cancel.cancel();
             found = true;
         }
@@ -180,18 +210,78 @@ impl Processes {
         if log.len() >= LOG_LENGTH {
             log.pop_front();
         }
-        log.push_back(entry);
+        log.push_back(Arc::new(entry));
     }
 
     /// The queries that ended, oldest first.
-    pub(crate) fn logged(&self) -> Vec<LogEntry> {
+    pub(crate) fn logged(&self) -> Vec<Arc<LogEntry>> {
         self.log.lock().iter().cloned().collect()
     }
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.processes.running.lock().remove(&self.number);
+        self.processes.running.lock().all.remove(&self.number);
         self.processes.freed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(user: &str, most_of_user: u64) -> Process {
+        Process {
+            query_id: storage::new_uuid(),
+            user: user.to_owned(),
+            query: String::new(),
+            kind: "",
+            database: String::new(),
+            client: String::new(),
+            started: Instant::now(),
+            started_at: now(),
+            cancel: CancelToken::new(),
+            progress: Arc::default(),
+            budget: MemoryBudget::new("of a test", 1 << 20),
+            waits: Arc::default(),
+            most_of_user,
+        }
+    }
+
+    /// Lets go of a query a little later, and tells whether it was there until another had resumed.
+    fn resumes_when_it_ends(processes: &Processes, waiting: &Process, other: Running<'_>) {
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                std::thread::sleep(PATIENCE * 2);
+                assert!(waiting.waits.load(Ordering::Relaxed), "it went on too early");
+                drop(other);
+            });
+            processes.resume(&waiting.waits, &waiting.cancel).unwrap();
+        });
+    }
+
+    #[test]
+    fn who_resumes_keeps_to_the_limits_and_goes_first() {
+        let processes = Processes::new(2);
+        let paused = processes.start(process("a", 1)).unwrap();
+        processes.pause(&paused.process.waits);
+        let other = processes.start(process("a", 1)).unwrap();
+        assert!(processes.start(process("a", 1)).is_err());
+        // There is a place, but its user has as many as it may have.
+        resumes_when_it_ends(&processes, &paused.process, other);
+        let other = processes.start(process("b", 0)).unwrap();
+        processes.pause(&paused.process.waits);
+        let third = processes.start(process("c", 0)).unwrap();
+        resumes_when_it_ends(&processes, &paused.process, third);
+        // Nobody takes the place for which another waits.
+        processes.pause(&paused.process.waits);
+        processes.running.lock().returning += 1;
+        assert!(processes.start(process("c", 0)).is_err());
+        processes.running.lock().returning -= 1;
+        let third = processes.start(process("c", 0)).unwrap();
+        paused.process.cancel.cancel();
+        assert!(processes.resume(&paused.process.waits, &paused.process.cancel).is_err());
+        assert_eq!(processes.running.lock().returning, 0);
+        drop((other, third));
     }
 }

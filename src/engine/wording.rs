@@ -74,15 +74,15 @@ impl Wordings {
 
 impl Engine {
     /// The answer to a request where it is kept and still right. Nothing runs for it, and nothing is waited for: it may be
-    /// called where a query must not run. Of a request that is to be refused there is none.
-    pub fn kept_answer(&self, request: &Request) -> Option<KeptReply> {
+    /// called where a query must not run. Of a request that is to be refused there is none, nor where it has more bytes.
+    pub fn kept_answer(&self, request: &Request, most_bytes: usize) -> Option<KeptReply> {
         let started = Instant::now();
         if !self.answers.is_on() {
             return None;
         }
         let question = self.wordings.known.get(&Wordings::key(request)?)?;
         self.authenticate(&request.credentials).ok()?;
-        let kept = self.answers.find_early(question, &self.store)?;
+        let kept = self.answers.find_early(question, &self.store, most_bytes)?;
         Some(self.give(request, &kept, started))
     }
 
@@ -120,6 +120,7 @@ impl Engine {
             progress: progress.clone(),
             budget: self.budget.clone(),
             waits: Arc::default(),
+            most_of_user: 0,
         };
         let entry = LogEntry { process, ended_at: now(), summary: summary.clone(), error: None };
         self.totals.note(&entry);

@@ -75,15 +75,22 @@ struct Prefix {
 
 impl Prefix {
     fn is_of(&self, parts: &[Arc<Part>]) -> bool {
-        let same = |(own, part): (&Weak<Part>, &Arc<Part>)| own.as_ptr() == Arc::as_ptr(part);
-        self.parts.len() <= parts.len() && self.parts.iter().zip(parts).all(same)
+        stand_first(&self.parts, parts)
     }
+}
+
+/// Whether some parts are the first of others.
+fn stand_first(first: &[Weak<Part>], parts: &[Arc<Part>]) -> bool {
+    let same = |(own, part): (&Weak<Part>, &Arc<Part>)| own.as_ptr() == Arc::as_ptr(part);
+    first.len() <= parts.len() && first.iter().zip(parts).all(same)
 }
 
 #[derive(Clone)]
 enum Kept {
     Part(Arc<Partial>),
     Prefix(Arc<Prefix>),
+    /// For the merged groups of these parts there was no room.
+    NoPrefix(Vec<Weak<Part>>),
 }
 
 impl Kept {
@@ -93,6 +100,7 @@ impl Kept {
         match self {
             Kept::Part(partial) => is_there(&partial.part),
             Kept::Prefix(prefix) => prefix.parts.iter().all(is_there),
+            Kept::NoPrefix(parts) => parts.iter().all(is_there),
         }
     }
 }
@@ -129,9 +137,35 @@ impl PartialCache {
         }
     }
 
-    fn keep_prefix(&self, key: (String, Key), prefix: Arc<Prefix>) {
-        let bytes = ENTRY + prefix.groups.memory();
-        self.kept.insert_and_sweep(key, Kept::Prefix(prefix), bytes, Kept::is_of_use);
+    /// Keeps a copy of the merged groups of the first parts; where there is no room, none is made, nor the next time.
+    fn keep_prefix(
+        &self,
+        parts: &[Arc<Part>],
+        key: Key,
+        groups: &MergedGroups,
+        tally: Tally,
+        took: Duration,
+    ) {
+        let key = prefix_key(parts, key);
+        let parts: Vec<Weak<Part>> = parts.iter().map(Arc::downgrade).collect();
+        match self.kept.room(ENTRY + groups.memory()) {
+            Some(room) => {
+                let prefix = Prefix { parts, groups: groups.clone(), tally, took };
+                self.kept.insert_into(room, key, Kept::Prefix(Arc::new(prefix)));
+            }
+            None => {
+                let bytes = ENTRY + parts.len() * size_of::<Weak<Part>>();
+                self.kept.insert_and_sweep(key, Kept::NoPrefix(parts), bytes, Kept::is_of_use);
+            }
+        }
+    }
+
+    /// Whether it is known that there is no room for the merged groups of some first parts.
+    fn has_no_room(&self, parts: &[Arc<Part>], key: Key) -> bool {
+        match self.kept.peek(&prefix_key(parts, key)) {
+            Some(Kept::NoPrefix(first)) => first.len() == parts.len() && stand_first(&first, parts),
+            _ => false,
+        }
     }
 
     /// The merged groups of the first of some parts that are kept, with their bytes.
@@ -315,31 +349,32 @@ impl Run<'_> {
         let found = self.context.caches.partials.find_prefix(parts, self.key);
         let merger = Merger::new(grouping, self.context)?;
         let mut held = self.context.budget.reservation();
-        let (mut groups, rest) = match found {
+        let cache = &self.context.caches.partials;
+        let (mut groups, mut taken, mut took) = match found {
             Some((prefix, bytes)) => {
-                self.context.caches.partials.kept.count_saved(prefix.took);
+                cache.kept.count_saved(prefix.took);
                 self.kept.push(bytes);
                 tally.add(&prefix.tally);
                 tally.hits += prefix.parts.len() as u64;
                 held.resize(prefix.groups.memory())?;
-                (prefix.groups.clone(), &parts[prefix.parts.len()..])
+                (prefix.groups.clone(), prefix.parts.len(), prefix.took)
             }
-            None => {
-                let (first, rest) = parts.split_at(large(parts, tally.rows.max(least)));
-                let Some(blocks) = self.blocks(first, least, &mut tally)? else { return Ok(None) };
-                let (started, mut groups) = (Instant::now(), merger.empty());
-                merger.take(&mut groups, &blocks, &mut held)?;
-                if !first.is_empty() {
-                    let key = prefix_key(first, self.key);
-                    let parts = first.iter().map(Arc::downgrade).collect();
-                    let took = started.elapsed();
-                    let prefix = Prefix { parts, groups: groups.clone(), tally, took };
-                    self.context.caches.partials.keep_prefix(key, Arc::new(prefix));
-                }
-                (groups, rest)
-            }
+            None => (merger.empty(), 0, Duration::ZERO),
         };
-        let Some(blocks) = self.blocks(rest, least, &mut tally)? else { return Ok(None) };
+        let first = &parts[..large(parts, tally.rows.max(least))];
+        if first.len() > taken {
+            let blocks = self.blocks(&first[taken..], least, &mut tally)?;
+            let Some(blocks) = blocks else { return Ok(None) };
+            let started = Instant::now();
+            merger.take(&mut groups, &blocks, &mut held)?;
+            (taken, took) = (first.len(), took + started.elapsed());
+            if !cache.has_no_room(first, self.key) {
+                cache.keep_prefix(first, self.key, &groups, tally, took);
+            }
+        }
+        let Some(blocks) = self.blocks(&parts[taken..], least, &mut tally)? else {
+            return Ok(None);
+        };
         self.conclude(&tally);
         merger.take(&mut groups, &blocks, &mut held)?;
         merger.finish(groups).map(Some)

@@ -248,7 +248,8 @@ impl Top {
             Some(rows) => rows.iter().map(|row| (part, granule, *row)).collect(),
             None => (0..rows).map(|row| (part, granule, row as u16)).collect(),
         };
-        if keys.rows() > self.limit {
+        // Also as many as are wanted: what tightens the bound must be in order.
+        if keys.rows() >= self.limit {
             (keys, places) = self.best(vec![keys], places)?;
         }
         lane.keys.push(keys);

@@ -59,6 +59,7 @@ mod date_shifts;
 mod date_starts;
 pub(crate) mod decimal_arithmetic;
 mod division;
+mod extremes;
 mod inspect;
 mod interval_arithmetic;
 mod logic;

@@ -28,17 +28,19 @@ pub(crate) fn reply(
         return None;
     }
     call.request.query = call.joined(arriving.whole()?);
-    let KeptReply { head, body, summary } = service.kept_answer(&call.request)?;
-    let body = encoded(call.options.answer.encoding, body)?;
+    let most_bytes = match options.answer.encoding {
+        AnswerEncoding::Plain => usize::MAX,
+        _ => MOST_ENCODED,
+    };
+    let encoding = options.answer.encoding;
+    let KeptReply { head, body, summary } = service.kept_answer(&call.request, most_bytes)?;
+    let body = encoded(encoding, body)?;
     Some(Reply::Whole { head, summary, body })
 }
 
 fn encoded(encoding: AnswerEncoding, body: Bytes) -> Option<Bytes> {
     if body.is_empty() || encoding == AnswerEncoding::Plain {
         return Some(body);
-    }
-    if body.len() > MOST_ENCODED {
-        return None;
     }
     let mut encoder = Encoder::new(encoding, Vec::with_capacity(body.len() / 2)).ok()?;
     encoder.write_all(&body).ok()?;

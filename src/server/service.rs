@@ -33,7 +33,7 @@ pub trait QueryService: Send + Sync + 'static {
     ) -> Result<Summary>;
 
     /// The answer to a request that is there already. Never waits: it is asked for where nothing may block.
-    fn kept_answer(&self, _request: &Request) -> Option<KeptReply> {
+    fn kept_answer(&self, _request: &Request, _most_bytes: usize) -> Option<KeptReply> {
         None
     }
 
@@ -106,8 +106,8 @@ impl QueryService for Arc<Engine> {
         Engine::run(self, request, input.map(engine::pulled), output)
     }
 
-    fn kept_answer(&self, request: &Request) -> Option<KeptReply> {
-        Engine::kept_answer(self, request)
+    fn kept_answer(&self, request: &Request, most_bytes: usize) -> Option<KeptReply> {
+        Engine::kept_answer(self, request, most_bytes)
     }
 
     fn open_text(&self, request: Request, address: &TextAddress) -> Result<Option<OpenText>> {

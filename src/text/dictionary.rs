@@ -3,8 +3,10 @@
 //! ```text
 //! terms    block of up to 32 terms ... block
 //!   block    varint        offset of the first term's data
-//!            per term      varint shared (bytes of the term before that it begins with),
-//!                          varint rest, the rest's bytes
+//!            per term      byte   shared (bytes of the term before that it begins with) in
+//!                                 the low half, rest in the high one; 15 and more of either
+//!                                 stand as 15, and what is above 15 follows as varint
+//!                          the rest's bytes
 //!                          varint rows that hold it, varint bytes of positions (if the index
 //!                          keeps them), varint bytes of postings
 //! index    u64 per block   first eight bytes of the block's first term, as a number that sorts
@@ -12,16 +14,20 @@
 //! ```
 //!
 //! A term's data are its positions, then its postings; the data of terms follow one another.
+//! In version 1 shared and rest are a varint each.
 //! A look-up searches the array of words, then reads one block. Nothing is held in memory.
 
 use std::ops::Range;
 
 use base::{Error, ErrorCode, Result};
 
-use crate::coding::{Reader, corrupted, put_bytes, put_varint, u32_at, u64_from};
+use crate::coding::{Reader, corrupted, put_varint, u32_at, u64_from};
 use crate::output::Checked;
 
 const TERMS_PER_BLOCK: usize = 32;
+
+/// The largest length that half a byte tells, and the first that it does not.
+const HALF: usize = 15;
 
 /// The longest term that can be kept; analyzers give none that is longer.
 pub(crate) const MOST_TERM_BYTES: usize = 64 * 1024;
@@ -36,8 +42,18 @@ pub(crate) struct TermEntry {
 }
 
 /// The first eight bytes as a number that sorts as they do.
-fn key(term: &[u8]) -> u64 {
+pub(crate) fn key(term: &[u8]) -> u64 {
     u64_from(term, 0).swap_bytes()
+}
+
+/// Appends how much of a term is shared with the one before, and how much is not.
+fn put_lengths(out: &mut Vec<u8>, shared: usize, rest: usize) {
+    out.push((shared.min(HALF) | rest.min(HALF) << 4) as u8);
+    for length in [shared, rest] {
+        if length >= HALF {
+            put_varint(out, (length - HALF) as u64);
+        }
+    }
 }
 
 /// Takes terms in order; holds the dictionary until it is written.
@@ -68,8 +84,8 @@ impl DictionaryWriter {
             self.last.clear();
         }
         let shared = term.iter().zip(&self.last).take_while(|(a, b)| a == b).count();
-        put_varint(&mut self.blocks, shared as u64);
-        put_bytes(&mut self.blocks, &term[shared..]);
+        put_lengths(&mut self.blocks, shared, term.len() - shared);
+        self.blocks.extend_from_slice(&term[shared..]);
         put_varint(&mut self.blocks, u64::from(entry.rows));
         if self.positions {
             put_varint(&mut self.blocks, entry.positions);
@@ -97,9 +113,27 @@ pub(crate) struct Dictionary {
     pub(crate) index: Range<u64>,
     pub(crate) data_end: u64,
     pub(crate) positions: bool,
+    /// Whether lengths are those of version 1.
+    pub(crate) long_lengths: bool,
 }
 
 impl Dictionary {
+    /// How much of a term is shared with the one before, and the rest of its bytes.
+    #[inline]
+    fn lengths<'a>(&self, reader: &mut Reader<'a>) -> Result<(usize, &'a [u8])> {
+        if self.long_lengths {
+            return Ok((reader.varint()? as usize, reader.length_and_bytes()?));
+        }
+        let both = usize::from(reader.byte()?);
+        let (mut shared, mut rest) = (both & HALF, both >> 4);
+        for length in [&mut shared, &mut rest] {
+            if *length == HALF {
+                *length += reader.varint32()? as usize;
+            }
+        }
+        Ok((shared, reader.take(rest)?))
+    }
+
     fn count(&self) -> usize {
         ((self.index.end - self.index.start) / 12) as usize
     }
@@ -148,8 +182,7 @@ impl Dictionary {
             let middle = low.midpoint(high);
             let mut reader = Reader::new(self.block(bytes, middle)?);
             reader.varint()?;
-            reader.varint()?;
-            if reader.length_and_bytes()? <= term {
+            if self.lengths(&mut reader)?.1 <= term {
                 low = middle + 1;
             } else {
                 high = middle;
@@ -166,8 +199,7 @@ impl Dictionary {
         // Bytes that the term has in common with the one before.
         let mut common = 0;
         while !reader.is_empty() {
-            let shared = reader.varint()? as usize;
-            let rest = reader.length_and_bytes()?;
+            let (shared, rest) = self.lengths(&mut reader)?;
             let entry = self.entry(&mut reader, &mut offset)?;
             if shared < common {
                 return Ok(None);
@@ -239,8 +271,7 @@ impl Terms<'_> {
             self.offset = self.reader.varint()?;
             self.term.clear();
         }
-        let shared = self.reader.varint()? as usize;
-        let rest = self.reader.length_and_bytes()?;
+        let (shared, rest) = self.dictionary.lengths(&mut self.reader)?;
         if shared > self.term.len() || shared + rest.len() > MOST_TERM_BYTES {
             return Err(corrupted("a term is longer than terms can be"));
         }

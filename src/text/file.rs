@@ -29,14 +29,15 @@ use crate::list::ListWriter;
 use crate::output::{Output, Sink};
 use crate::score::{self, Bm25, Norm};
 
-/// The version of the layout above.
-const VERSION: u64 = 1;
+/// The version of the layout above; of version 1 the dictionary's lengths differ.
+const VERSION: u64 = 2;
 const MAGIC: &[u8; 8] = b"GranText";
 const TRAILER: usize = 16;
 
 /// What the footer says.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Footer {
+    pub(crate) version: u64,
     pub(crate) analyzer: Vec<u8>,
     pub(crate) positions: bool,
     pub(crate) bm25: Bm25,
@@ -55,7 +56,7 @@ pub(crate) struct Footer {
 impl Footer {
     fn write(&self) -> Vec<u8> {
         let mut out = Vec::new();
-        put_varint(&mut out, VERSION);
+        put_varint(&mut out, self.version);
         put_bytes(&mut out, &self.analyzer);
         for value in [
             u64::from(self.positions),
@@ -103,14 +104,16 @@ impl Footer {
     fn parse(bytes: &[u8]) -> Result<Footer> {
         let mut reader = Reader::new(bytes);
         let version = reader.varint()?;
-        if version != VERSION {
-            return Err(corrupted(&format!("its version is {version}, known is {VERSION}")));
+        if !(1..=VERSION).contains(&version) {
+            let known = format!("its version is {version}, known are 1 to {VERSION}");
+            return Err(corrupted(&known));
         }
         let analyzer = reader.length_and_bytes()?.to_vec();
         let positions = reader.varint()? == 1;
         let bm25 =
             Bm25 { k1: f32::from_bits(reader.varint32()?), b: f32::from_bits(reader.varint32()?) };
         let footer = Footer {
+            version,
             analyzer,
             positions,
             bm25,
@@ -229,6 +232,7 @@ impl<'a> FileWriter<'a> {
         let (table, sink) = self.output.finish()?;
         sink.write(&table)?;
         let footer = Footer {
+            version: VERSION,
             analyzer: analyzer.to_vec(),
             positions: self.options.positions,
             bm25: self.options.bm25,

@@ -66,6 +66,7 @@ impl Index {
             index: footer.terms_end..footer.index_end,
             data_end: footer.data_end,
             positions: footer.positions,
+            long_lengths: footer.version == 1,
         };
         Ok(Index { bytes: Checked::new(bytes, covered, table)?, footer, dictionary, analyzer })
     }

@@ -49,6 +49,27 @@ pub(crate) struct ListWriter {
     begun: bool,
 }
 
+/// Frequencies of which the least length is told apart.
+const FEW: usize = 8;
+
+/// The largest saturation of a block. Of rows of one frequency it is that of the least length, which is found without
+/// a division for each row.
+fn largest_saturation(rows: &[u32], frequencies: &[u32], lengths: &[u32], norm: Norm) -> f32 {
+    let length = |row: u32| lengths.get(row as usize).map_or(0, |kept| kept.saturating_sub(1));
+    let mut least = [u32::MAX; FEW];
+    let mut largest = 0.0f32;
+    for (row, frequency) in rows.iter().zip(frequencies) {
+        match least.get_mut(*frequency as usize) {
+            Some(least) => *least = (*least).min(length(*row)),
+            None => largest = largest.max(norm.saturation(*frequency as f32, length(*row))),
+        }
+    }
+    for (frequency, length) in least.iter().enumerate().filter(|(_, length)| **length < u32::MAX) {
+        largest = largest.max(norm.saturation(frequency as f32, *length));
+    }
+    largest
+}
+
 impl ListWriter {
     pub(crate) fn new(with_positions: bool, norm: Norm) -> ListWriter {
         ListWriter {
@@ -130,6 +151,8 @@ impl ListWriter {
         let filled = self.filled;
         let (rows, often) = (&self.rows[..filled], &self.frequencies[..filled]);
         let offset = u32::try_from(self.blocks.len()).map_err(|_| too_large())?;
+        // Of less than a block there is no directory.
+        let alone = filled < BLOCK && self.count == 0;
         if self.with_positions {
             let written = output.position() - self.start + self.waiting.len() as u64;
             let at = u32::try_from(written).map_err(|_| too_large())?;
@@ -141,18 +164,16 @@ impl ListWriter {
             }
         }
         self.values.clear();
-        if (self.last_rows.len() / 4).is_multiple_of(BASED) {
-            self.bases.extend_from_slice(&offset.to_le_bytes());
-            self.base = offset;
+        if !alone {
+            if (self.last_rows.len() / 4).is_multiple_of(BASED) {
+                self.bases.extend_from_slice(&offset.to_le_bytes());
+                self.base = offset;
+            }
+            let rest = u16::try_from(offset - self.base).map_err(|_| too_large())?;
+            self.offsets.extend_from_slice(&rest.to_le_bytes());
+            self.last_rows.extend_from_slice(&rows[filled - 1].to_le_bytes());
+            self.impacts.push(score::round_up(largest_saturation(rows, often, lengths, self.norm)));
         }
-        let rest = u16::try_from(offset - self.base).map_err(|_| too_large())?;
-        self.offsets.extend_from_slice(&rest.to_le_bytes());
-        self.last_rows.extend_from_slice(&rows[filled - 1].to_le_bytes());
-        let largest = rows.iter().zip(often).fold(0.0f32, |most, (row, frequency)| {
-            let length = lengths.get(*row as usize).map_or(0, |kept| kept.saturating_sub(1));
-            most.max(self.norm.saturation(*frequency as f32, length))
-        });
-        self.impacts.push(score::round_up(largest));
         if filled == BLOCK {
             block::encode_full(&mut self.blocks, self.before, &self.rows, &self.frequencies);
         } else {

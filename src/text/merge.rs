@@ -3,20 +3,18 @@
 //! 1. Every source keeps the order of its rows: its row map is monotone, rows may drop out.
 //! 2. The sources' terms are merged in byte order. Of each term the postings are read block by
 //!    block, with positions as they are packed (distances), and go to the writer in the order of
-//!    the new rows.
+//!    the new rows: whole runs of a source where no other has rows between, else window by
+//!    window. A window ends with the first block that ends; its rows are sorted together.
 //! 3. Memory: one block for each source, the postings of the one term that is written, the
 //!    dictionary, and four bytes for each row's length.
 
 use std::cell::Cell;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-use std::collections::binary_heap::PeekMut;
 
 use base::{Error, ErrorCode, Result};
 
 use crate::block::BLOCK;
 use crate::coding::corrupted;
-use crate::dictionary::{TermEntry, Terms};
+use crate::dictionary::{TermEntry, Terms, key};
 use crate::file::{FileWriter, IndexOptions};
 use crate::index::Index;
 use crate::output::Sink;
@@ -67,50 +65,63 @@ pub fn merge(
     let analyzer = check(sources, options)?;
     let lengths = merged_lengths(sources, rows)?;
     let mut file = FileWriter::new(sink, options, &lengths);
-    let mut terms = Vec::new();
-    let mut heap = BinaryHeap::new();
-    for (number, source) in sources.iter().enumerate() {
-        let mut iterator = source.index.iterate(&[])?;
-        if iterator.advance()? {
-            heap.push(Reverse((iterator.term.clone(), number)));
+    let mut terms = MergedTerms::new(sources)?;
+    let mut lists = MergedLists::new(sources, options.positions, rows);
+    while let Some(term) = terms.next()? {
+        for number in &terms.holders {
+            lists.open(*number, &terms.terms[*number].entry)?;
         }
-        terms.push(iterator);
-    }
-    let mut cursors: Vec<ListCursor<'_>> = Vec::new();
-    while let Some(Reverse((term, first))) = heap.pop() {
-        let mut holders = vec![first];
-        while heap.peek().is_some_and(|Reverse((other, _))| *other == term) {
-            holders.extend(heap.pop().map(|Reverse((_, number))| number));
-        }
-        cursors.clear();
-        for number in &holders {
-            cursors.push(ListCursor::open(&sources[*number], &terms[*number].entry, options)?);
-        }
-        merge_lists(&mut cursors, rows, &mut file)?;
-        file.end_term(&term)?;
-        advance(&holders, &mut terms, &mut heap, term)?;
+        lists.write(&mut file)?;
+        file.end_term(&terms.terms[term].term)?;
     }
     file.finish(&analyzer)
 }
 
-type TermHeap = BinaryHeap<Reverse<(Vec<u8>, usize)>>;
+/// The terms of all sources in byte order.
+struct MergedTerms<'a> {
+    terms: Vec<Terms<'a>>,
+    /// The first bytes of each source's term, as a number that sorts as they do.
+    keys: Vec<u64>,
+    /// Sources that have more terms.
+    left: Vec<usize>,
+    /// Sources that have the current term.
+    holders: Vec<usize>,
+}
 
-fn advance(
-    holders: &[usize],
-    terms: &mut [Terms<'_>],
-    heap: &mut TermHeap,
-    mut spare: Vec<u8>,
-) -> Result<()> {
-    for number in holders {
-        let iterator = &mut terms[*number];
-        if iterator.advance()? {
-            let mut term = std::mem::take(&mut spare);
-            term.clear();
-            term.extend_from_slice(&iterator.term);
-            heap.push(Reverse((term, *number)));
-        }
+impl<'a> MergedTerms<'a> {
+    fn new(sources: &[Source<'a>]) -> Result<MergedTerms<'a>> {
+        let terms = sources.iter().map(|source| source.index.iterate(&[]));
+        let terms = terms.collect::<Result<Vec<Terms<'a>>>>()?;
+        let all: Vec<usize> = (0..sources.len()).collect();
+        // All are to go to their first term.
+        Ok(MergedTerms { terms, keys: vec![0; all.len()], left: all.clone(), holders: all })
     }
-    Ok(())
+
+    /// Goes to the next term; gives one of the sources that have it.
+    fn next(&mut self) -> Result<Option<usize>> {
+        for number in &self.holders {
+            let terms = &mut self.terms[*number];
+            if terms.advance()? {
+                self.keys[*number] = key(&terms.term);
+            } else {
+                self.left.retain(|left| left != number);
+            }
+        }
+        self.holders.clear();
+        let Some(mut least) = self.left.first().copied() else { return Ok(None) };
+        for number in &self.left {
+            let (own, other) = (self.keys[*number], self.keys[least]);
+            if own < other || (own == other && self.terms[*number].term < self.terms[least].term) {
+                least = *number;
+            }
+        }
+        let (wanted, term) = (self.keys[least], &self.terms[least].term);
+        let has_it = |number: &usize| {
+            *number == least || (self.keys[*number] == wanted && self.terms[*number].term == *term)
+        };
+        self.holders.extend(self.left.iter().copied().filter(has_it));
+        Ok(Some(least))
+    }
 }
 
 fn check(sources: &[Source<'_>], options: &IndexOptions) -> Result<Vec<u8>> {
@@ -156,12 +167,13 @@ fn merged_lengths(sources: &[Source<'_>], rows: u32) -> Result<Vec<u32>> {
     Ok(merged)
 }
 
-/// Goes through the rows of one term of one source.
+/// Goes through the rows of one term of one source; used again for the next term.
 struct ListCursor<'a> {
+    source: Source<'a>,
     postings: Postings<'a>,
     positions: Option<&'a [u8]>,
-    map: RowMap<'a>,
     block: usize,
+    /// Rows that are loaded and are left; rows of the merged index, ascending.
     filled: usize,
     at: usize,
     /// Where the values of the current row lie.
@@ -173,13 +185,11 @@ struct ListCursor<'a> {
 }
 
 impl<'a> ListCursor<'a> {
-    /// Opened, and at its first row.
-    fn open(source: &Source<'a>, entry: &TermEntry, options: &IndexOptions) -> Result<Self> {
-        let positions = if options.positions { Some(source.index.positions(entry)?) } else { None };
-        let mut cursor = ListCursor {
-            postings: source.index.postings(entry)?,
-            positions,
-            map: source.rows,
+    fn new(source: Source<'a>) -> ListCursor<'a> {
+        ListCursor {
+            source,
+            postings: Postings::default(),
+            positions: None,
             block: 0,
             filled: 0,
             at: 0,
@@ -188,16 +198,40 @@ impl<'a> ListCursor<'a> {
             frequencies: [0; BLOCK],
             values: Vec::new(),
             failed: Cell::new(false),
-        };
-        cursor.load()?;
-        Ok(cursor)
+        }
+    }
+
+    /// Goes to the first row of a term; false where all drop out.
+    fn open(&mut self, entry: &TermEntry, with_positions: bool) -> Result<bool> {
+        let index = self.source.index;
+        self.positions = if with_positions { Some(index.positions(entry)?) } else { None };
+        self.postings = index.postings(entry)?;
+        self.block = 0;
+        self.load()
+    }
+
+    /// Loads the next block that has rows left; false at the end.
+    fn load(&mut self) -> Result<bool> {
+        while self.block < self.postings.blocks() {
+            self.decode()?;
+            let rows = &self.rows[..self.filled];
+            // Dropped rows are the greatest, so that they stand out unless they end the block.
+            let mut ascend = rows.last() != Some(&RowMap::DROPPED);
+            for (row, next) in rows.iter().zip(&rows[1..]) {
+                ascend &= row < next;
+            }
+            if !ascend {
+                self.drop_rows()?;
+            }
+            if self.filled > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Decodes the next block; its rows become those of the merged index.
-    fn load(&mut self) -> Result<bool> {
-        if self.block >= self.postings.blocks() {
-            return Ok(false);
-        }
+    fn decode(&mut self) -> Result<()> {
         let (rows, frequencies) = (&mut self.rows, &mut self.frequencies);
         self.filled = self.postings.decode_rows(self.block, rows, frequencies, &self.failed);
         if self.filled == BLOCK {
@@ -213,60 +247,73 @@ impl<'a> ListCursor<'a> {
         if self.failed.get() {
             return Err(corrupted("a block of postings cannot be decoded"));
         }
-        for row in &mut rows[..self.filled] {
-            *row = self.map.get(*row);
+        match self.source.rows {
+            RowMap::Offset(offset) => {
+                rows[..self.filled].iter_mut().for_each(|row| *row = row.saturating_add(offset));
+            }
+            RowMap::Rows(map) => {
+                let mapped = |row: u32| map.get(row as usize).copied().unwrap_or(RowMap::DROPPED);
+                rows[..self.filled].iter_mut().for_each(|row| *row = mapped(*row));
+            }
         }
         (self.at, self.start) = (0, 0);
         self.block += 1;
-        Ok(true)
+        Ok(())
     }
 
-    /// The current row if it is left, going over dropped rows.
-    #[inline]
-    fn current(&mut self) -> Result<Option<u32>> {
-        loop {
-            if self.at >= self.filled && !self.load()? {
-                return Ok(None);
+    /// Takes the dropped rows out of the loaded ones, and their values; the others must ascend.
+    fn drop_rows(&mut self) -> Result<()> {
+        let (mut kept, mut from, mut to) = (0, 0, 0);
+        for at in 0..self.filled {
+            let frequency = self.frequencies[at];
+            let values = if self.positions.is_some() { frequency as usize } else { 0 };
+            if self.rows[at] != RowMap::DROPPED {
+                (self.rows[kept], self.frequencies[kept]) = (self.rows[at], frequency);
+                self.values.copy_within(from..from + values, to);
+                (kept, to) = (kept + 1, to + values);
             }
-            let row = self.rows[self.at];
-            if row != RowMap::DROPPED {
-                return Ok(Some(row));
-            }
-            self.step();
+            from += values;
         }
+        self.filled = kept;
+        self.values.truncate(to);
+        let ascend = self.rows[..kept].is_sorted_by(|row, next| row < next);
+        if ascend { Ok(()) } else { Err(out_of_order()) }
     }
 
+    /// The current row; there is one.
     #[inline]
-    fn step(&mut self) {
-        if self.positions.is_some() {
-            self.start += self.frequencies[self.at] as usize;
-        }
-        self.at += 1;
+    fn row(&self) -> u32 {
+        self.rows[self.at]
     }
 
-    /// Writes the loaded rows from the current one on that come before another row, and are not dropped; gives the last
-    /// of them.
+    /// The last row that is loaded.
     #[inline]
-    fn emit_before(&mut self, other: u32, file: &mut FileWriter<'_>) -> Result<u32> {
-        let rows = &self.rows[self.at..self.filled];
-        let count = rows.iter().position(|row| *row >= other).unwrap_or(rows.len());
-        let rows = &rows[..count];
-        if rows.windows(2).any(|pair| pair[0] >= pair[1]) {
-            return Err(out_of_order());
-        }
-        let Some(last) = rows.last().copied() else { return Err(out_of_order()) };
-        let frequencies = &self.frequencies[self.at..self.at + count];
+    fn last(&self) -> u32 {
+        self.rows[self.filled - 1]
+    }
+
+    /// Writes the current row and goes on.
+    #[inline]
+    fn write_one(&mut self, file: &mut FileWriter<'_>) -> Result<()> {
+        let frequency = self.frequencies[self.at];
+        let end = self.start + frequency as usize;
         let values = match self.positions {
-            Some(_) => {
-                let start = self.start;
-                self.start += frequencies.iter().map(|f| *f as usize).sum::<usize>();
-                self.values.get(start..self.start).ok_or_else(out_of_order)?
-            }
+            Some(_) => self.values.get(self.start..end).ok_or_else(out_of_order)?,
             None => &[],
         };
-        file.push_rows(rows, frequencies, values)?;
-        self.at += count;
-        Ok(last)
+        file.push(self.rows[self.at], frequency, values)?;
+        (self.at, self.start) = (self.at + 1, end);
+        Ok(())
+    }
+
+    /// Writes all rows that are loaded and left.
+    #[inline]
+    fn write_loaded(&mut self, file: &mut FileWriter<'_>) -> Result<()> {
+        let left = self.at..self.filled;
+        let values = self.values.get(self.start..).unwrap_or_default();
+        file.push_rows(&self.rows[left.clone()], &self.frequencies[left], values)?;
+        self.at = self.filled;
+        Ok(())
     }
 }
 
@@ -275,33 +322,100 @@ fn out_of_order() -> Error {
     corrupted("rows of merged postings do not ascend")
 }
 
-/// Writes the rows of one term, ascending: of the source with the least row as many as come before the rows of all
-/// others.
-fn merge_lists(cursors: &mut [ListCursor<'_>], rows: u32, file: &mut FileWriter<'_>) -> Result<()> {
-    let mut heap = BinaryHeap::with_capacity(cursors.len());
-    for (number, cursor) in cursors.iter_mut().enumerate() {
-        if let Some(row) = cursor.current()? {
-            heap.push(Reverse((row, number)));
-        }
+/// The postings of one term after the other, from all sources that have it.
+struct MergedLists<'a> {
+    cursors: Vec<ListCursor<'a>>,
+    /// Cursors that have rows left.
+    active: Vec<usize>,
+    /// Rows of a window, each with its cursor in the low half.
+    window: Vec<u64>,
+    with_positions: bool,
+    /// Rows of the merged index.
+    rows: u32,
+}
+
+impl<'a> MergedLists<'a> {
+    fn new(sources: &[Source<'a>], with_positions: bool, rows: u32) -> MergedLists<'a> {
+        let cursors = sources.iter().map(|source| ListCursor::new(*source)).collect();
+        MergedLists { cursors, active: Vec::new(), window: Vec::new(), with_positions, rows }
     }
-    let mut next = 0;
-    while let [Reverse((row, number)), others @ ..] = heap.as_slice() {
-        // The second least is a child of the least.
-        let second = others.iter().take(2).map(|Reverse((row, _))| *row).min();
-        let (row, number, second) = (*row, *number, second.unwrap_or(RowMap::DROPPED));
-        let cursor = &mut cursors[number];
-        let last = cursor.emit_before(second, file)?;
-        if row < next || last >= rows {
-            return Err(out_of_order());
+
+    /// Takes in a source's postings of the term that is written next.
+    fn open(&mut self, source: usize, entry: &TermEntry) -> Result<()> {
+        if self.cursors[source].open(entry, self.with_positions)? {
+            self.active.push(source);
         }
-        next = last + 1;
-        let current = cursor.current()?;
-        if let Some(mut least) = heap.peek_mut() {
-            match current {
-                Some(row) => least.0.0 = row,
-                None => drop(PeekMut::pop(least)),
+        Ok(())
+    }
+
+    /// Writes the rows of all, ascending.
+    fn write(&mut self, file: &mut FileWriter<'_>) -> Result<()> {
+        // The least row that may come next.
+        let mut next = 0;
+        while let Some((first, other)) = self.first() {
+            let cursor = &mut self.cursors[first];
+            if cursor.row() < next || cursor.last() >= self.rows {
+                return Err(out_of_order());
+            }
+            if cursor.last() < other {
+                next = cursor.last() + 1;
+                cursor.write_loaded(file)?;
+            } else {
+                next = self.write_window(next, file)?;
+            }
+            self.reload()?;
+        }
+        Ok(())
+    }
+
+    /// The cursor with the least row, and the least row of the others.
+    #[inline]
+    fn first(&self) -> Option<(usize, u32)> {
+        let (mut first, mut least, mut other) = (None, u32::MAX, u32::MAX);
+        for number in &self.active {
+            let row = self.cursors[*number].row();
+            if row < least {
+                (first, least, other) = (Some(*number), row, least);
+            } else {
+                other = other.min(row);
             }
         }
+        first.map(|first| (first, other))
     }
-    Ok(())
+
+    /// Writes the rows of all cursors up to the first end of a loaded block; gives the least row that may come then.
+    fn write_window(&mut self, mut next: u32, file: &mut FileWriter<'_>) -> Result<u32> {
+        let ends = self.active.iter().map(|number| self.cursors[*number].last());
+        let end = ends.min().unwrap_or(0);
+        self.window.clear();
+        for number in &self.active {
+            let cursor = &self.cursors[*number];
+            let rows = cursor.rows[cursor.at..cursor.filled].iter().take_while(|row| **row <= end);
+            self.window.extend(rows.map(|row| u64::from(*row) << 32 | *number as u64));
+        }
+        self.window.sort_unstable();
+        for entry in &self.window {
+            let row = (entry >> 32) as u32;
+            if row < next || row >= self.rows {
+                return Err(out_of_order());
+            }
+            next = row + 1;
+            self.cursors[*entry as u32 as usize].write_one(file)?;
+        }
+        Ok(next)
+    }
+
+    /// Loads further blocks where all rows of one are written.
+    fn reload(&mut self) -> Result<()> {
+        let mut at = 0;
+        while let Some(number) = self.active.get(at) {
+            let cursor = &mut self.cursors[*number];
+            if cursor.at < cursor.filled || cursor.load()? {
+                at += 1;
+            } else {
+                self.active.swap_remove(at);
+            }
+        }
+        Ok(())
+    }
 }

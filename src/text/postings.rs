@@ -9,7 +9,7 @@ use crate::coding::{corrupted, u32_at};
 use crate::list::BASED;
 
 /// Rows and frequencies of a term within the bytes of an index.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Postings<'a> {
     count: u32,
     blocks: usize,

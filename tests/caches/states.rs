@@ -195,6 +195,23 @@ fn explain_tells_what_is_kept() {
     told(PANEL, "Aggregate states: 2 of 2 parts, 50000 of 50000 rows; of 2 parts merged");
     insert(&engine, 50_000, 30);
     told(PANEL, "Aggregate states: 2 of 3 parts, 50000 of 50030 rows; of 2 parts merged");
+    // Large parts that come later are taken into what is merged.
+    insert(&engine, 50_030, 20_000);
+    ask(&engine, PANEL).unwrap();
+    told(PANEL, "Answer: kept");
+    told(PANEL, "Aggregate states: 3 of 4 parts, 70000 of 70030 rows; of 2 parts merged");
+    run(&engine, "OPTIMIZE TABLE visits FINAL");
+    for rows in [0, 20_000, 20_000] {
+        insert(&engine, 70_030, rows);
+        ask(&engine, PANEL).unwrap();
+    }
+    told(PANEL, "Aggregate states: 3 of 3 parts, 110030 of 110030 rows; of 3 parts merged");
+    let expected = ask(
+        &engine,
+        &PANEL
+            .replace("SETTINGS", "SETTINGS use_partial_aggregate_cache = 0, use_query_cache = 0,"),
+    );
+    assert_eq!(ask(&engine, PANEL), expected);
     told("SELECT now()", "Answer: not kept, now gives something else the next time");
     told("SELECT 1 SETTINGS use_query_cache = 0", "Answer: not looked for");
     let drill = "SELECT count() FROM visits WHERE user * 3 > 100 SETTINGS filter_cache_min_rows = 0, \
@@ -202,5 +219,5 @@ fn explain_tells_what_is_kept() {
     for _ in 0..3 {
         ask(&engine, drill).unwrap();
     }
-    told(drill, "Condition greater(multiply(#0, 3), 100) of default.visits: 51 of 51 granules");
+    told(drill, "Condition greater(multiply(#0, 3), 100) of default.visits: 111 of 111 granules");
 }

@@ -441,7 +441,7 @@ entropy | SInt | Float
 simpleLinearRegression | Small Small | Tup
 sumCount | SInt | Tup
 maxIntersections | SInt SInt | Int
-arraySort(topK(100)($1)) | T | [T]
+arraySort(topK(1000)($1)) | T | [T]
 intervalLengthSum | SInt SInt | Num
 retention | Bool Bool | [Int]
 singleValueOrNull | key:T | T

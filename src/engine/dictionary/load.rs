@@ -126,6 +126,7 @@ fn with_query<R>(
         progress: request.progress.clone(),
         budget: engine.budget.child("for dictionary", limit),
         waits: Arc::default(),
+        most_of_user: 0,
     };
     let parsed = sql::parse(text)?;
     let statement = parsed.statement.clone();

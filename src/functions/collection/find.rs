@@ -1,5 +1,6 @@
 //! Searching arrays.
 
+use arrow_array::ArrayRef;
 use arrow_array::types::{UInt8Type, UInt64Type};
 use base::Result;
 use expr::{Argument, Bound, FunctionContext, FunctionDeclaration, Nulls};
@@ -48,10 +49,19 @@ struct Searcher {
     wanted: DataType,
     common: DataType,
     is_map: bool,
+    /// As `=` does it, or with the zeros at the end of a FixedString.
+    convert: Convert,
 }
 
+type Convert = fn(&FunctionContext, &ArrayRef, &DataType, &DataType) -> Result<ArrayRef>;
+
 impl Searcher {
-    fn new(context: &FunctionContext, function: &str, arguments: &[Argument]) -> Result<Searcher> {
+    fn new(
+        context: &FunctionContext,
+        function: &str,
+        arguments: &[Argument],
+        convert: Convert,
+    ) -> Result<Searcher> {
         let (item, is_map) = match &arguments[0].data_type {
             DataType::Array(item) => (item.as_ref().clone(), false),
             DataType::Map(pair) => (pair.0.clone(), true),
@@ -59,7 +69,7 @@ impl Searcher {
         };
         let wanted = arguments[1].data_type.clone();
         let common = comparable(&[item.clone(), wanted.clone()])?;
-        Ok(Searcher { context: context.clone(), item, wanted, common, is_map })
+        Ok(Searcher { context: context.clone(), item, wanted, common, is_map, convert })
     }
 
     fn read(&self, columns: &[Column]) -> Result<Searched> {
@@ -68,10 +78,10 @@ impl Searcher {
         if self.is_map {
             lists.items = lists.items.as_struct().column(0).clone();
         }
-        let items = convert_to_find(&self.context, &lists.items, &self.item, &self.common)?;
+        let items = (self.convert)(&self.context, &lists.items, &self.item, &self.common)?;
         let items = Keys::new(&items, &self.common)?;
         let wanted = &columns[1].to_flat()?;
-        let wanted = convert_to_find(&self.context, wanted, &self.wanted, &self.common)?;
+        let wanted = (self.convert)(&self.context, wanted, &self.wanted, &self.common)?;
         Ok(Searched { lists, items, wanted: Keys::new(&wanted, &self.common)? })
     }
 }
@@ -88,7 +98,7 @@ fn search(
             Column::constant(&data_type, &types::Value::Null, rows)
         }));
     }
-    let searcher = Searcher::new(context, function, arguments)?;
+    let searcher = Searcher::new(context, function, arguments, convert_to_find)?;
     let return_type = if search == Search::Has { DataType::UInt8 } else { DataType::UInt64 };
     Ok(Bound::new(return_type, move |columns, rows| {
         let Searched { lists, items, wanted } = searcher.read(columns)?;
@@ -112,7 +122,7 @@ fn search(
 
 fn remove(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     let item = item_type("arrayRemove", arguments, 0)?;
-    let searcher = Searcher::new(context, "arrayRemove", arguments)?;
+    let searcher = Searcher::new(context, "arrayRemove", arguments, convert)?;
     Ok(Bound::new(arguments[0].data_type.clone(), move |columns, rows| {
         let Searched { lists, items, wanted } = searcher.read(columns)?;
         let mut picker = Picker::new(rows);

@@ -1,4 +1,4 @@
-//! `if`, `multiIf`, `CASE`, `least` and `greatest`, and what replaces NULL.
+//! `if`, `multiIf`, `CASE`, and what replaces NULL; `least`, `greatest` and `clamp` are declared here (extremes.rs).
 //!
 //! Results have the least common type of the branches; each branch is converted to it first.
 
@@ -9,14 +9,12 @@ use arrow_array::{BooleanArray, Scalar};
 use arrow_buffer::NullBuffer;
 use base::{Error, Result, bail, error};
 use expr::{Argument, Bound, FunctionContext, FunctionDeclaration, Nulls, common_type};
-use types::{
-    Column, DataType, Value, common_or_variant, default_array, least_supertype, require_supertype,
-};
+use types::{Column, DataType, Value, common_or_variant, default_array, require_supertype};
 
 use super::cast::{Conversion, conversion, padded};
 use super::choose::choose;
 use super::comparison::{self, Comparison};
-use super::decimal_arithmetic::to_float;
+use super::extremes::{bind_clamp, bind_extreme};
 use super::lane::{Kind, Values, argument, constant, flat, map, values, with_lane, without_nulls};
 use super::order::{Missing, comparator};
 
@@ -68,7 +66,7 @@ pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Conditional";
 };
 
 /// Conversions of arguments to one type.
-fn conversions(
+pub(super) fn conversions(
     context: &FunctionContext,
     from: &[&DataType],
     to: &DataType,
@@ -298,139 +296,6 @@ fn bind_assume_not_null(_: &FunctionContext, arguments: &[Argument]) -> Result<B
 fn bind_to_nullable(_: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
     Ok(Bound::new(arguments[0].data_type.clone().nullable(), |columns, _| {
         Ok(argument(columns, 0)?.clone())
-    }))
-}
-
-fn bind_extreme(
-    context: &FunctionContext,
-    arguments: &[Argument],
-    wanted: Ordering,
-) -> Result<Bound> {
-    let given: Vec<usize> =
-        (0..arguments.len()).filter(|at| !arguments[*at].data_type.is_null_literal()).collect();
-    let types: Vec<DataType> = given.iter().map(|at| arguments[*at].data_type.clone()).collect();
-    if types.is_empty() {
-        return Ok(Bound::new(DataType::null(), |columns, _| Ok(argument(columns, 0)?.clone())));
-    }
-    let both_64 = types.iter().all(|t| matches!(t.inner(), DataType::Int64 | DataType::UInt64));
-    let mixed = both_64 && types.iter().any(|t| t.inner() != types[0].inner());
-    let mut common = match mixed {
-        true if types.iter().any(DataType::is_nullable) => DataType::Int128.nullable(),
-        true => DataType::Int128,
-        false => match least_supertype(&types) {
-            None if types
-                .iter()
-                .all(|t| t.inner().is_integer() && t.inner().bits() <= Some(64)) =>
-            {
-                let nullable = types.iter().any(DataType::is_nullable);
-                if nullable { DataType::Int128.nullable() } else { DataType::Int128 }
-            }
-            Some(found) => found,
-            None => require_supertype(&types)?,
-        },
-    };
-    if given.len() < arguments.len() {
-        common = common.nullable();
-    }
-    // The least of a signed and an unsigned integer may be negative, the greatest cannot.
-    let mut result = common.clone();
-    if mixed {
-        result = if wanted == Ordering::Less { DataType::Int64 } else { DataType::UInt64 };
-        if common.is_nullable() {
-            result = result.nullable();
-        }
-    }
-    let narrow = conversion(context, &common, &result)?;
-    let from: Vec<&DataType> = types.iter().collect();
-    let casts = conversions(context, &from, &common)?;
-    let data_type = common.clone();
-    Ok(Bound::new(result, move |columns, rows| {
-        let mut best: Option<Column> = None;
-        for (at, cast) in given.iter().zip(&casts) {
-            let next = cast(argument(columns, *at)?, rows)?;
-            best = Some(match best {
-                None => next,
-                Some(best) => extreme(&data_type, &best, &next, rows, wanted)?,
-            });
-        }
-        match best {
-            Some(best) => narrow(&best, rows),
-            None => bail!(LogicalError, "least of nothing"),
-        }
-    }))
-}
-
-/// The smaller or greater of two columns, row by row.
-fn extreme(
-    data_type: &DataType,
-    best: &Column,
-    next: &Column,
-    rows: usize,
-    wanted: Ordering,
-) -> Result<Column> {
-    if let Some(kind) = Kind::of(data_type)
-        && !data_type.is_nullable()
-    {
-        return with_lane!(kind, T => super::lane::map2::<T, T, T>(best, next, |a, b| {
-            let replaces = if wanted == Ordering::Less { b <= a } else { b >= a };
-            // NaN gives way to what comes later and wins over what came before.
-            if replaces || a.partial_cmp(&b).is_none() { b } else { a }
-        }));
-    }
-    let (a, b) = (best.to_flat()?, next.to_flat()?);
-    let missing = if wanted == Ordering::Less { Missing::Greatest } else { Missing::Least };
-    let order = comparator(data_type, &a, &b, missing)?;
-    let (x, y) = (best.nulls(), next.nulls());
-    // NULL and NaN give way to what is there; of equal values the first stays.
-    let (nan_x, nan_y) = (nan_rows(data_type, best)?, nan_rows(data_type, next)?);
-    let is_none = |nulls: &Option<NullBuffer>, nan: &[bool], row: usize| {
-        nulls.as_ref().is_some_and(|n| n.is_null(row)) || nan.get(row).copied().unwrap_or(false)
-    };
-    let which: Vec<u32> = (0..rows)
-        .map(|row| match (is_none(&x, &nan_x, row), is_none(&y, &nan_y, row)) {
-            (true, true) => u32::from(x.as_ref().is_some_and(|n| n.is_null(row))),
-            (true, false) => 1,
-            (false, true) => 0,
-            (false, false) => u32::from(order(row, row) == wanted.reverse()),
-        })
-        .collect();
-    choose(data_type, &[Column::Flat(a), Column::Flat(b)], &which)
-}
-
-/// Which rows of a column of floats are NaN; none of other types.
-fn nan_rows(data_type: &DataType, column: &Column) -> Result<Vec<bool>> {
-    if !data_type.inner().is_float() {
-        return Ok(Vec::new());
-    }
-    let floats = to_float(column, data_type.inner())?;
-    let floats = values::<f64>(&floats)?;
-    Ok((0..column.len()).map(|row| floats.at(row).is_nan()).collect())
-}
-
-fn bind_clamp(context: &FunctionContext, arguments: &[Argument]) -> Result<Bound> {
-    if arguments.iter().any(|a| a.data_type.is_null_literal()) {
-        return Ok(Bound::new(DataType::null(), |_, rows| {
-            Column::constant(&DataType::null(), &Value::Null, rows)
-        }));
-    }
-    let above = bind_extreme(context, &arguments[..2], Ordering::Greater)?;
-    let types: Vec<DataType> = arguments.iter().map(|a| a.data_type.clone()).collect();
-    let second = [Argument::of(above.return_type.clone()), arguments[2].clone()];
-    let below = bind_extreme(context, &second, Ordering::Less)?;
-    let return_type = require_supertype(&types)?;
-    let to_result = conversion(context, &below.return_type, &return_type)?;
-    let (expr::Kernel::Plain(above), expr::Kernel::Plain(below)) = (above.kernel, below.kernel)
-    else {
-        bail!(LogicalError, "a comparison of higher order");
-    };
-    Ok(Bound::new(return_type, move |columns, rows| {
-        let (x, low, high) = (argument(columns, 0)?, argument(columns, 1)?, argument(columns, 2)?);
-        let raised = above(&[x.clone(), low.clone()], rows)?;
-        let clamped = to_result(&below(&[raised, high.clone()], rows)?, rows)?;
-        // NULL in any place is NULL.
-        let nulls = [x, low, high].map(|column| column.nulls());
-        let nulls = NullBuffer::union_many(nulls.iter().map(Option::as_ref));
-        if nulls.is_some() { clamped.with_nulls(nulls) } else { Ok(clamped) }
     }))
 }
 

@@ -1,7 +1,8 @@
 //! `and`, `or`, `xor`, `not` with SQL's third truth value.
 //!
 //! A number is true unless it is 0. `and` is 0 where any argument is, whatever the others, `or`
-//! likewise 1; else NULL where any argument is NULL. The result is Bool if any argument is.
+//! likewise 1; else NULL where any argument is NULL. The result is Bool if any argument is
+//! (of `and` and `or`: any that cannot be NULL).
 
 use arrow_buffer::{BooleanBuffer, NullBuffer};
 use base::{Result, error};
@@ -56,7 +57,11 @@ fn bind(arguments: &[Argument], connective: Connective) -> Result<Bound> {
         }
         kinds.push(Kind::require(inner)?);
     }
-    let any_bool = arguments.iter().any(|a| *a.data_type.inner() == DataType::Bool);
+    let any_bool = arguments.iter().any(|argument| match connective {
+        // As in ClickHouse, where these two do not look below Nullable.
+        Connective::And | Connective::Or => argument.data_type == DataType::Bool,
+        Connective::Xor => *argument.data_type.inner() == DataType::Bool,
+    });
     let nullable = arguments.iter().any(|a| a.data_type.is_nullable());
     let base = if any_bool { DataType::Bool } else { DataType::UInt8 };
     let return_type = if nullable { base.nullable() } else { base };

@@ -72,7 +72,10 @@ fn step(time: TimeType, unit: IntervalKind, n: i64) -> Option<Step> {
     let length = match time.is_date() {
         true if seconds < DAY => return None,
         true => n.saturating_mul(seconds / DAY),
-        false => n.saturating_mul(seconds).saturating_mul(time.ticks()) / per_second,
+        false => {
+            let ticks = i128::from(n) * i128::from(seconds) * i128::from(time.ticks()) / per_second;
+            i64::try_from(ticks).unwrap_or(i64::MAX)
+        }
     };
     Some(Step::Fixed(length.max(1)))
 }
@@ -83,14 +86,24 @@ fn whole_months(v: i64, origin: i64, months: i64, time: TimeType, zone: &Zone) -
         let months = k.saturating_mul(months);
         interval_arithmetic::shift(origin, time, zone, IntervalKind::Month, months)
     };
-    // Begins with a guess by the mean length of a month and corrects it, as far as the calendar goes.
-    let length = if time.is_date() { 30 } else { 30 * DAY * time.ticks() };
-    let mut k = v.saturating_sub(origin).div_euclid(length.saturating_mul(months).max(1));
-    while shift(k) > v && shift(k - 1) < shift(k) {
-        k -= 1;
+    // No month is longer than this, so that no step but the last goes too far, nor beyond the calendar's ends.
+    let longest = if time.is_date() { 31 } else { 31 * DAY * time.ticks() };
+    let longest = longest.saturating_mul(months).max(1);
+    let (mut k, mut at) = (0, shift(0));
+    while at > v {
+        let less = k - (at.saturating_sub(v) / longest).max(1);
+        let before = shift(less);
+        if before >= at {
+            break;
+        }
+        (k, at) = (less, before);
     }
-    while shift(k + 1) <= v && shift(k) < shift(k + 1) {
-        k += 1;
+    loop {
+        let more = k + (v.saturating_sub(at) / longest).max(1);
+        let behind = shift(more);
+        if behind > v || behind <= at {
+            return at;
+        }
+        (k, at) = (more, behind);
     }
-    shift(k)
 }
