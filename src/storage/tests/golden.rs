@@ -341,8 +341,8 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Versions of the part format that are read.
-const VERSIONS: [&str; 5] = ["v1", "v2", "v3", "v4", "v5"];
+/// Versions of the part format that are read; of the last one with the second version of text indexes too.
+const VERSIONS: [&str; 6] = ["v1", "v2", "v3", "v4", "v5", "v5-text2"];
 
 /// A golden folder as a data folder of its own, without the catalog.
 fn unpacked(version: &str) -> tempfile::TempDir {
