@@ -61,11 +61,12 @@ pub(crate) fn encode(out: &mut Vec<u8>, frequencies: &[u32], values: &[u32]) {
 }
 
 /// Appends to `out` the positions in the row at `index` of the block; `None` where the bytes
-/// cannot hold them.
+/// cannot hold them. The place is a new one or one of an earlier call for the same block.
 pub(crate) fn decode_row(
     bytes: &[u8],
     frequencies: &[u32],
     index: usize,
+    place: &mut Place,
     out: &mut Vec<u32>,
 ) -> Option<()> {
     if frequencies.len() < GROUP {
@@ -79,14 +80,41 @@ pub(crate) fn decode_row(
     }
     let widths = bytes.get(..width_bytes(frequencies.len()))?;
     let packed = &bytes[widths.len()..];
-    let group = index / GROUP;
-    let mut bit = 0usize;
-    for (number, rows) in frequencies.chunks(GROUP).enumerate().take(group) {
-        bit += width_of(widths, number) * total(rows);
-    }
-    let width = width_of(widths, group);
-    bit += width * total(&frequencies[group * GROUP..index]);
+    let bit = place.go_to(widths, frequencies, index)?;
+    let width = width_of(widths, index / GROUP);
     unpack(packed, bit, width, *frequencies.get(index)? as usize, out)
+}
+
+/// A group of a block's rows, and where its values begin: from there those of later rows are found.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Place {
+    group: usize,
+    bits: usize,
+    next_row: usize,
+}
+
+impl Place {
+    /// The row behind the one asked for last.
+    #[inline]
+    pub(crate) fn next_row(&self) -> usize {
+        self.next_row
+    }
+
+    /// Goes to the group of a row; gives the bits of the values before the row.
+    #[inline]
+    fn go_to(&mut self, widths: &[u8], frequencies: &[u32], index: usize) -> Option<usize> {
+        let group = index / GROUP;
+        self.next_row = index + 1;
+        if group < self.group {
+            *self = Place::default();
+        }
+        for rows in frequencies.as_chunks::<GROUP>().0.get(self.group..group)? {
+            self.bits += width_of(widths, self.group) * total(rows);
+            self.group += 1;
+        }
+        let before = total(frequencies.get(group * GROUP..index)?);
+        Some(self.bits + width_of(widths, group) * before)
+    }
 }
 
 /// Appends to `out` the values of all rows of the block.
@@ -109,8 +137,10 @@ pub(crate) fn decode_all(bytes: &[u8], frequencies: &[u32], out: &mut Vec<u32>) 
     Some(())
 }
 
+/// Values of some rows; of one block they are less than 4 GiB.
+#[inline]
 fn total(frequencies: &[u32]) -> usize {
-    frequencies.iter().map(|f| *f as usize).sum()
+    frequencies.iter().fold(0u32, |sum, frequency| sum.wrapping_add(*frequency)) as usize
 }
 
 fn values(
@@ -125,6 +155,10 @@ fn values(
         return None;
     }
     let mask = (1u64 << width) - 1;
+    if count == 1 {
+        out.push(((u64_from(packed, bit / 8) >> (bit % 8)) & mask) as u32);
+        return Some(());
+    }
     out.extend((0..count).map(|_| {
         let value = (u64_from(packed, bit / 8) >> (bit % 8)) & mask;
         bit += width;
@@ -174,10 +208,16 @@ mod tests {
         let mut all = Vec::new();
         decode_all(&bytes, &frequencies, &mut all).unwrap();
         assert_eq!(all, values);
-        let mut at = 0;
+        let (mut at, mut place) = (0, Place::default());
         for (row, frequency) in frequencies.iter().enumerate() {
-            let mut got = Vec::new();
-            decode_row(&bytes, &frequencies, row, &mut got).unwrap();
+            let (mut got, mut alone) = (Vec::new(), Vec::new());
+            decode_row(&bytes, &frequencies, row, &mut Place::default(), &mut alone).unwrap();
+            // One that went on, and back from time to time.
+            let back = row / 3 * (row % 3);
+            decode_row(&bytes, &frequencies, back, &mut place, &mut got).unwrap();
+            got.clear();
+            decode_row(&bytes, &frequencies, row, &mut place, &mut got).unwrap();
+            assert_eq!(got, alone);
             let mut next = 0;
             for (position, value) in got.iter().zip(&values[at..at + *frequency as usize]) {
                 assert_eq!(*position, next + value);

@@ -1,16 +1,36 @@
 //! Sets of rows as bits: filters, deleted rows, results.
 
+use std::sync::OnceLock;
+
 /// A set of the rows of one part.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct RowSet {
     words: Vec<u64>,
     rows: u32,
+    /// Known once it was asked for, until the set changes.
+    extent: OnceLock<Option<Extent>>,
 }
+
+/// Where the rows of a set lie, and how many they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Extent {
+    pub(crate) first: u32,
+    pub(crate) last: u32,
+    pub(crate) count: u64,
+}
+
+impl PartialEq for RowSet {
+    fn eq(&self, other: &RowSet) -> bool {
+        self.rows == other.rows && self.words == other.words
+    }
+}
+
+impl Eq for RowSet {}
 
 impl RowSet {
     /// An empty set of a part of so many rows.
     pub fn new(rows: u32) -> RowSet {
-        RowSet { words: vec![0; (rows as usize).div_ceil(64)], rows }
+        RowSet { words: vec![0; (rows as usize).div_ceil(64)], rows, extent: OnceLock::new() }
     }
 
     /// A set from its words, the lowest bit first; bits past the rows are cleared.
@@ -21,7 +41,7 @@ impl RowSet {
         {
             *last &= (1 << (rows % 64)) - 1;
         }
-        RowSet { words, rows }
+        RowSet { words, rows, extent: OnceLock::new() }
     }
 
     /// Its words, the lowest bit first.
@@ -30,6 +50,7 @@ impl RowSet {
     }
 
     pub(crate) fn words_mut(&mut self) -> &mut [u64] {
+        self.extent = OnceLock::new();
         &mut self.words
     }
 
@@ -42,6 +63,7 @@ impl RowSet {
     #[inline]
     pub fn insert(&mut self, row: u32) {
         if row < self.rows {
+            self.extent = OnceLock::new();
             self.words[row as usize / 64] |= 1 << (row % 64);
         }
     }
@@ -55,6 +77,21 @@ impl RowSet {
     /// How many rows it has.
     pub fn count(&self) -> u64 {
         count_ones(&self.words)
+    }
+
+    /// From which row to which it has rows, and how many; nothing if it is empty.
+    pub(crate) fn extent(&self) -> Option<Extent> {
+        *self.extent.get_or_init(|| {
+            let (first, last) = (
+                self.words.iter().position(|word| *word != 0)?,
+                self.words.iter().rposition(|word| *word != 0)?,
+            );
+            Some(Extent {
+                first: first as u32 * 64 + self.words[first].trailing_zeros(),
+                last: last as u32 * 64 + 63 - self.words[last].leading_zeros(),
+                count: self.count(),
+            })
+        })
     }
 
     /// The rows from one up to before another, ascending.
@@ -146,7 +183,17 @@ pub(crate) fn extract(words: &[u64], base: u32, out: &mut Vec<u32>) {
 
 #[cfg(test)]
 mod tests {
-    use super::RowSet;
+    use super::{Extent, RowSet};
+
+    #[test]
+    fn extents_follow_what_is_inserted() {
+        let mut set = RowSet::new(300);
+        assert_eq!(set.extent(), None);
+        for (row, first, last, count) in [(70, 70, 70, 1), (299, 70, 299, 2), (0, 0, 299, 3)] {
+            set.insert(row);
+            assert_eq!(set.extent(), Some(Extent { first, last, count }));
+        }
+    }
 
     #[test]
     fn ranges_are_cut_anywhere() {

@@ -1,5 +1,6 @@
 //! Searches over one part: counts, rows, the best rows, scores of given rows.
 
+mod accept;
 mod any;
 mod r#bool;
 mod cursor;
@@ -22,6 +23,7 @@ use crate::query::Query;
 use crate::rows::{self, RowSet};
 use crate::score::Bm25;
 use crate::statistics::Statistics;
+use accept::Accept;
 use node::Node;
 use plan::{Plan, Planner};
 use top::Best;
@@ -50,87 +52,6 @@ pub struct Restriction<'a> {
     pub filter: Option<&'a RowSet>,
     /// None of these, where given.
     pub deleted: Option<&'a RowSet>,
-}
-
-/// The rows that are accepted.
-pub(crate) struct Accept<'a> {
-    restriction: Restriction<'a>,
-    rows: u32,
-}
-
-impl Accept<'_> {
-    #[inline]
-    fn is_everything(&self) -> bool {
-        self.restriction.filter.is_none() && self.restriction.deleted.is_none()
-    }
-
-    #[inline]
-    fn contains(&self, row: u32) -> bool {
-        self.restriction.filter.is_none_or(|set| set.contains(row))
-            && !self.restriction.deleted.is_some_and(|set| set.contains(row))
-    }
-
-    /// How many rows the filter has, if there is one.
-    fn count_filter(&self) -> Option<u64> {
-        self.restriction.filter.map(RowSet::count)
-    }
-
-    /// The places of accepted rows among some; how many they are.
-    #[inline]
-    fn places(&self, rows: &[u32], places: &mut [u8; BLOCK]) -> usize {
-        let mut count = 0;
-        if let Restriction { filter: Some(filter), deleted: None } = self.restriction {
-            let words = filter.words();
-            for (place, row) in rows.iter().enumerate() {
-                places[count % BLOCK] = place as u8;
-                let word = words.get(*row as usize / 64).copied().unwrap_or(0);
-                count += (word >> (row % 64) & 1) as usize;
-            }
-            return count;
-        }
-        for (place, row) in rows.iter().enumerate() {
-            places[count % BLOCK] = place as u8;
-            count += usize::from(self.contains(*row));
-        }
-        count
-    }
-
-    /// Clears the bits of rows that are not accepted.
-    fn restrict(&self, base: u32, words: &mut [u64]) {
-        if let Some(filter) = self.restriction.filter {
-            let set = filter.window(base, words.len());
-            words.iter_mut().zip(set).for_each(|(word, set)| *word &= set);
-            let known = set.len().min(words.len());
-            words[known..].fill(0);
-        }
-        if let Some(deleted) = self.restriction.deleted {
-            let set = deleted.window(base, words.len());
-            words.iter_mut().zip(set).for_each(|(word, set)| *word &= !set);
-        }
-    }
-
-    /// The first row from one on that may be accepted.
-    fn next(&self, from: u32) -> Option<u32> {
-        let Some(filter) = self.restriction.filter else {
-            return (from < self.rows).then_some(from);
-        };
-        let words = filter.words();
-        let mut index = from as usize / 64;
-        let first = words.get(index)? & (u64::MAX << (from % 64));
-        if first != 0 {
-            return Some(index as u32 * 64 + first.trailing_zeros());
-        }
-        index += 1;
-        let skipped = words.get(index..)?.iter().position(|word| *word != 0)?;
-        let word = words[index + skipped];
-        Some((index + skipped) as u32 * 64 + word.trailing_zeros())
-    }
-
-    fn retain(&self, rows: &mut Vec<u32>) {
-        if !self.is_everything() {
-            rows.retain(|row| self.contains(*row));
-        }
-    }
 }
 
 /// Searches one part: an index for each field, all of the same rows.
@@ -176,7 +97,7 @@ impl<'a> Searcher<'a> {
         let failed = Cell::new(false);
         let planner = Planner::new(self.fields, statistics, self.bm25, &failed)?;
         let mut plan = planner.plan(query)?;
-        let accept = Accept { restriction: self.restriction, rows: self.rows_of_part() };
+        let accept = Accept::new(self.restriction, self.rows_of_part());
         let result = run(&mut plan, &accept);
         if failed.get() {
             return Err(corrupted("a block of postings cannot be decoded"));
@@ -309,18 +230,23 @@ fn fill(plan: &mut Plan<'_>, base: u32, words: &mut [u64]) {
 fn count(plan: &mut Plan<'_>, accept: &Accept<'_>) -> u64 {
     match plan {
         Plan::Term(cursor) if accept.is_everything() => u64::from(cursor.postings().count()),
-        Plan::Term(cursor) if cursor.cost() < u64::from(accept.rows / 8) => {
-            let blocks = cursor.postings().blocks();
+        Plan::Term(cursor) if cursor.cost() < u64::from(accept.rows() / 8) => {
             let mut places = [0; BLOCK];
-            (0..blocks).map(|block| accept.places(cursor.load(block), &mut places) as u64).sum()
+            let mut count = 0;
+            for block in cursor.blocks_within(accept) {
+                if cursor.block_may_have(block, accept) {
+                    count += accept.places(cursor.load(block), &mut places) as u64;
+                }
+            }
+            count
         }
-        Plan::Node(node) if node.cost() < u64::from(accept.rows / 4) => {
+        Plan::Node(node) if node.cost() < u64::from(accept.rows() / 4) => {
             let mut count = 0;
             top::search_node(&mut **node, accept, &mut Best::new(0, None), Some(&mut count));
             count
         }
         plan => {
-            let all = (accept.rows as usize).div_ceil(64);
+            let all = (accept.rows() as usize).div_ceil(64);
             let mut words = vec![0u64; all.min(COUNTED_WORDS)];
             let (mut total, mut from) = (0, 0);
             while let Some(row) = accept.next(from) {
@@ -331,7 +257,7 @@ fn count(plan: &mut Plan<'_>, accept: &Accept<'_>) -> u64 {
                 fill(plan, base, words);
                 accept.restrict(base, words);
                 total += rows::count_ones(words);
-                match base.checked_add(kept as u32 * 64).filter(|next| *next < accept.rows) {
+                match base.checked_add(kept as u32 * 64).filter(|next| *next < accept.rows()) {
                     Some(next) => from = next,
                     None => break,
                 }

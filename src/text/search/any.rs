@@ -7,8 +7,10 @@
 //! 4. Where a filter accepts few rows, rows are matched by their bits, and only those that match
 //!    and are accepted are scored.
 
-use super::Accept;
+use std::ops::RangeInclusive;
+
 use super::Hit;
+use super::accept::Accept;
 use super::node::{Node, WINDOW, Window};
 use super::top::Best;
 use crate::rows::extract;
@@ -39,8 +41,8 @@ pub(super) fn search(nodes: &mut [Box<dyn Node + '_>], accept: &Accept<'_>, best
         best.raise_floor(floor);
     }
     let cost: u64 = nodes.iter().map(|node| node.cost()).sum();
-    let all = u64::from(accept.rows);
-    let few = accept.count_filter().is_some_and(|count| count < all / FEW);
+    let all = u64::from(accept.rows());
+    let few = accept.is_sparse(FEW);
     let size = if few || cost < all / SPARSE { WINDOW * WIDER } else { WINDOW };
     let mut search = AnySearch {
         bounds: vec![0.0; nodes.len()],
@@ -54,15 +56,16 @@ pub(super) fn search(nodes: &mut [Box<dyn Node + '_>], accept: &Accept<'_>, best
     let mut from = 0;
     while let Some(base) = search.next_window(from) {
         best.refresh();
-        let last = base.saturating_add(size as u32 - 1).min(accept.rows - 1);
-        if !best.prunes(search.bound(base, last), base) {
+        let last = base.saturating_add(size as u32 - 1).min(accept.last());
+        let first = base.max(accept.first());
+        if !best.prunes(search.bound(first, last), first) {
             if few {
                 search.match_bits(base, best);
             } else {
-                search.add_up(base, best);
+                search.add_up(base, first..=last, best);
             }
         }
-        if last == accept.rows - 1 {
+        if last == accept.last() {
             return;
         }
         from = last + 1;
@@ -120,7 +123,7 @@ impl AnySearch<'_, '_, '_> {
     }
 
     /// Adds up the scores of the window's rows, then asks the optional parts.
-    fn add_up(&mut self, base: u32, best: &mut Best<'_>) {
+    fn add_up(&mut self, base: u32, range: RangeInclusive<u32>, best: &mut Best<'_>) {
         self.sort();
         let (mut optional, mut reach) = (0, 0.0);
         while optional < self.order.len()
@@ -128,6 +131,17 @@ impl AnySearch<'_, '_, '_> {
         {
             reach += self.bounds[self.order[optional]];
             optional += 1;
+        }
+        if let [number] = self.order[optional..] {
+            // One part's rows are in order as they come.
+            self.nodes[number].scored_rows(
+                *range.start(),
+                *range.end(),
+                &mut self.rows,
+                &mut self.scores,
+            );
+            self.prune(reach, best);
+            return self.score(optional, best);
         }
         for number in &self.order[optional..] {
             self.nodes[*number].accumulate(base, &mut self.window);
@@ -145,8 +159,8 @@ impl AnySearch<'_, '_, '_> {
     /// Asks the nodes of the lowest bounds, so many, and offers the rows that are left.
     fn score(&mut self, optional: usize, best: &mut Best<'_>) {
         for left in (0..optional).rev() {
-            self.nodes[self.order[left]].score(&self.rows, &mut self.scores);
             let more: f64 = self.order[..left].iter().map(|number| self.bounds[*number]).sum();
+            self.nodes[self.order[left]].score(&self.rows, &mut self.scores);
             self.prune(more, best);
         }
         for (row, score) in self.rows.iter().zip(&self.scores) {
@@ -154,14 +168,16 @@ impl AnySearch<'_, '_, '_> {
         }
     }
 
-    /// Keeps the rows that can reach the threshold if they score so much more.
+    /// Keeps the accepted rows that can reach the threshold if they score so much more.
     fn prune(&mut self, more: f64, best: &Best<'_>) {
+        let everything = self.accept.is_everything();
         let mut kept = 0;
         for index in 0..self.rows.len() {
             let (row, score) = (self.rows[index], self.scores[index]);
             self.rows[kept] = row;
             self.scores[kept] = score;
-            kept += usize::from(!best.prunes(score + more, row));
+            let stays = !best.prunes(score + more, row);
+            kept += usize::from(stays && (everything || self.accept.contains(row)));
         }
         self.rows.truncate(kept);
         self.scores.truncate(kept);

@@ -1,5 +1,6 @@
 //! Conjunctions, disjunctions, exclusions, and the best of several.
 
+use super::accept::Accept;
 use super::node::{Node, WINDOW, WINDOW_WORDS, set_bit, window_from};
 use crate::rows::extract;
 
@@ -126,9 +127,13 @@ impl Node for BoolNode<'_> {
     }
 
     fn rows(&mut self, first: u32, last: u32, out: &mut Vec<u32>) {
+        self.accepted_rows(first, last, &Accept::everything(), out);
+    }
+
+    fn accepted_rows(&mut self, first: u32, last: u32, accept: &Accept<'_>, out: &mut Vec<u32>) {
         if let Some(lead) = self.must.first_mut() {
             let mut found = Vec::new();
-            lead.rows(first, last, &mut found);
+            lead.accepted_rows(first, last, accept, &mut found);
             for node in &mut self.must[1..] {
                 if !found.is_empty() {
                     node.retain(&mut found);
@@ -150,6 +155,7 @@ impl Node for BoolNode<'_> {
         out.drain(start..start + low);
         let high = out[start..].partition_point(|row| *row <= last);
         out.truncate(start + high);
+        accept.retain(out, start);
     }
 
     fn retain(&mut self, rows: &mut Vec<u32>) {

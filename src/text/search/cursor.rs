@@ -4,15 +4,18 @@
 //! order; going forward is what it does fastest.
 
 use std::cell::Cell;
+use std::ops::Range;
 
 use base::Result;
 
-use super::Accept;
+use super::accept::Accept;
+use super::intersect::{intersect, place};
 use super::node::{Node, Window};
 use super::top::{self, Best};
 use crate::block::BLOCK;
 use crate::dictionary::TermEntry;
 use crate::index::{Index, Lengths};
+use crate::positions;
 use crate::postings::Postings;
 use crate::score::{Bounds, Norm};
 
@@ -52,6 +55,9 @@ pub(crate) struct TermCursor<'a> {
     /// What each row of a block adds, for a block that was asked for.
     added: Option<Box<[f32; BLOCK]>>,
     added_of: usize,
+    /// The block whose positions were asked for last, and how far.
+    positions_of: usize,
+    positions_at: positions::Place,
 }
 
 impl<'a> TermCursor<'a> {
@@ -78,6 +84,8 @@ impl<'a> TermCursor<'a> {
             near: 0,
             added: None,
             added_of: NOTHING,
+            positions_of: NOTHING,
+            positions_at: positions::Place::default(),
         })
     }
 
@@ -125,7 +133,9 @@ impl<'a> TermCursor<'a> {
     #[inline]
     fn place(&self, row: u32) -> Option<usize> {
         let rows = &self.decoded.rows[..self.filled];
-        let place = rows.partition_point(|other| *other < row);
+        // Rows are asked for one after another.
+        let next = if self.positions_of == self.block { self.positions_at.next_row() } else { 0 };
+        let place = if rows.get(next) == Some(&row) { next } else { place(rows, row) };
         (rows.get(place) == Some(&row)).then_some(place)
     }
 
@@ -165,11 +175,15 @@ impl<'a> TermCursor<'a> {
         let Some(place) = self.place(row) else { return };
         let filled = self.filled;
         self.load_frequencies(block);
+        if self.positions_of != block {
+            (self.positions_of, self.positions_at) = (block, positions::Place::default());
+        }
+        let at = &mut self.positions_at;
         let frequencies = &self.decoded.frequencies[..filled];
         let done = self
             .postings
             .positions(self.positions, block)
-            .and_then(|bytes| crate::positions::decode_row(bytes, frequencies, place, out));
+            .and_then(|bytes| positions::decode_row(bytes, frequencies, place, at, out));
         if done.is_none() {
             self.field.failed.set(true);
         }
@@ -188,6 +202,33 @@ impl<'a> TermCursor<'a> {
         self.load_frequencies(block);
         let Decoded { rows, frequencies } = &self.decoded;
         contributions(self.field, self.weight, &rows[..self.filled], frequencies, out);
+    }
+
+    /// The rows of a block and what each scores, which is remembered: a block may lie in several windows.
+    fn load_scored(&mut self, block: usize) -> (&[u32], &[f32]) {
+        self.load(block);
+        if self.added_of != block {
+            let mut added = self.added.take().unwrap_or_else(|| Box::new([0.0; BLOCK]));
+            self.contributions(&mut added);
+            self.added = Some(added);
+            self.added_of = block;
+        }
+        let added = self.added.as_deref().map_or(&[][..], |added| &added[..self.filled]);
+        (&self.decoded.rows[..added.len()], added)
+    }
+
+    /// The blocks that may have rows from the first to the last accepted one.
+    pub(crate) fn blocks_within(&self, accept: &Accept<'_>) -> Range<usize> {
+        let Some((first, last)) = accept.range() else { return 0..0 };
+        let start = self.postings.block_of(0, first);
+        start..(self.postings.block_of(start, last) + 1).min(self.postings.blocks())
+    }
+
+    /// Whether an accepted row may be among those of a block.
+    #[inline]
+    pub(crate) fn block_may_have(&self, block: usize, accept: &Accept<'_>) -> bool {
+        let first = self.postings.before(block).map_or(0, |row| row.saturating_add(1));
+        accept.any(first, self.postings.last_row(block))
     }
 
     /// The largest contribution of a block's rows.
@@ -318,7 +359,7 @@ impl Node for TermCursor<'_> {
                 }
             } else {
                 let block_rows = self.load(block);
-                kept = super::intersect::intersect(rows, at..end, kept, block_rows);
+                kept = intersect(rows, at..end, kept, block_rows);
             }
             at = end.max(at + 1);
         }
@@ -365,16 +406,7 @@ impl Node for TermCursor<'_> {
         let size = window.scores.len() as u32;
         let (start, end) = self.blocks_of(base, base.saturating_add(size - 1));
         for block in start..end {
-            self.load(block);
-            // A block may lie in several windows.
-            if self.added_of != block {
-                let mut added = self.added.take().unwrap_or_else(|| Box::new([0.0; BLOCK]));
-                self.contributions(&mut added);
-                self.added = Some(added);
-                self.added_of = block;
-            }
-            let rows = &self.decoded.rows[..self.filled];
-            let Some(added) = &self.added else { continue };
+            let (rows, added) = self.load_scored(block);
             let from = if block == start { rows.partition_point(|row| *row < base) } else { 0 };
             for (row, score) in rows[from..].iter().zip(&added[from..]) {
                 let place = row.wrapping_sub(base) as usize;
@@ -382,6 +414,19 @@ impl Node for TermCursor<'_> {
                 *sum += f64::from(*score);
                 window.words[place / 64] |= 1 << (place % 64);
             }
+        }
+    }
+
+    fn scored_rows(&mut self, first: u32, last: u32, out: &mut Vec<u32>, scores: &mut Vec<f64>) {
+        let (start, end) = self.blocks_of(first, last);
+        for block in start..end {
+            let (rows, added) = self.load_scored(block);
+            let from = if block == start { rows.partition_point(|row| *row < first) } else { 0 };
+            let is_last = block + 1 == end;
+            let to = if is_last { rows.partition_point(|row| *row <= last) } else { rows.len() };
+            let (from, to) = (from.min(to), to);
+            out.extend_from_slice(&rows[from..to]);
+            scores.extend(added[from..to].iter().map(|score| f64::from(*score)));
         }
     }
 

@@ -1,9 +1,24 @@
-//! Which candidates are among the rows of a block.
+//! Which candidates are among the rows of a block, and where.
 
 use std::ops::Range;
 
+use crate::block::BLOCK;
+
 /// Up to so many candidates are looked for one by one.
 const FEW: usize = 12;
+
+/// How many rows of a block, which ascend, are less than a row.
+#[inline]
+pub(crate) fn place(block: &[u32], row: u32) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(block) = block.as_array::<BLOCK>()
+        && is_x86_feature_detected!("avx2")
+    {
+        // SAFETY: the processor has the instructions.
+        return unsafe { wide::place(block, row) };
+    }
+    block.partition_point(|other| *other < row)
+}
 
 /// Keeps those of `rows[range]` that are in `block`, moving them to `kept` and on; both ascend.
 /// Gives the place behind the last that was kept.
@@ -15,12 +30,10 @@ pub(crate) fn intersect(
     block: &[u32],
 ) -> usize {
     if range.len() <= FEW {
-        let mut from = 0;
         for index in range {
             let row = rows[index];
-            from += block[from..].partition_point(|other| *other < row);
             rows[kept] = row;
-            kept += usize::from(block.get(from) == Some(&row));
+            kept += usize::from(block.get(place(block, row)) == Some(&row));
         }
         return kept;
     }
@@ -52,6 +65,14 @@ mod wide {
         _mm256_or_si256, _mm256_permutevar8x32_epi32, _mm256_setr_epi32,
     };
     use std::ops::Range;
+
+    use crate::block::BLOCK;
+
+    /// Compares all: no step waits for the one before, as those of a binary search do, which take twice as long.
+    #[target_feature(enable = "avx2")]
+    pub(super) fn place(block: &[u32; BLOCK], row: u32) -> usize {
+        block.iter().map(|other| u32::from(*other < row)).sum::<u32>() as usize
+    }
 
     /// Eight against eight: all pairs by turning one side round.
     #[target_feature(enable = "avx2")]
@@ -111,7 +132,7 @@ mod tests {
     proptest! {
         #[test]
         fn all_ways_agree(a in prop::collection::btree_set(0u32..400, 0..128),
-                          b in prop::collection::btree_set(0u32..400, 0..128)) {
+                          b in prop::collection::btree_set(0u32..400, 0..=128)) {
             let expected: Vec<u32> = a.intersection(&b).copied().collect();
             let block: Vec<u32> = b.into_iter().collect();
             let mut rows: Vec<u32> = a.into_iter().collect();
@@ -121,6 +142,9 @@ mod tests {
             prop_assert_eq!(&rows[..kept], &expected);
             let kept = merge(&mut merged, range, 0, &block);
             prop_assert_eq!(&merged[..kept], &expected);
+            for row in 0..400 {
+                prop_assert_eq!(place(&block, row), block.partition_point(|other| *other < row));
+            }
         }
     }
 }

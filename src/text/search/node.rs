@@ -5,7 +5,7 @@
 //! part for rows and the others which of them to keep (`retain`). Ranges hold 4,096 rows or one
 //! block of postings at most; so memory is bounded whatever a query is.
 
-use super::Accept;
+use super::accept::Accept;
 use crate::rows::extract;
 
 /// Rows of a window.
@@ -38,11 +38,23 @@ pub(crate) trait Node {
     /// Appends the matching rows of a range, ascending.
     fn rows(&mut self, first: u32, last: u32, out: &mut Vec<u32>);
 
+    /// Appends the matching rows of a range that are accepted. What costs more than to ask that is left for later.
+    fn accepted_rows(&mut self, first: u32, last: u32, accept: &Accept<'_>, out: &mut Vec<u32>) {
+        let from = out.len();
+        self.rows(first, last, out);
+        accept.retain(out, from);
+    }
+
     /// Keeps of ascending rows those that match.
     fn retain(&mut self, rows: &mut Vec<u32>);
 
     /// Adds to the scores of ascending rows; of rows that do not match it leaves them.
     fn score(&mut self, rows: &[u32], scores: &mut [f64]);
+
+    /// Whether the rows found last are scored with less work than bounds of each would be.
+    fn has_scores(&self) -> bool {
+        false
+    }
 
     /// What no row of a range scores more than.
     fn bound(&mut self, first: u32, last: u32) -> f64;
@@ -71,6 +83,21 @@ pub(crate) trait Node {
     /// A score that so many accepted rows reach at least, as far as that is quickly known.
     fn floor(&mut self, _accept: &Accept<'_>, _wanted: usize) -> f64 {
         0.0
+    }
+
+    /// Appends the matching rows of a range of any length, ascending, and what they score.
+    fn scored_rows(&mut self, first: u32, last: u32, rows: &mut Vec<u32>, scores: &mut Vec<f64>) {
+        let (start, mut from) = (rows.len(), first);
+        while let Some((begin, end)) = self.range(from).filter(|(begin, _)| *begin <= last) {
+            let end = end.min(last);
+            self.rows(begin, end, rows);
+            if end == last {
+                break;
+            }
+            from = end + 1;
+        }
+        scores.resize(rows.len(), 0.0);
+        self.score(&rows[start..], &mut scores[start..]);
     }
 
     /// Sets the bits of matching rows in a window and adds their scores.

@@ -1,7 +1,10 @@
 //! Phrases: terms at distances from one another.
 
+use std::mem::take;
+
 use base::Result;
 
+use super::accept::Accept;
 use super::cursor::{FieldScores, TermCursor};
 use super::node::Node;
 
@@ -96,6 +99,8 @@ pub(crate) struct PhraseNode<'a> {
     places: Vec<Vec<u32>>,
     /// Where an exact phrase may begin in the row.
     begins: Vec<u32>,
+    /// Rows of a range, until they are verified.
+    found: Vec<u32>,
     /// Rows verified last, and how often they have the phrase.
     verified: Vec<(u32, f32)>,
 }
@@ -113,8 +118,18 @@ impl<'a> PhraseNode<'a> {
         order.sort_by_key(|slot| costs[*slot]);
         let terms = slots.iter().map(|slot| (slot.offset, slot.number)).collect();
         let places = vec![Vec::new(); slots.len()];
-        let (begins, verified) = (Vec::new(), Vec::new());
-        Ok(PhraseNode { slots, order, terms, slop, weight, field, places, begins, verified })
+        Ok(PhraseNode {
+            slots,
+            order,
+            terms,
+            slop,
+            weight,
+            field,
+            places,
+            begins: Vec::new(),
+            found: Vec::new(),
+            verified: Vec::new(),
+        })
     }
 
     /// How often an exact phrase stands in a row: the places where it may begin by its rarest term, as far as the
@@ -164,6 +179,7 @@ impl<'a> PhraseNode<'a> {
         frequency(&self.places, &self.terms, self.slop)
     }
 
+    /// Keeps the rows that have the phrase and notes how often.
     fn verify(&mut self, rows: &mut Vec<u32>) {
         self.verified.clear();
         rows.retain(|row| {
@@ -191,25 +207,30 @@ impl Node for PhraseNode<'_> {
     }
 
     fn rows(&mut self, first: u32, last: u32, out: &mut Vec<u32>) {
-        let mut found = Vec::new();
-        let lead = self.order[0];
-        self.slots[lead].node().rows(first, last, &mut found);
-        for slot in self.order.clone().into_iter().skip(1) {
+        self.accepted_rows(first, last, &Accept::everything(), out);
+    }
+
+    fn accepted_rows(&mut self, first: u32, last: u32, accept: &Accept<'_>, out: &mut Vec<u32>) {
+        let mut found = take(&mut self.found);
+        found.clear();
+        self.slots[self.order[0]].node().accepted_rows(first, last, accept, &mut found);
+        for slot in &self.order[1..] {
             if found.is_empty() {
-                return;
+                break;
             }
-            self.slots[slot].node().retain(&mut found);
+            self.slots[*slot].node().retain(&mut found);
         }
         self.verify(&mut found);
-        out.append(&mut found);
+        out.extend_from_slice(&found);
+        self.found = found;
     }
 
     fn retain(&mut self, rows: &mut Vec<u32>) {
-        for slot in self.order.clone() {
+        for slot in &self.order {
             if rows.is_empty() {
                 return;
             }
-            self.slots[slot].node().retain(rows);
+            self.slots[*slot].node().retain(rows);
         }
         self.verify(rows);
     }
@@ -218,17 +239,24 @@ impl Node for PhraseNode<'_> {
         if self.weight == 0.0 {
             return;
         }
+        let mut at = 0;
         for (row, score) in rows.iter().zip(scores) {
-            let known = self.verified.binary_search_by_key(row, |(row, _)| *row);
-            let frequency = match known {
-                Ok(place) => self.verified[place].1,
-                Err(_) => self.frequency(*row),
+            while self.verified.get(at).is_some_and(|(other, _)| other < row) {
+                at += 1;
+            }
+            let frequency = match self.verified.get(at) {
+                Some((other, frequency)) if other == row => *frequency,
+                _ => self.frequency(*row),
             };
             if frequency > 0.0 {
                 let length = self.field.lengths.length(*row);
                 *score += f64::from(self.weight * self.field.norm.saturation(frequency, length));
             }
         }
+    }
+
+    fn has_scores(&self) -> bool {
+        true
     }
 
     fn bound(&mut self, first: u32, last: u32) -> f64 {

@@ -13,11 +13,12 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicU64, Ordering as Memory};
 
+use super::Hit;
+use super::accept::Accept;
 use super::any;
 use super::cursor::TermCursor;
 use super::node::Node;
 use super::plan::Plan;
-use super::{Accept, Hit};
 use crate::block::BLOCK;
 
 /// The score that a row must reach to be among the best of all parts; shared by searches that run
@@ -148,11 +149,12 @@ pub(crate) fn search(plan: &mut Plan<'_>, accept: &Accept<'_>, best: &mut Best<'
 
 fn search_term(cursor: &mut TermCursor<'_>, accept: &Accept<'_>, best: &mut Best<'_>) {
     let impacts = cursor.postings().impacts();
-    let blocks = cursor.postings().blocks();
+    let blocks = cursor.blocks_within(accept);
     if impacts.is_empty() || cursor.weight() == 0.0 {
-        (0..blocks).for_each(|block| search_block(cursor, block, accept, best));
+        blocks.for_each(|block| search_block(cursor, block, accept, best));
         return;
     }
+    let impacts = &impacts[blocks.clone()];
     let mut of_impact = [0u32; 256];
     impacts.iter().for_each(|impact| of_impact[*impact as usize] += 1);
     // Blocks in steps of about twice as many each, from the best impacts down.
@@ -170,7 +172,7 @@ fn search_term(cursor: &mut TermCursor<'_>, accept: &Accept<'_>, best: &mut Best
                 .iter()
                 .enumerate()
                 .filter(|(_, impact)| (from..below).contains(&(**impact as usize)))
-                .map(|(block, impact)| (!*impact, block as u32)),
+                .map(|(block, impact)| (!*impact, (blocks.start + block) as u32)),
         );
         chosen.sort_unstable();
         best.refresh();
@@ -194,7 +196,8 @@ const FLOOR_BLOCKS: usize = 12;
 
 /// A score that as many rows of a term reach as are wanted: from its most promising blocks.
 pub(crate) fn floor(cursor: &mut TermCursor<'_>, accept: &Accept<'_>, mut best: Best<'_>) -> f64 {
-    let impacts = cursor.postings().impacts();
+    let blocks = cursor.blocks_within(accept);
+    let impacts = cursor.postings().impacts().get(blocks.clone()).unwrap_or_default();
     if impacts.len() < FLOOR_BLOCKS * 2 || cursor.weight() == 0.0 || best.wanted > BLOCK {
         return 0.0;
     }
@@ -211,7 +214,7 @@ pub(crate) fn floor(cursor: &mut TermCursor<'_>, accept: &Accept<'_>, mut best: 
     }
     let promising = impacts.iter().enumerate().filter(|(_, impact)| **impact >= least);
     for (block, _) in promising.take(FLOOR_BLOCKS) {
-        search_block(cursor, block, accept, &mut best);
+        search_block(cursor, blocks.start + block, accept, &mut best);
     }
     best.worst.map_or(0.0, |worst| worst.score)
 }
@@ -228,6 +231,9 @@ fn search_block(
         for (row, score) in rows.iter().zip(&scores) {
             best.offer(*row, f64::from(*score));
         }
+        return;
+    }
+    if !cursor.block_may_have(block, accept) {
         return;
     }
     let mut places = [0u8; BLOCK];
@@ -260,14 +266,13 @@ pub(crate) fn search_node(
         let pruned = best.wanted == 0 || best.prunes(node.bound(first, last), first);
         if !pruned || count.is_some() {
             rows.clear();
-            node.rows(first, last, &mut rows);
-            accept.retain(&mut rows);
+            node.accepted_rows(first, last, accept, &mut rows);
             if let Some(count) = &mut count {
                 **count += rows.len() as u64;
             }
         }
         if !pruned && !rows.is_empty() {
-            if best.worst.is_some() && rows.len() > MANY {
+            if best.worst.is_some() && rows.len() > MANY && !node.has_scores() {
                 rows.retain(|row| !best.prunes(node.bound(*row, *row), *row));
             }
             scores.clear();
@@ -278,7 +283,7 @@ pub(crate) fn search_node(
             }
         }
         best.refresh();
-        if last >= accept.rows.saturating_sub(1) {
+        if last >= accept.last() {
             return;
         }
         from = last + 1;
