@@ -199,6 +199,10 @@ metrics! {
         = |e| tables(e).map(|t| t.total_rows()).sum();
     Asynchronous "TotalBytesOfMergeTreeTables" "granary_table_bytes" "Bytes of all tables, on disk or in memory"
         = |e| tables(e).map(|t| t.total_bytes()).sum();
+    Asynchronous "TextIndexBuildPeakMemory" "granary_text_index_build_peak_bytes" "The most bytes that building a text index of a part held since the start"
+        = |_| storage::text_index_memory().0;
+    Asynchronous "TextIndexMergePeakMemory" "granary_text_index_merge_peak_bytes" "The most bytes that merging the text indexes of parts held since the start"
+        = |_| storage::text_index_memory().1;
     Asynchronous "MaxPartCountForPartition" "granary_most_parts_of_a_partition" "Parts of the partition that has the most"
         = |e| tables(e).map(|t| t.most_parts_in_partition() as u64).max().unwrap_or(0);
 }

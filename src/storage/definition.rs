@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 use types::{DataType, Field, Schema};
 
 use crate::row_rule::RowRule;
+use crate::table_settings::{
+    INDEX_GRANULARITY, INDEX_GRANULARITY_BYTES, TABLE_SETTINGS, TableSetting,
+};
 
 /// How a column gets its value where an INSERT gives none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -233,17 +236,18 @@ impl TableDefinition {
         self.columns.iter().find(|c| c.name == name)
     }
 
-    /// A setting that is a whole number, or `default` where it is not set.
+    /// One of the table's settings, or its default where it is not set.
     ///
     /// # Errors
     /// INVALID_SETTING_VALUE
-    pub fn setting(&self, name: &str, default: u64) -> Result<u64> {
-        match self.settings.get(name) {
-            None => Ok(default),
+    pub fn setting(&self, setting: &TableSetting) -> Result<u64> {
+        match self.settings.get(setting.name) {
+            None => Ok(setting.default),
             Some(text) => text.trim().parse().map_err(|_| {
                 error!(
                     InvalidSettingValue,
-                    "Setting {name} of table {} needs a whole number, got {text:?}",
+                    "Setting {} of table {} needs a whole number, got {text:?}",
+                    setting.name,
                     self.full_name()
                 )
             }),
@@ -257,7 +261,7 @@ impl TableDefinition {
 
     /// Rows of a granule at most.
     pub fn index_granularity(&self) -> Result<u32> {
-        let rows = self.setting("index_granularity", DEFAULT_GRANULARITY)?;
+        let rows = self.setting(&INDEX_GRANULARITY)?;
         if rows == 0 || rows > MAX_GRANULARITY {
             bail!(
                 BadArguments,
@@ -270,7 +274,7 @@ impl TableDefinition {
 
     /// Bytes of a granule at most, as long as it has more than one row.
     pub fn index_granularity_bytes(&self) -> Result<u64> {
-        Ok(match self.setting("index_granularity_bytes", DEFAULT_GRANULARITY_BYTES)? {
+        Ok(match self.setting(&INDEX_GRANULARITY_BYTES)? {
             0 => u64::MAX,
             bytes => bytes,
         })
@@ -319,6 +323,7 @@ impl TableDefinition {
             text::Analyzer::new(&index.analyzer)
                 .map_err(|e| e.within(format!("Index {}", index.name)))?;
         }
+        TABLE_SETTINGS.iter().try_for_each(|setting| self.setting(setting).map(drop))?;
         self.index_granularity()?;
         self.index_granularity_bytes()?;
         Ok(())
@@ -329,7 +334,6 @@ impl TableDefinition {
 pub const DEFAULT_GRANULARITY: u64 = 8192;
 /// Rows within a page are numbered with 16 bits.
 pub const MAX_GRANULARITY: u64 = 65_536;
-const DEFAULT_GRANULARITY_BYTES: u64 = 10 << 20;
 
 /// A database.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

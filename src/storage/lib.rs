@@ -23,6 +23,7 @@ mod row_rule;
 mod size;
 mod store;
 mod table;
+mod table_settings;
 mod text_index;
 mod wire;
 mod zone;
@@ -40,4 +41,6 @@ pub use part::{ColumnBytes, ColumnChunk, FileRecord, Part, PartAddress, PartRead
 pub use row_rule::RowRule;
 pub use store::{FullName, Problem, Rewrite, RowChange, Store, StoreOptions};
 pub use table::{Table, TableSnapshot};
+pub use table_settings::{TABLE_SETTINGS, TableSetting};
+pub use text_index::text_index_memory;
 pub use zone::{Extremes, Prefix16, ZoneMap};

@@ -41,6 +41,7 @@ use crate::insert::Insert;
 use crate::merge::MergeState;
 use crate::part::{Part, PartContext};
 use crate::table::{Table, TableSnapshot};
+use crate::table_settings::{PARTS_TO_DELAY_INSERT, PARTS_TO_THROW_INSERT};
 pub(crate) use commit::Transaction;
 use lock::FolderLock;
 
@@ -267,8 +268,8 @@ impl Store {
     /// TOO_MANY_PARTS
     pub(crate) fn admit_insert(&self, table: &Table, refuse_from: Option<u64>) -> Result<()> {
         let definition = table.definition();
-        let delay = definition.setting("parts_to_delay_insert", 1000)?;
-        let own = definition.setting("parts_to_throw_insert", 3000)?;
+        let delay = definition.setting(&PARTS_TO_DELAY_INSERT)?;
+        let own = definition.setting(&PARTS_TO_THROW_INSERT)?;
         let refuse = refuse_from.unwrap_or(own);
         let parts = table.most_parts_in_partition() as u64;
         if refuse > 0 && parts >= refuse {

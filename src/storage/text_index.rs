@@ -5,9 +5,12 @@
 //! 2. An index is written into a [`Scratch`] folder while the columns of its part are written into the segment,
 //!    and is appended to that as a whole when both are done. Small parts, which are gathered in memory, have no
 //!    folder.
-//! 3. Memory is bounded by the table's setting `text_index_memory`: what exceeds it goes into runs in the folder.
+//! 3. The table's setting `text_index_memory` bounds what is collected of texts and, with a fourth of it, the terms of
+//!    a merge: what exceeds it goes into runs in the folder. Beside it a merge needs up to eight bytes for each row,
+//!    and the rows of one term. What was held at most is told by system.asynchronous_metrics.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef};
@@ -16,15 +19,16 @@ use base::disk::{Disk, FileWriter};
 use base::{Error, Result, bail};
 use bytes::Bytes;
 use expr::{Evaluator, Expr, FunctionContext, Registry};
-use text::{Analyzer, IndexBuilder, IndexOptions, MemoryRuns, RunStore, Sink};
+use text::{Analyzer, Aside, IndexBuilder, IndexOptions, MemoryRuns, RunStore, Sink, Source};
 use types::clob::{self, Clob};
 use types::{Column, DataType, default_array};
 
 use crate::definition::{TableDefinition, TextField, TextIndexDefinition};
 use crate::part::Part;
+use crate::table_settings::TEXT_INDEX_MEMORY;
 
-/// Bytes that building an index holds at most where the table does not say otherwise.
-const USUAL_MEMORY: u64 = 256 << 20;
+/// The part of the table's `text_index_memory` that the terms of a merged index may take: one of so many.
+const TERMS_SHARE: usize = 4;
 
 /// Parts with more rows have no text index.
 pub(crate) const MOST_ROWS: u64 = u32::MAX as u64 - 2;
@@ -53,7 +57,7 @@ impl TextPlan {
     ) -> Result<Vec<TextPlan>> {
         let stored: Vec<(u32, DataType)> =
             definition.physical_columns().map(|(_, c)| (c.id, c.data_type.clone())).collect();
-        let memory = definition.setting("text_index_memory", USUAL_MEMORY)?;
+        let memory = definition.setting(&TEXT_INDEX_MEMORY)?;
         let memory = usize::try_from(memory).unwrap_or(usize::MAX);
         let mut plans = Vec::new();
         for index in &definition.text_indexes {
@@ -90,6 +94,23 @@ impl TextPlan {
             is_clob: expression.data_type().is_clob(),
             evaluator: Evaluator::new(std::slice::from_ref(&expression), registry, &context)?,
             stored: stored.to_vec(),
+        })
+    }
+
+    /// Merges the indexes of parts into the one of a part of so many rows.
+    pub(crate) fn merge(
+        &self,
+        sources: &[Source<'_>],
+        rows: u32,
+        scratch: &Scratch,
+        name: &str,
+    ) -> Result<Bytes> {
+        let mut runs = scratch.runs(name);
+        scratch.bytes(name, |sink| {
+            let aside = Aside { runs: &mut *runs, first: 0, most: self.memory / TERMS_SHARE };
+            let held = text::merge(sources, rows, &self.options, aside, sink)?;
+            MOST_HELD.merge.fetch_max(held as u64, Ordering::Relaxed);
+            Ok(())
         })
     }
 
@@ -162,8 +183,24 @@ impl TextBuilder<'_> {
 
     /// The bytes of the index.
     pub(crate) fn finish(self, scratch: &Scratch, name: &str) -> Result<Bytes> {
-        scratch.bytes(name, |sink| self.builder.finish(sink))
+        scratch.bytes(name, |sink| {
+            MOST_HELD.build.fetch_max(self.builder.finish(sink)? as u64, Ordering::Relaxed);
+            Ok(())
+        })
     }
+}
+
+/// The most bytes that making one index held since the process began.
+struct MostHeld {
+    build: AtomicU64,
+    merge: AtomicU64,
+}
+
+static MOST_HELD: MostHeld = MostHeld { build: AtomicU64::new(0), merge: AtomicU64::new(0) };
+
+/// The most bytes that any build of a text index of texts held since the process began, and any merge of indexes.
+pub fn text_index_memory() -> (u64, u64) {
+    (MOST_HELD.build.load(Ordering::Relaxed), MOST_HELD.merge.load(Ordering::Relaxed))
 }
 
 /// Adds a row for every text of cells, piece by piece.

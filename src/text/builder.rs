@@ -6,7 +6,6 @@
 //! 3. The end merges the runs (`merge.rs`); without runs the index is written at once.
 
 use base::{Error, ErrorCode, Result};
-use bytes::Bytes;
 
 use crate::analyzer::{Analyzer, Token, TokenStream};
 use crate::collect::Collected;
@@ -14,40 +13,10 @@ use crate::file::{FileWriter, IndexOptions};
 use crate::index::Index;
 use crate::merge::{RowMap, Source, merge};
 use crate::output::Sink;
+use crate::runs::{Aside, RunStore};
 
-/// Where runs are kept while an index is built.
-pub trait RunStore {
-    /// Takes the bytes of a run.
-    fn write(
-        &mut self,
-        run: usize,
-        write: &mut dyn FnMut(&mut dyn Sink) -> Result<()>,
-    ) -> Result<()>;
-
-    /// The bytes of a run that was written, mapped where that is possible.
-    fn read(&mut self, run: usize) -> Result<Bytes>;
-}
-
-/// Runs that are kept in memory.
-#[derive(Default)]
-pub struct MemoryRuns(Vec<Bytes>);
-
-impl RunStore for MemoryRuns {
-    fn write(
-        &mut self,
-        _: usize,
-        write: &mut dyn FnMut(&mut dyn Sink) -> Result<()>,
-    ) -> Result<()> {
-        let mut bytes = Vec::new();
-        write(&mut bytes)?;
-        self.0.push(bytes.into());
-        Ok(())
-    }
-
-    fn read(&mut self, run: usize) -> Result<Bytes> {
-        self.0.get(run).cloned().ok_or_else(|| Error::logical("a run of a text index is missing"))
-    }
-}
+/// The part of the budget that the dictionary may take while runs are merged: one of so many.
+const DICTIONARY_SHARE: usize = 4;
 
 /// Bytes that are collected for a run at least, however small the budget is.
 const LEAST_RUN: usize = 2 << 20;
@@ -94,11 +63,6 @@ impl IndexBuilder {
     /// Rows added so far.
     pub fn rows(&self) -> u32 {
         self.lengths.len() as u32
-    }
-
-    /// The most bytes that were held so far.
-    pub fn most_held(&self) -> usize {
-        self.most_held.max(self.held())
     }
 
     fn held(&self) -> usize {
@@ -184,27 +148,30 @@ impl IndexBuilder {
         self.most_held = self.most_held.max(self.held());
         let collected = std::mem::take(&mut self.collected);
         let lengths = &self.lengths[self.first_row() as usize..];
-        let run = self.first_rows.len() - 1;
+        let (run, mut held) = (self.first_rows.len() - 1, 0);
         let (options, analyzer) = (&self.options, self.analyzer.serialize());
         self.runs.write(run, &mut |sink| {
-            let mut file = FileWriter::new(sink, options, lengths);
+            let mut file = FileWriter::new(sink, options, lengths, None);
             collected.write(&mut file)?;
-            file.finish(&analyzer)
+            held = collected.held() + file.finish(&analyzer)?;
+            Ok(())
         })?;
+        self.most_held = self.most_held.max(held);
         self.first_rows.push(self.lengths.len() as u32);
         Ok(())
     }
 
-    /// Writes the index of all rows.
+    /// Writes the index of all rows; gives the most bytes that were held at any time.
     ///
     /// # Errors
     /// What the sink and the runs say.
-    pub fn finish(mut self, sink: &mut dyn Sink) -> Result<()> {
+    pub fn finish(mut self, sink: &mut dyn Sink) -> Result<usize> {
         self.most_held = self.most_held.max(self.held());
         if self.first_rows.len() == 1 {
-            let mut file = FileWriter::new(sink, &self.options, &self.lengths);
+            let mut file = FileWriter::new(sink, &self.options, &self.lengths, None);
             self.collected.write(&mut file)?;
-            return file.finish(&self.analyzer.serialize());
+            let held = self.collected.held() + file.finish(&self.analyzer.serialize())?;
+            return Ok(held.max(self.most_held));
         }
         if self.first_row() < self.rows() {
             self.end_run()?;
@@ -218,6 +185,11 @@ impl IndexBuilder {
             .zip(&self.first_rows)
             .map(|(index, first)| Source { index, rows: RowMap::Offset(*first) })
             .collect();
-        merge(&sources, self.rows(), &self.options, sink)
+        let most = self.budget / DICTIONARY_SHARE;
+        let aside = Aside { runs: &mut *self.runs, first: runs.len(), most };
+        let rows = self.lengths.len() as u32;
+        self.lengths = Vec::new();
+        let held = merge(&sources, rows, &self.options, aside, sink)?;
+        Ok(held.max(self.most_held))
     }
 }

@@ -22,7 +22,8 @@ use std::ops::Range;
 use base::{Error, ErrorCode, Result};
 
 use crate::coding::{Reader, corrupted, put_varint, u32_at, u64_from};
-use crate::output::Checked;
+use crate::output::{Checked, Output};
+use crate::runs::Aside;
 
 const TERMS_PER_BLOCK: usize = 32;
 
@@ -57,9 +58,13 @@ fn put_lengths(out: &mut Vec<u8>, shared: usize, rest: usize) {
 }
 
 /// Takes terms in order; holds the dictionary until it is written.
-#[derive(Default)]
-pub(crate) struct DictionaryWriter {
-    pub(crate) blocks: Vec<u8>,
+pub(crate) struct DictionaryWriter<'a> {
+    blocks: Vec<u8>,
+    /// Bytes of blocks that were put aside, in so many runs.
+    passed: usize,
+    runs: usize,
+    aside: Option<Aside<'a>>,
+    most_held: usize,
     keys: Vec<u8>,
     offsets: Vec<u8>,
     last: Vec<u8>,
@@ -68,14 +73,27 @@ pub(crate) struct DictionaryWriter {
     positions: bool,
 }
 
-impl DictionaryWriter {
-    pub(crate) fn new(positions: bool) -> DictionaryWriter {
-        DictionaryWriter { positions, ..DictionaryWriter::default() }
+impl<'a> DictionaryWriter<'a> {
+    pub(crate) fn new(positions: bool, aside: Option<Aside<'a>>) -> DictionaryWriter<'a> {
+        DictionaryWriter {
+            blocks: Vec::new(),
+            passed: 0,
+            runs: 0,
+            aside,
+            most_held: 0,
+            keys: Vec::new(),
+            offsets: Vec::new(),
+            last: Vec::new(),
+            in_block: 0,
+            terms: 0,
+            positions,
+        }
     }
 
     pub(crate) fn push(&mut self, term: &[u8], entry: TermEntry) -> Result<()> {
         if self.in_block == 0 {
-            let offset = u32::try_from(self.blocks.len()).map_err(|_| {
+            self.put_aside()?;
+            let offset = u32::try_from(self.passed + self.blocks.len()).map_err(|_| {
                 Error::new(ErrorCode::TooLargeStringSize, "Text index: its terms exceed 4 GiB")
             })?;
             self.keys.extend_from_slice(&key(term).to_le_bytes());
@@ -98,13 +116,47 @@ impl DictionaryWriter {
         Ok(())
     }
 
-    /// The index of the blocks.
-    pub(crate) fn index(&mut self) -> Vec<u8> {
-        let mut index = std::mem::take(&mut self.keys);
-        index.append(&mut self.offsets);
-        index
+    /// Makes room if the blocks take more than they may.
+    fn put_aside(&mut self) -> Result<()> {
+        let Some(Aside { runs, first, most }) = &mut self.aside else { return Ok(()) };
+        if self.blocks.len() > (*most).max(LEAST_ASIDE) {
+            let blocks = &self.blocks;
+            self.most_held =
+                self.most_held.max(blocks.len() + self.keys.len() + self.offsets.len());
+            runs.write(*first + self.runs, &mut |sink| sink.write(blocks))?;
+            self.runs += 1;
+            self.passed += self.blocks.len();
+            self.blocks.clear();
+        }
+        Ok(())
+    }
+
+    /// Writes the blocks.
+    pub(crate) fn write_blocks(&mut self, output: &mut Output<'_>) -> Result<()> {
+        self.most_held =
+            self.most_held.max(self.blocks.len() + self.keys.len() + self.offsets.len());
+        if let Some(Aside { runs, first, .. }) = &mut self.aside {
+            for run in 0..self.runs {
+                output.write(&runs.read(*first + run)?)?;
+            }
+        }
+        output.write(&std::mem::take(&mut self.blocks))
+    }
+
+    /// Writes the index of the blocks.
+    pub(crate) fn write_index(&self, output: &mut Output<'_>) -> Result<()> {
+        output.write(&self.keys)?;
+        output.write(&self.offsets)
+    }
+
+    /// The most bytes that were held at any time.
+    pub(crate) fn most_held(&self) -> usize {
+        self.most_held
     }
 }
+
+/// Bytes of blocks that are put aside at least.
+const LEAST_ASIDE: usize = 256 << 10;
 
 /// A dictionary within the bytes of an index.
 #[derive(Debug, Clone, Default)]

@@ -27,6 +27,7 @@ use crate::coding::{Reader, corrupted, put_bytes, put_varint};
 use crate::dictionary::DictionaryWriter;
 use crate::list::ListWriter;
 use crate::output::{Output, Sink};
+use crate::runs::Aside;
 use crate::score::{self, Bm25, Norm};
 
 /// The version of the layout above; of version 1 the dictionary's lengths differ.
@@ -158,7 +159,7 @@ impl Default for IndexOptions {
 /// Writes an index, term by term.
 pub(crate) struct FileWriter<'a> {
     output: Output<'a>,
-    dictionary: DictionaryWriter,
+    dictionary: DictionaryWriter<'a>,
     list: ListWriter,
     lengths: &'a [u32],
     options: &'a IndexOptions,
@@ -167,18 +168,20 @@ pub(crate) struct FileWriter<'a> {
 }
 
 impl<'a> FileWriter<'a> {
-    /// `lengths` holds the tokens of each row plus one, zero for a row without text.
+    /// `lengths` holds the tokens of each row plus one, zero for a row without text. Terms wait in memory unless
+    /// there is another place for them.
     pub(crate) fn new(
         sink: &'a mut dyn Sink,
         options: &'a IndexOptions,
         lengths: &'a [u32],
+        aside: Option<Aside<'a>>,
     ) -> Self {
         let tokens = lengths.iter().map(|kept| u64::from(kept.saturating_sub(1))).sum();
         let rows_with_text = lengths.iter().filter(|kept| **kept > 0).count() as u64;
         let norm = Norm::new(options.bm25, score::average(tokens, rows_with_text));
         FileWriter {
             output: Output::new(sink),
-            dictionary: DictionaryWriter::new(options.positions),
+            dictionary: DictionaryWriter::new(options.positions, aside),
             list: ListWriter::new(options.positions, norm),
             lengths,
             options,
@@ -213,7 +216,8 @@ impl<'a> FileWriter<'a> {
         }
     }
 
-    pub(crate) fn finish(mut self, analyzer: &[u8]) -> Result<()> {
+    /// Ends the index; gives the most bytes that were held beside the lengths.
+    pub(crate) fn finish(mut self, analyzer: &[u8]) -> Result<usize> {
         let data_end = self.output.position();
         let longest = self.lengths.iter().copied().max().unwrap_or(0);
         let length_bytes = match longest {
@@ -225,9 +229,9 @@ impl<'a> FileWriter<'a> {
             self.output.write(&length.to_le_bytes()[..length_bytes])?;
         }
         let lengths_end = self.output.position();
-        self.output.write(&self.dictionary.blocks)?;
+        self.dictionary.write_blocks(&mut self.output)?;
         let terms_end = self.output.position();
-        self.output.write(&self.dictionary.index())?;
+        self.dictionary.write_index(&mut self.output)?;
         let index_end = self.output.position();
         let (table, sink) = self.output.finish()?;
         sink.write(&table)?;
@@ -247,6 +251,7 @@ impl<'a> FileWriter<'a> {
             index_end,
             table_checksum: crc32c::crc32c(&table),
         };
-        sink.write(&footer.write())
+        sink.write(&footer.write())?;
+        Ok(self.dictionary.most_held() + self.list.most_held())
     }
 }

@@ -47,6 +47,7 @@ pub(crate) struct ListWriter {
     waiting: Vec<u8>,
     start: u64,
     begun: bool,
+    most_held: usize,
 }
 
 /// Frequencies of which the least length is told apart.
@@ -91,7 +92,13 @@ impl ListWriter {
             waiting: Vec::new(),
             start: 0,
             begun: false,
+            most_held: 0,
         }
+    }
+
+    /// The most bytes that were held of one term.
+    pub(crate) fn most_held(&self) -> usize {
+        self.most_held
     }
 
     /// Adds a row, greater than the one before; `values` are its positions as distances.
@@ -209,6 +216,7 @@ impl ListWriter {
         output.write(&self.blocks)?;
         let postings = output.position() - self.start - positions;
         let entry = TermEntry { rows: self.count, offset: self.start, positions, postings };
+        let mut bytes = 0;
         for held in [
             &mut self.waiting,
             &mut self.last_rows,
@@ -218,8 +226,10 @@ impl ListWriter {
             &mut self.impacts,
             &mut self.blocks,
         ] {
+            bytes += held.len();
             held.clear();
         }
+        self.most_held = self.most_held.max(bytes);
         (self.count, self.before, self.begun) = (0, None, false);
         Ok(Some(entry))
     }

@@ -5,8 +5,8 @@
 //!    block, with positions as they are packed (distances), and go to the writer in the order of
 //!    the new rows: whole runs of a source where no other has rows between, else window by
 //!    window. A window ends with the first block that ends; its rows are sorted together.
-//! 3. Memory: one block for each source, the postings of the one term that is written, the
-//!    dictionary, and four bytes for each row's length.
+//! 3. Memory: one block for each source, the postings of the one term that is written, as much of
+//!    the dictionary as the caller allows, and four bytes for each row's length.
 
 use std::cell::Cell;
 
@@ -20,6 +20,7 @@ use crate::index::Index;
 use crate::output::Sink;
 use crate::positions;
 use crate::postings::Postings;
+use crate::runs::Aside;
 
 /// Where the rows of a source go.
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +53,7 @@ pub struct Source<'a> {
     pub rows: RowMap<'a>,
 }
 
-/// Merges indexes of one analyzer into an index of `rows` rows.
+/// Merges indexes of one analyzer into an index of `rows` rows; gives the most bytes that were held at any time.
 ///
 /// # Errors
 /// BAD_ARGUMENTS where the sources do not fit together; a corrupted source; what the sink says.
@@ -60,11 +61,12 @@ pub fn merge(
     sources: &[Source<'_>],
     rows: u32,
     options: &IndexOptions,
+    aside: Aside<'_>,
     sink: &mut dyn Sink,
-) -> Result<()> {
+) -> Result<usize> {
     let analyzer = check(sources, options)?;
     let lengths = merged_lengths(sources, rows)?;
-    let mut file = FileWriter::new(sink, options, &lengths);
+    let mut file = FileWriter::new(sink, options, &lengths, Some(aside));
     let mut terms = MergedTerms::new(sources)?;
     let mut lists = MergedLists::new(sources, options.positions, rows);
     while let Some(term) = terms.next()? {
@@ -74,7 +76,11 @@ pub fn merge(
         lists.write(&mut file)?;
         file.end_term(&terms.terms[term].term)?;
     }
-    file.finish(&analyzer)
+    let maps = sources.iter().map(|source| match source.rows {
+        RowMap::Offset(_) => 0,
+        RowMap::Rows(rows) => size_of_val(rows),
+    });
+    Ok(file.finish(&analyzer)? + size_of_val(lengths.as_slice()) + maps.sum::<usize>())
 }
 
 /// The terms of all sources in byte order.

@@ -207,7 +207,8 @@ fn check_merged(texts: &[Option<String>], indexes: &[Index], query: &Query) {
         .collect();
     let mut bytes = Vec::new();
     let rows = merged_texts.len() as u32;
-    merge(&sources, rows, &IndexOptions::default(), &mut bytes).unwrap();
+    let mut runs = MemoryRuns::default();
+    merge(&sources, rows, &IndexOptions::default(), runs.aside(0), &mut bytes).unwrap();
     let merged = Index::open(Bytes::from(bytes)).unwrap();
     merged.check().unwrap();
     assert_eq!(merged.size(), build(&merged_texts, 4 << 20).size(), "merged as if built");
@@ -247,7 +248,7 @@ proptest! {
             .and_then(|_| Searcher::new(&fields).top_and_count(&query, &statistics, 5, None));
         let _ = Searcher::new(&fields).rows(&query);
         let _ = merge(&[Source { index: &index, rows: RowMap::Offset(0) }], index.rows(),
-                      &IndexOptions::default(), &mut Vec::new());
+                      &IndexOptions::default(), MemoryRuns::default().aside(0), &mut Vec::new());
         if let (false, Ok(found)) = (mended, found) {
             prop_assert_eq!(found, expected);
         }
@@ -376,6 +377,32 @@ fn hostile_texts_are_indexed() {
             assert_eq!(found.iter().collect::<Vec<_>>(), [1]);
         }
     }
+}
+
+#[test]
+fn terms_wait_outside_of_memory() {
+    // About 550 KB of terms, twice what is put aside at least.
+    let texts: Vec<_> = (0..60_000u32)
+        .map(|row| Some(format!("{:08x} {:x}", row.wrapping_mul(2_654_435_761), row % 77)))
+        .collect();
+    let (first, second) = texts.split_at(35_000);
+    let parts = [build(first, 1 << 30), build(second, 1 << 30)];
+    let maps = [RowMap::Offset(0), RowMap::Offset(35_000)];
+    let sources: Vec<_> =
+        parts.iter().zip(maps).map(|(index, rows)| Source { index, rows }).collect();
+    let merged = |most: usize| {
+        let (mut runs, mut bytes) = (MemoryRuns::default(), Vec::new());
+        let aside = runs.aside(most);
+        let held = merge(&sources, 60_000, &IndexOptions::default(), aside, &mut bytes).unwrap();
+        (held, bytes)
+    };
+    let ((little, aside), (much, whole)) = (merged(0), merged(usize::MAX));
+    assert!(aside == whole);
+    assert!(little + (200 << 10) < much, "{little} {much}");
+    let index = Index::open(whole.into()).unwrap();
+    index.check().unwrap();
+    let few = build(&texts, 1 << 20);
+    assert_eq!(few.size(), index.size(), "built of runs");
 }
 
 #[test]

@@ -33,6 +33,22 @@ pub(super) const TABLES: &[SystemTable] = &[
         rows: settings,
     },
     SystemTable {
+        name: "merge_tree_settings",
+        columns: &[
+            ("name", "String"),
+            ("value", "String"),
+            ("default", "String"),
+            ("changed", "UInt8"),
+            ("description", "String"),
+            ("min", "Nullable(String)"),
+            ("max", "Nullable(String)"),
+            ("readonly", "UInt8"),
+            ("type", "String"),
+            ("is_obsolete", "UInt8"),
+        ],
+        rows: table_settings,
+    },
+    SystemTable {
         name: "functions",
         columns: &[
             ("name", "String"),
@@ -244,6 +260,25 @@ fn settings(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
         row
     });
     Ok(own.chain(tolerated).collect())
+}
+
+fn table_settings(_: &Query<'_>) -> Result<Vec<Vec<Value>>> {
+    let row = |s: &storage::TableSetting| {
+        let default = s.default.to_string();
+        vec![
+            text(s.name),
+            text(&default),
+            text(&default),
+            flag(false),
+            text(s.description),
+            Value::Null,
+            Value::Null,
+            number(0),
+            text("UInt64"),
+            flag(false),
+        ]
+    };
+    Ok(storage::TABLE_SETTINGS.iter().map(row).collect())
 }
 
 fn functions(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {

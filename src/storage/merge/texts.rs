@@ -84,6 +84,6 @@ impl Merge {
             .map(|(source, index)| Source { index, rows: maps.of_source(source) })
             .collect();
         let rows = self.progress.rows as u32;
-        scratch.bytes(&plan.id.to_string(), |sink| text::merge(&sources, rows, &plan.options, sink))
+        plan.merge(&sources, rows, scratch, &plan.id.to_string())
     }
 }

@@ -20,6 +20,7 @@ use crate::insert::{Insert, Written};
 use crate::part::new::NewPart;
 use crate::part::{Part, PartRecord};
 use crate::table::{Table, TableSnapshot};
+use crate::table_settings::{MAX_BYTES_TO_KEEP, MAX_ROWS_TO_KEEP};
 
 /// An insert that waits for its commit.
 pub(crate) struct Request {
@@ -269,11 +270,11 @@ impl Store {
 /// Drops the oldest blocks of a Memory table as its settings say.
 fn trim_memory(snapshot: &mut TableSnapshot) {
     let definition = snapshot.definition.clone();
-    let limit = |name: &str| match definition.setting(name, 0) {
+    let limit = |setting| match definition.setting(setting) {
         Ok(0) | Err(_) => u64::MAX,
         Ok(limit) => limit,
     };
-    let (rows, bytes) = (limit("max_rows_to_keep"), limit("max_bytes_to_keep"));
+    let (rows, bytes) = (limit(&MAX_ROWS_TO_KEEP), limit(&MAX_BYTES_TO_KEEP));
     if snapshot.memory.is_empty() || (rows == u64::MAX && bytes == u64::MAX) {
         return;
     }

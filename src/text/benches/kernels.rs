@@ -78,7 +78,9 @@ fn merge_ten(bencher: Bencher<'_, '_>) {
             first += index.rows();
         }
         let mut bytes = Vec::new();
-        merge(&sources, first, &IndexOptions::default(), &mut bytes).unwrap();
+        let mut runs = MemoryRuns::default();
+        let aside = runs.aside(usize::MAX);
+        merge(&sources, first, &IndexOptions::default(), aside, &mut bytes).unwrap();
         bytes
     });
 }

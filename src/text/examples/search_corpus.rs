@@ -66,13 +66,14 @@ fn build(docs: &str, out: &Path, budget: usize) {
     for text in &texts {
         builder.add(text.as_bytes()).unwrap();
     }
-    println!("collected: {:.2} CPU s, {} MiB", cpu_seconds() - cpu, builder.most_held() >> 20);
+    println!("collected: {:.2} CPU s", cpu_seconds() - cpu);
     let mut bytes = Vec::new();
-    builder.finish(&mut bytes).unwrap();
+    let held = builder.finish(&mut bytes).unwrap();
     let took = cpu_seconds() - cpu;
     fs::write(out.join("index"), &bytes).unwrap();
     let index = Index::open(bytes.into()).unwrap();
-    println!("built: {took:.2} CPU s, {:.2} s, {:?}", began.elapsed().as_secs_f64(), index.size());
+    let wall = began.elapsed().as_secs_f64();
+    println!("built: {took:.2} CPU s, {wall:.2} s, {} MiB held, {:?}", held >> 20, index.size());
     let (began, cpu) = (Instant::now(), cpu_seconds());
     index.check().unwrap();
     println!("checked: {:.2} CPU s, {:.2} s", cpu_seconds() - cpu, began.elapsed().as_secs_f64());
@@ -107,8 +108,12 @@ fn merge(out: &Path) {
         .collect();
     let (began, cpu) = (Instant::now(), cpu_seconds());
     let mut bytes = Vec::new();
-    granary_text::merge(&sources, rows, &IndexOptions::default(), &mut bytes).unwrap();
-    println!("merged: {:.2} CPU s, {:.2} s", cpu_seconds() - cpu, began.elapsed().as_secs_f64());
+    let mut runs = MemoryRuns::default();
+    let aside = runs.aside(4 << 20);
+    let held =
+        granary_text::merge(&sources, rows, &IndexOptions::default(), aside, &mut bytes).unwrap();
+    let (cpu, wall) = (cpu_seconds() - cpu, began.elapsed().as_secs_f64());
+    println!("merged: {cpu:.2} CPU s, {wall:.2} s, {} MiB held", held >> 20);
     println!("same as built at once: {}", bytes == fs::read(out.join("index")).unwrap());
     let mut first = 0;
     let behind = parts.iter().map(|index| {
@@ -119,7 +124,9 @@ fn merge(out: &Path) {
     let sources: Vec<_> = behind.collect();
     let (began, cpu) = (Instant::now(), cpu_seconds());
     bytes.clear();
-    granary_text::merge(&sources, rows, &IndexOptions::default(), &mut bytes).unwrap();
+    let mut runs = MemoryRuns::default();
+    let aside = runs.aside(4 << 20);
+    granary_text::merge(&sources, rows, &IndexOptions::default(), aside, &mut bytes).unwrap();
     let (cpu, wall) = (cpu_seconds() - cpu, began.elapsed().as_secs_f64());
     println!("merged, one part behind the other: {cpu:.2} CPU s, {wall:.2} s");
 }
