@@ -8,11 +8,13 @@
 //! 3. What depends on anything else (`now()`, `rand()`, dictionaries, files, system tables, temporary tables) is not kept.
 //! 4. A question that is asked while it is being answered waits for that answer, and is answered by it where the tables
 //!    are still the same; else it runs by itself. Who waits keeps its own deadline and can be cancelled.
-//! 5. Bytes are bounded (see [`ByteCache`]).
+//! 5. A merge changes no row and so no answer, but takes away what was known of its sources' rows: see `warm.rs`.
+//! 6. Bytes are bounded (see [`ByteCache`]).
 
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use base::{ByteCache, CacheReport, CancelToken, MemoryBudget, Result, bail, cache_key};
@@ -22,6 +24,7 @@ use quick_cache::sync::Cache;
 use storage::{Store, TableSnapshot};
 
 use crate::request::{Head, Output};
+use crate::warm::Again;
 
 /// The largest answer that is kept, bytes.
 pub(crate) const MOST_BYTES: usize = 1 << 20;
@@ -33,12 +36,15 @@ const PATIENCE: Duration = Duration::from_millis(5);
 pub(crate) type QuestionKey = u128;
 
 /// A table, view or function as it was when a query read it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct TableVersion {
     database: String,
     name: String,
     uuid: String,
+    /// Of its rows and definition.
     version: u64,
+    /// Of the parts that its rows lay in.
+    parts_version: u64,
 }
 
 impl TableVersion {
@@ -48,14 +54,27 @@ impl TableVersion {
             database: database.to_owned(),
             name: name.to_owned(),
             uuid: snapshot.definition.uuid.clone(),
-            version: snapshot.version,
+            version: snapshot.rows_version,
+            parts_version: snapshot.version,
         }
+    }
+
+    /// Whether both mean the same rows of the same table.
+    fn is_as(&self, other: &TableVersion) -> bool {
+        self.uuid == other.uuid && self.version == other.version
+    }
+
+    /// Whether its parts have changed since, which merges do.
+    fn has_other_parts(&self, store: &Store) -> bool {
+        store
+            .table(&self.database, &self.name)
+            .is_some_and(|table| table.snapshot().version != self.parts_version)
     }
 
     fn is_current(&self, store: &Store) -> bool {
         store.table(&self.database, &self.name).is_some_and(|table| {
             let now = table.snapshot();
-            now.version == self.version && now.definition.uuid == self.uuid
+            now.rows_version == self.version && now.definition.uuid == self.uuid
         })
     }
 }
@@ -76,7 +95,7 @@ impl ReadSet {
         let version = TableVersion::of(database, name, snapshot);
         match self.tables.iter().find(|t| t.database == version.database && t.name == version.name)
         {
-            Some(known) if *known == version => {}
+            Some(known) if known.is_as(&version) => {}
             // Two versions in one query: no single one would make the answer valid.
             Some(_) => self.unstable_table = Some(version.name),
             None => self.tables.push(version),
@@ -124,6 +143,8 @@ pub(crate) struct Question {
     /// How often it must have been asked before.
     pub(crate) least_runs: u64,
     pub(crate) reads: bool,
+    /// How to ask it again, where that may be done in the background.
+    pub(crate) again: Option<Arc<Again>>,
 }
 
 /// An answer that is kept.
@@ -139,6 +160,8 @@ pub(crate) struct KeptAnswer {
     tables: Vec<TableVersion>,
     made: Instant,
     made_at: SystemTime,
+    /// Whether it was given since it was made.
+    given: AtomicBool,
 }
 
 impl KeptAnswer {
@@ -166,7 +189,8 @@ impl KeptAnswer {
     fn weight(&self) -> usize {
         let tables: usize =
             self.tables.iter().map(|t| t.database.len() + t.name.len() + t.uuid.len() + 80).sum();
-        size_of::<KeptAnswer>() + self.body.len() + self.question.text.len() + tables + 256
+        let again = self.question.again.as_ref().map_or(0, |again| again.weight());
+        size_of::<KeptAnswer>() + self.body.len() + self.question.text.len() + tables + again + 256
     }
 }
 
@@ -267,9 +291,22 @@ impl AnswerCache {
         if found.body.len() > most_bytes || !found.fits(question, store) {
             return None;
         }
+        found.given.store(true, Ordering::Relaxed);
         self.kept.count(true);
         self.kept.count_saved(found.took);
         Some(found)
+    }
+
+    /// The questions that were asked again since their answers were made, which is not long ago, took so long, and read
+    /// tables whose parts have changed since.
+    pub(crate) fn to_warm(&self, store: &Store, least: Duration) -> Vec<Arc<Again>> {
+        let kept = self.kept.all().into_iter().filter(|(_, kept)| {
+            kept.given.load(Ordering::Relaxed)
+                && kept.took >= least
+                && kept.made.elapsed() < kept.question.fresh.ttl
+                && kept.tables.iter().any(|table| table.has_other_parts(store))
+        });
+        kept.filter_map(|(_, kept)| kept.question.again.clone()).collect()
     }
 
     /// Whether `find` would find something.
@@ -314,6 +351,7 @@ impl AnswerCache {
             tables: read.tables.clone(),
             made: Instant::now(),
             made_at: SystemTime::now(),
+            given: AtomicBool::new(false),
         };
         let bytes = answer.weight();
         self.kept.insert(key, Arc::new(answer), bytes);

@@ -85,8 +85,8 @@ impl LookupSource for EngineLookups {
         engine.dictionaries.get(
             &engine.budget,
             about,
-            Some(snapshot.version),
-            |known| known.version == Some(snapshot.version),
+            Some(snapshot.rows_version),
+            |known| known.version == Some(snapshot.rows_version),
             || load::join_table(&engine, about),
         )
     }

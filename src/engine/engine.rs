@@ -24,6 +24,7 @@ use crate::query::Query;
 use crate::request::{Credentials, Output, Request, Summary};
 use crate::session::{self, SessionState, Sessions};
 use crate::settings::Settings;
+use crate::warm;
 use crate::wording::{KeptReply, Wordings};
 
 /// The version that clients are told: they switch on what it had.
@@ -136,7 +137,8 @@ impl Engine {
         if options.background {
             store.start_background()?;
         }
-        Ok(Arc::new(Engine {
+        let background = options.background;
+        let engine = Arc::new(Engine {
             async_inserter: AsyncInserter::new(store.clone())?,
             scheduler: Arc::new(Scheduler::new(threads)?),
             caches,
@@ -152,7 +154,11 @@ impl Engine {
             registry,
             store,
             options,
-        }))
+        });
+        if background {
+            warm::start(&engine)?;
+        }
+        Ok(engine)
     }
 
     /// Makes the catalog of a data folder anew from its parts; the old one is set aside.
@@ -296,7 +302,7 @@ impl Engine {
         Ok(found)
     }
 
-    fn run_in(
+    pub(crate) fn run_in(
         self: &Arc<Engine>,
         request: Request,
         work: impl FnOnce(&mut Query<'_>, &Request) -> Result<()>,

@@ -40,6 +40,7 @@ mod show;
 mod system;
 mod table_engine;
 mod view;
+mod warm;
 mod wording;
 
 pub use clob::{OpenText, TextAddress};

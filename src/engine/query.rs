@@ -23,6 +23,7 @@ use crate::request::{Head, Kept, Output, Progress, Request};
 use crate::result_limits::ResultLimits;
 use crate::session::SessionState;
 use crate::settings::Settings;
+use crate::warm::Again;
 use crate::wording::WordingKey;
 
 /// A statement that is being run.
@@ -51,6 +52,8 @@ pub(crate) struct Query<'s> {
     pub(crate) question: Option<QuestionKey>,
     /// What tells its request from others, where its words tell all.
     pub(crate) wording: Option<WordingKey>,
+    /// How its question is asked again, where its words tell all.
+    pub(crate) again: Option<Arc<Again>>,
     /// Answers that who asks has already.
     pub(crate) known_tags: Vec<String>,
     started: Instant,
@@ -98,6 +101,7 @@ impl<'s> Query<'s> {
             read: std::cell::RefCell::default(),
             question: None,
             wording: None,
+            again: None,
             known_tags: request.known_tags.clone(),
             started: process.started,
             default_format: request.default_format.clone(),
@@ -125,6 +129,7 @@ impl<'s> Query<'s> {
                         "INTO OUTFILE is for clients; it is not supported by the server"
                     );
                 }
+                self.again = self.wording.map(|_| Arc::new(Again::of(request)));
                 self.select(&query, output)
             }
             Statement::Insert(insert) => {

@@ -23,6 +23,7 @@ const UNRELATED: &[&str] = &[
     "query_cache_min_query_duration",
     "query_cache_min_query_runs",
     "query_cache_ttl",
+    "query_cache_warm_after_merges",
     "use_partial_aggregate_cache",
     "use_query_condition_cache",
 ];
@@ -171,6 +172,10 @@ impl Query<'_> {
             ),
             least_runs: self.settings.number("query_cache_min_query_runs"),
             reads: self.settings.flag("enable_reads_from_query_cache"),
+            again: self
+                .again
+                .clone()
+                .filter(|_| self.settings.flag("query_cache_warm_after_merges")),
         };
         let writes = self.settings.flag("enable_writes_to_query_cache");
         // What will not be kept is not waited for either.

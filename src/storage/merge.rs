@@ -185,6 +185,7 @@ impl Store {
         let min = sources.iter().map(|p| p.record().min_block).min().unwrap_or(0);
         let max = sources.iter().map(|p| p.record().max_block).max().unwrap_or(0);
         let mut transaction = Transaction::default();
+        transaction.keeps_rows = snapshot.definition.row_rule.is_none();
         if let Some(part) = part {
             transaction.add_part(self, table, part, Some((min, max)));
         }

@@ -43,6 +43,9 @@ struct Visible {
 pub struct TableSnapshot {
     /// The version of the commit that last changed this table.
     pub version: u64,
+    /// The version of the commit that last changed its rows or its definition: merges that only bring rows together do
+    /// not, so that what was read before is still what reading gives.
+    pub rows_version: u64,
     /// The definition at that version.
     pub definition: Arc<TableDefinition>,
     /// Its parts, by partition and block number.
@@ -86,7 +89,9 @@ impl Table {
         version: u64,
     ) -> Arc<Table> {
         let uuid = definition.uuid.clone();
-        let mut snapshot = TableSnapshot { version, definition, parts, memory: Vec::new() };
+        let memory = Vec::new();
+        let mut snapshot =
+            TableSnapshot { version, rows_version: version, definition, parts, memory };
         sort_parts(&mut snapshot.parts);
         Arc::new(Table {
             uuid,
@@ -191,6 +196,7 @@ impl Table {
         // Whoever still reads holds a snapshot of their own.
         let empty = TableSnapshot {
             version: visible.snapshot.version,
+            rows_version: visible.snapshot.rows_version,
             definition: visible.snapshot.definition.clone(),
             parts: Vec::new(),
             memory: Vec::new(),

@@ -221,3 +221,30 @@ fn explain_tells_what_is_kept() {
     }
     told(drill, "Condition greater(multiply(#0, 3), 100) of default.visits: 111 of 111 granules");
 }
+
+#[test]
+fn merged_parts_are_made_ready() {
+    let (_folder, engine) = open();
+    visits(&engine);
+    // Once to note it, once to keep its states, once to be asked again.
+    let (first, _) = read(&engine, PANEL);
+    run(&engine, "SYSTEM DROP QUERY CACHE");
+    assert_eq!(read(&engine, PANEL), (first.clone(), 50_000));
+    assert_eq!(read(&engine, PANEL), (first.clone(), 0));
+    run(&engine, "SYSTEM START MERGES visits");
+    run(&engine, "OPTIMIZE TABLE visits FINAL");
+    assert_eq!(read(&engine, PANEL), (first.clone(), 0), "a merge changes no answer");
+    let logged = "SELECT count() FROM system.query_log WHERE read_rows = 50000 AND type = 'QueryFinish' \
+                  AND startsWith(query, 'SELECT region') SETTINGS use_query_cache = 0";
+    for left in (0..100).rev() {
+        if ask(&engine, logged).unwrap() == "3\n" {
+            break;
+        }
+        assert!(left > 0, "nothing was made ready");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    insert(&engine, 50_000, 30);
+    assert_eq!(read(&engine, PANEL).1, 30, "only the new rows are read");
+    let without = format!("{PANEL}, use_partial_aggregate_cache = 0, use_query_cache = 0");
+    assert_eq!(read(&engine, &without).0, read(&engine, PANEL).0);
+}

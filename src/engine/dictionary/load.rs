@@ -41,7 +41,9 @@ pub(super) fn source_version(
     let (database, table) = source_table(create, database)?;
     let table = engine.store.table(&database, &table)?;
     match table.engine_kind() {
-        storage::EngineKind::Parts | storage::EngineKind::Memory => Some(table.snapshot().version),
+        storage::EngineKind::Parts | storage::EngineKind::Memory => {
+            Some(table.snapshot().rows_version)
+        }
         _ => None,
     }
 }

@@ -468,6 +468,9 @@ settings! {
     query_cache_ttl: Seconds = "60", "How long an answer is kept at most.",
         "SELECT 1 SETTINGS query_cache_ttl = 5"
         => "1";
+    query_cache_warm_after_merges: Bool = "1", "Whether a query whose answer was given again is run again in the background after a merge, so that what is known of the merged rows is there when it is asked.",
+        "SELECT 1 SETTINGS query_cache_warm_after_merges = 0"
+        => "1";
     use_query_condition_cache: Bool = "1", "Whether the rows of parts that meet a condition are kept from its second use on, and taken from earlier queries.",
         "SELECT count() FROM numbers(100) WHERE number > 50 SETTINGS use_query_condition_cache = 0"
         => "49";

@@ -35,6 +35,8 @@ const MOST_BYTES: usize = 1 << 20;
 /// Settings that clients change from query to query and that no function looks at.
 const UNRELATED: &[&str] = &[
     "default_format",
+    "enable_reads_from_query_cache",
+    "enable_writes_to_query_cache",
     "filter_cache_min_rows",
     "log_comment",
     "max_block_size",
@@ -46,8 +48,17 @@ const UNRELATED: &[&str] = &[
     "max_threads",
     "partial_aggregate_cache_min_rows",
     "partial_aggregate_cache_rows_per_group",
+    "query_cache_max_age",
+    "query_cache_min_query_duration",
+    "query_cache_min_query_runs",
+    "query_cache_nondeterministic_function_handling",
+    "query_cache_system_table_handling",
+    "query_cache_tag",
+    "query_cache_ttl",
+    "query_cache_warm_after_merges",
     "readonly",
     "use_partial_aggregate_cache",
+    "use_query_cache",
     "use_query_condition_cache",
 ];
 

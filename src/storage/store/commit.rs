@@ -50,6 +50,8 @@ pub(crate) struct Transaction {
     /// Parts whose bytes the catalog keeps.
     unsettled: Vec<Arc<Part>>,
     tokens: HashSet<(String, String)>,
+    /// Whether it brings rows together and changes none.
+    pub keeps_rows: bool,
 }
 
 impl Transaction {
@@ -248,6 +250,9 @@ impl Store {
                 change;
             let apply = |snapshot: &mut TableSnapshot| {
                 snapshot.version = version;
+                if !transaction.keeps_rows {
+                    snapshot.rows_version = version;
+                }
                 snapshot.parts.retain(|p| !removed.contains(p.id()));
                 snapshot.parts.extend(added);
                 if let Some(definition) = definition {

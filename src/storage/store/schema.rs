@@ -251,7 +251,7 @@ impl Store {
             let _visible = self.visible.write();
             let clear = |s: &mut crate::table::TableSnapshot| {
                 s.memory.clear();
-                s.version = version;
+                (s.version, s.rows_version) = (version, version);
             };
             table.show(clear, table.state());
             self.set_version(version);
@@ -313,7 +313,7 @@ fn redefine(
     let state = state.unwrap_or_else(|| table.state());
     let apply = |snapshot: &mut crate::table::TableSnapshot| {
         snapshot.definition = definition.clone();
-        snapshot.version = version;
+        (snapshot.version, snapshot.rows_version) = (version, version);
     };
     table.show(apply, state);
 }
