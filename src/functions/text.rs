@@ -19,7 +19,7 @@ mod length;
 mod like;
 mod mac;
 mod pad;
-mod pattern;
+pub(crate) mod pattern;
 mod position;
 mod replace;
 mod similarity;

@@ -65,6 +65,9 @@ impl TextTest {
                 self.exact = exact;
                 Some((Query::not(query), false))
             }
+            "greater" | "greaterOrEquals" | "notEquals" if is_found(function, arguments) => {
+                self.read(arguments.first()?, scan, context)
+            }
             _ => {
                 let text = arguments.first()?;
                 let (id, query) = self.leaf(function, arguments, scan, context)?;
@@ -143,6 +146,15 @@ impl TextTest {
         let answer = ask(Searcher::new(&fields));
         answer.map(Some).map_err(|e| e.within(format!("Part {}", part.name())))
     }
+}
+
+/// Whether a comparison asks that a position is one: more than 0.
+fn is_found(comparison: &str, arguments: &[Expr]) -> bool {
+    let [Expr::Call { function, .. }, Expr::Literal { value, .. }] = arguments else {
+        return false;
+    };
+    let least = i128::from(comparison == "greaterOrEquals");
+    function == "position" && value.as_int() == Some(least)
 }
 
 /// The indexes of some fields; none where the part is older than one.

@@ -12,6 +12,7 @@ use types::{Column, DataType, Value};
 use super::calendar::TimeType;
 use super::decimal_arithmetic::to_float;
 use super::lane::{argument, constant};
+use crate::search::candidates;
 use crate::text::clob;
 
 mod bytes;
@@ -22,7 +23,8 @@ mod times;
 pub(crate) const FUNCTIONS: &[FunctionDeclaration] = declare! { "Comparison";
     "equals" (2, 2) "equals(a, b), a = b, a == b" "Whether two values are equal."
         "SELECT equals(1, 1)" => "1", "SELECT toDate('2024-01-01') = '2024-01-01'" => "1";
-        |c, a| bind(c, a, Comparison::Equals, false, "equals"), of_clob: Some(clob::equals);
+        |c, a| bind(c, a, Comparison::Equals, false, "equals"), of_clob: Some(clob::equals),
+        search: Some(candidates::EQUALS);
     "notEquals" (2, 2) "notEquals(a, b), a <> b, a != b" "Whether two values differ."
         "SELECT notEquals(1, 2)" => "1";
         |c, a| bind(c, a, Comparison::NotEquals, false, "notEquals"), of_clob: Some(clob::not_equals);

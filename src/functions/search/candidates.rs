@@ -1,5 +1,5 @@
-//! What rows must have, by the terms of a text index, for predicates that are not about tokens: LIKE, `hasToken`,
-//! `startsWith`, `multiSearchAny`. Rows that have it are tested by the predicate itself.
+//! What rows must have, by the terms of a text index, for predicates that are not about tokens: LIKE, `match`, `=`,
+//! `hasToken`, `startsWith`, `endsWith`, `position`, `multiSearchAny`. Rows that have it are tested by the predicate itself.
 //!
 //! 1. Of a string that must occur those terms are certain that its own letters bound on both sides: neither the text
 //!    before nor that behind can make them longer. All n-grams of it are.
@@ -9,6 +9,7 @@ use ::text::{Analyzer, Query, Tokenizer};
 use expr::{Argument, SearchDeclaration};
 
 use super::evaluate::Wanted;
+use crate::text::pattern::required;
 
 /// `like`
 pub(crate) const LIKE: SearchDeclaration = SearchDeclaration {
@@ -21,6 +22,43 @@ pub(crate) const STARTS_WITH: SearchDeclaration = SearchDeclaration {
     candidates: Some(|arguments, analyzer| {
         let run = Run { bytes: text(arguments)?.to_vec(), from_start: true, to_end: false };
         every(vec![run], analyzer)
+    }),
+    ..SearchDeclaration::NONE
+};
+
+/// `endsWith`
+pub(crate) const ENDS_WITH: SearchDeclaration = SearchDeclaration {
+    candidates: Some(|arguments, analyzer| {
+        let run = Run { bytes: text(arguments)?.to_vec(), from_start: false, to_end: true };
+        every(vec![run], analyzer)
+    }),
+    ..SearchDeclaration::NONE
+};
+
+/// `equals`
+pub(crate) const EQUALS: SearchDeclaration = SearchDeclaration {
+    candidates: Some(|arguments, analyzer| every(vec![Run::token(text(arguments)?)], analyzer)),
+    ..SearchDeclaration::NONE
+};
+
+/// `position`, where it is asked whether there is one.
+pub(crate) const POSITION: SearchDeclaration = SearchDeclaration {
+    candidates: Some(|arguments, analyzer| {
+        let run = Run { bytes: text(arguments)?.to_vec(), from_start: false, to_end: false };
+        every(vec![run], analyzer)
+    }),
+    ..SearchDeclaration::NONE
+};
+
+/// `match`
+pub(crate) const MATCH: SearchDeclaration = SearchDeclaration {
+    candidates: Some(|arguments, analyzer| {
+        let runs = required(text(arguments)?).into_iter().map(|literal| Run {
+            bytes: literal.bytes,
+            from_start: literal.from_start,
+            to_end: literal.to_end,
+        });
+        every(runs.collect(), analyzer)
     }),
     ..SearchDeclaration::NONE
 };

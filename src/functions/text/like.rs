@@ -32,7 +32,8 @@ static FUNCTIONS: &[FunctionDeclaration] = &[
     declare!("String search", "notILike", "notILike(s, pattern)", "The opposite of `ilike`.",
         "SELECT notILike('Granary', 'gr%Y')" => "0", (2, 2), |_, a| like("notILike", a, true, true)),
     declare!("String search", "match", "match(s, pattern)", "1 where a regular expression in RE2's syntax matches anywhere in the string.",
-        "SELECT match('granary', 'a.y$')" => "1", (2, 2), |_, a| regexp("match", a, Pattern::new), aliases: &["REGEXP_MATCHES"], case_insensitive: true),
+        "SELECT match('granary', 'a.y$')" => "1", (2, 2), |_, a| regexp("match", a, Pattern::new), aliases: &["REGEXP_MATCHES"], case_insensitive: true,
+        search: Some(candidates::MATCH)),
     declare!("String search", "matchCaseInsensitive", "matchCaseInsensitive(s, pattern)", "As `match`, in any case.",
         "SELECT matchCaseInsensitive('Granary', '^gr')" => "1", (2, 2), |_, a| regexp("matchCaseInsensitive", a, Pattern::case_insensitive)),
 ];

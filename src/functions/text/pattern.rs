@@ -9,8 +9,11 @@ use std::sync::Arc;
 use base::{Result, bail};
 use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
 
+mod literals;
 mod shape;
 mod syntax;
+
+pub(crate) use literals::required;
 
 use shape::Shape;
 

@@ -25,7 +25,8 @@ pub(super) fn register(registry: &mut Registry) {
 
 static FUNCTIONS: &[FunctionDeclaration] = &[
     declare!("String search", "position", "position(haystack, needle[, start])", "Where a string occurs first in another, in bytes from 1, looked for from a position on; 0 if it does not.",
-        "SELECT position('granary', 'an')" => "3", (2, 3), |_, a| position("position", a, PLAIN), of_clob: Some(clob::position), case_insensitive: true),
+        "SELECT position('granary', 'an')" => "3", (2, 3), |_, a| position("position", a, PLAIN), of_clob: Some(clob::position), case_insensitive: true,
+        search: Some(candidates::POSITION)),
     declare!("String search", "locate", "locate(needle, haystack[, start])", "As `position` with the needle first.",
         "SELECT locate('an', 'granary')" => "3", (2, 3), locate, case_insensitive: true),
     declare!("String search", "positionCaseInsensitive", "positionCaseInsensitive(haystack, needle[, start])", "As `position`, with the letters A to Z in any case.",
@@ -45,7 +46,8 @@ static FUNCTIONS: &[FunctionDeclaration] = &[
         "SELECT startsWith('granary', 'gra')" => "1", (2, 2), |c, a| ends(c, "startsWith", a, PLAIN, <[u8]>::starts_with),
         of_clob: Some(clob::starts_with), search: Some(candidates::STARTS_WITH)),
     declare!("String search", "endsWith", "endsWith(s, suffix)", "1 where a string ends with another, or an array with another.",
-        "SELECT endsWith('granary', 'ary')" => "1", (2, 2), |c, a| ends(c, "endsWith", a, PLAIN, <[u8]>::ends_with)),
+        "SELECT endsWith('granary', 'ary')" => "1", (2, 2), |c, a| ends(c, "endsWith", a, PLAIN, <[u8]>::ends_with),
+        search: Some(candidates::ENDS_WITH)),
     declare!("String search", "startsWithUTF8", "startsWithUTF8(s, prefix)", "1 where a string in UTF-8 begins with another.",
         "SELECT startsWithUTF8('née', 'né')" => "1", (2, 2), |c, a| ends(c, "startsWithUTF8", a, PLAIN, <[u8]>::starts_with)),
     declare!("String search", "endsWithUTF8", "endsWithUTF8(s, suffix)", "1 where a string in UTF-8 ends with another.",

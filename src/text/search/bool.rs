@@ -1,5 +1,7 @@
 //! Conjunctions, disjunctions, exclusions, and the best of several.
 
+use std::mem::take;
+
 use super::accept::Accept;
 use super::node::{Node, WINDOW, WINDOW_WORDS, set_bit, window_from};
 use crate::rows::extract;
@@ -13,6 +15,8 @@ pub(crate) struct BoolNode<'a> {
     at_least: usize,
     rows: u32,
     scratch: Vec<u32>,
+    /// Rows of a range.
+    found: Vec<u32>,
 }
 
 impl<'a> BoolNode<'a> {
@@ -25,7 +29,7 @@ impl<'a> BoolNode<'a> {
         rows: u32,
     ) -> BoolNode<'a> {
         must.sort_by_key(|node| node.cost());
-        BoolNode { must, should, must_not, at_least, rows, scratch: Vec::new() }
+        BoolNode { must, should, must_not, at_least, rows, scratch: Vec::new(), found: Vec::new() }
     }
 
     /// Keeps the rows that enough of `should` have.
@@ -132,7 +136,8 @@ impl Node for BoolNode<'_> {
 
     fn accepted_rows(&mut self, first: u32, last: u32, accept: &Accept<'_>, out: &mut Vec<u32>) {
         if let Some(lead) = self.must.first_mut() {
-            let mut found = Vec::new();
+            let mut found = take(&mut self.found);
+            found.clear();
             lead.accepted_rows(first, last, accept, &mut found);
             for node in &mut self.must[1..] {
                 if !found.is_empty() {
@@ -141,7 +146,8 @@ impl Node for BoolNode<'_> {
             }
             self.retain_should(&mut found);
             self.exclude(&mut found);
-            out.append(&mut found);
+            out.extend_from_slice(&found);
+            self.found = found;
             return;
         }
         // Within one window, or two where the range does not begin with one.
@@ -189,6 +195,11 @@ impl Node for BoolNode<'_> {
             }
             scores[at] += added;
         }
+    }
+
+    fn score_matching(&mut self, rows: &[u32], scores: &mut [f64]) {
+        self.must.iter_mut().for_each(|node| node.score_matching(rows, scores));
+        self.should.iter_mut().for_each(|node| node.score(rows, scores));
     }
 
     fn bound(&mut self, first: u32, last: u32) -> f64 {

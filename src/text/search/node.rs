@@ -51,6 +51,11 @@ pub(crate) trait Node {
     /// Adds to the scores of ascending rows; of rows that do not match it leaves them.
     fn score(&mut self, rows: &[u32], scores: &mut [f64]);
 
+    /// The same for rows that are known to match.
+    fn score_matching(&mut self, rows: &[u32], scores: &mut [f64]) {
+        self.score(rows, scores);
+    }
+
     /// Whether the rows found last are scored with less work than bounds of each would be.
     fn has_scores(&self) -> bool {
         false

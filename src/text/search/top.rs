@@ -277,7 +277,7 @@ pub(crate) fn search_node(
             }
             scores.clear();
             scores.resize(rows.len(), 0.0);
-            node.score(&rows, &mut scores);
+            node.score_matching(&rows, &mut scores);
             for (row, score) in rows.iter().zip(&scores) {
                 best.offer(*row, *score);
             }
