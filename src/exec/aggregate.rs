@@ -38,6 +38,7 @@ use parking_lot::{Mutex, MutexGuard};
 use plan::{AggregateCall, Aggregation, SortKey};
 use types::{Block, DataType, Dictionary};
 
+use crate::caches::FirstUse;
 use crate::context::ExecContext;
 use crate::pipeline::{BlockReader, Bounds, Source, evaluator, execute_for, lane_count};
 use crate::scheduler::Step;
@@ -88,6 +89,8 @@ pub(crate) struct Grouping {
     pub(crate) codes_leave: bool,
     /// With more groups than these the whole fails.
     pub(crate) most_groups: usize,
+    /// Wants to know how many groups there are.
+    pub(crate) first_use: Option<FirstUse>,
 }
 
 /// Once it is known: whether lanes partition their rows, and into how many partitions.
@@ -108,6 +111,7 @@ pub(crate) struct Shared {
     pub(crate) stage: Stage,
     codes_leave: bool,
     most_groups: usize,
+    first_use: Option<FirstUse>,
     pub(crate) context: Arc<ExecContext>,
     may_partition: bool,
     /// Rows of a lane by which it is decided.
@@ -144,6 +148,7 @@ struct Lane {
 /// Runs an aggregation over its input.
 pub(crate) fn aggregate(
     aggregation: Aggregation,
+    first_use: Option<FirstUse>,
     context: &Arc<ExecContext>,
 ) -> Result<Box<dyn Source>> {
     let source: Arc<dyn Source> =
@@ -153,10 +158,8 @@ pub(crate) fn aggregate(
         return Ok(done);
     }
     let Aggregation { keys, calls, limit, top, .. } = aggregation;
-    let codes_leave = false;
-    let stage = Stage::Whole;
-    let grouping =
-        Grouping { keys, calls, limit, top, stage, codes_leave, most_groups: usize::MAX };
+    let (codes_leave, stage, most_groups) = (false, Stage::Whole, usize::MAX);
+    let grouping = Grouping { keys, calls, limit, top, stage, codes_leave, most_groups, first_use };
     group(source, grouping, context)
 }
 
@@ -197,7 +200,8 @@ fn prepare(
     source: Arc<dyn Source>,
     context: &Arc<ExecContext>,
 ) -> Result<Shared> {
-    let Grouping { mut keys, calls, limit, top, stage, codes_leave, most_groups } = grouping;
+    let Grouping { mut keys, calls, limit, top, stage, codes_leave, most_groups, first_use } =
+        grouping;
     let key_types: Vec<DataType> =
         keys.iter().map(|k| k.data_type().without_low_cardinality()).collect();
     let shared_dictionary = |e: &Expr| match e {
@@ -247,6 +251,7 @@ fn prepare(
         stage,
         codes_leave,
         most_groups,
+        first_use,
         context: context.clone(),
         may_partition,
         deciding_rows: (rows / DECIDING_SHARE).clamp(*DECIDING_ROWS.start(), *DECIDING_ROWS.end()),
@@ -418,6 +423,11 @@ impl Shared {
     }
 
     fn finish(self: &Arc<Self>, lanes: Vec<Lane>) -> Result<Box<dyn Source>> {
+        if let Some(first_use) = &self.first_use {
+            let many = |lane: &Lane| lane.partitioned.is_some() || lane.spilled.is_some();
+            let of_lane = |lane: &Lane| if many(lane) { usize::MAX } else { lane.groups.len() };
+            first_use.note(lanes.iter().map(of_lane).max().unwrap_or(0), &self.context.caches);
+        }
         let spilled = lanes.iter().any(|lane| lane.spilled.is_some());
         // Bringing tables together may take as much again as they hold.
         let held: usize = lanes.iter().map(|lane| lane.held.bytes()).sum();

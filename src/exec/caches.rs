@@ -28,6 +28,26 @@ pub(crate) enum Asked {
     NotWorth,
 }
 
+/// An aggregation that was not asked before.
+pub(crate) struct FirstUse {
+    key: Key,
+    /// With more groups keeping them does not pay.
+    most_groups: u64,
+}
+
+impl FirstUse {
+    pub(crate) fn new(key: Key, most_groups: u64) -> FirstUse {
+        FirstUse { key, most_groups }
+    }
+
+    /// Takes down that it has so many groups at least: the next use is not to find that out once more.
+    pub(crate) fn note(&self, groups: usize, caches: &Caches) {
+        if groups as u64 > self.most_groups {
+            caches.give_up(self.key);
+        }
+    }
+}
+
 /// Bytes that caches may take.
 #[derive(Debug, Clone, Copy)]
 pub struct CacheSizes {
@@ -105,5 +125,21 @@ impl Caches {
     /// Forgets codes.
     pub fn clear_translations(&self) {
         self.translations.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_too_many_groups_is_not_tried_at_the_second_use() {
+        let sizes = CacheSizes { filters: 0, partials: 1 << 20 };
+        let caches = Caches::new(sizes, &MemoryBudget::new("test", 1 << 30));
+        for (key, groups, second) in [(1, 100, Asked::Again), (2, 101, Asked::NotWorth)] {
+            assert_eq!(caches.ask(key), Asked::First);
+            FirstUse::new(key, 100).note(groups, &caches);
+            assert_eq!(caches.ask(key), second);
+        }
     }
 }

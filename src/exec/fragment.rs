@@ -137,5 +137,14 @@ fn check_partial(aggregation: &PartialAggregation, block: &Block) -> Result<()> 
 
 fn half(aggregation: &PartialAggregation, stage: Stage, most_groups: usize) -> Grouping {
     let PartialAggregation { keys, calls } = aggregation.clone();
-    Grouping { keys, calls, limit: None, top: None, stage, codes_leave: false, most_groups }
+    Grouping {
+        keys,
+        calls,
+        limit: None,
+        top: None,
+        stage,
+        codes_leave: false,
+        most_groups,
+        first_use: None,
+    }
 }

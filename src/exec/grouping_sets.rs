@@ -28,6 +28,7 @@ pub(crate) fn grouping_sets(
         stage: Stage::Partial,
         codes_leave: false,
         most_groups: usize::MAX,
+        first_use: None,
     };
     let states = group(source.into(), partial, context)?;
     let states = gather(states.as_ref(), context)?;
@@ -111,6 +112,7 @@ impl Work<'_> {
             stage: Stage::Merge,
             codes_leave: false,
             most_groups: usize::MAX,
+            first_use: None,
         };
         let merged = group(Arc::new(Materialized::new(picked.collect())), grouping, self.context)?;
         gather(merged.as_ref(), self.context)

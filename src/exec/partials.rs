@@ -31,7 +31,7 @@ use types::{Block, Column};
 
 use crate::aggregate::merged::{MergedGroups, Merger};
 use crate::aggregate::{Grouping, Stage};
-use crate::caches::{Asked, Key};
+use crate::caches::{Asked, FirstUse, Key};
 use crate::context::ExecContext;
 use crate::fragment;
 use crate::pipeline::{Source, gather};
@@ -193,20 +193,31 @@ impl PartialCache {
     }
 }
 
-/// The groups of an aggregation over parts that was asked before; `None` of others, and where keeping does not pay.
+/// How the groups of an aggregation are found.
+pub(crate) enum Tried {
+    Done(Box<dyn Source>),
+    /// By reading all rows.
+    Not(Option<FirstUse>),
+}
+
+/// The groups of an aggregation over parts that was asked before; nothing of others, and where keeping does not pay.
 ///
 /// # Errors
 /// Those of running it, but for states that are too large.
-pub(crate) fn run(
-    aggregation: &Aggregation,
-    context: &Arc<ExecContext>,
-) -> Result<Option<Box<dyn Source>>> {
-    let Some((fragment, snapshot, key)) = question(aggregation, context)? else { return Ok(None) };
+pub(crate) fn run(aggregation: &Aggregation, context: &Arc<ExecContext>) -> Result<Tried> {
+    let not = Ok(Tried::Not(None));
+    let Some((fragment, snapshot, key)) = question(aggregation, context)? else { return not };
     let Some(PartialAggregation { keys, calls }) = fragment.aggregation.clone() else {
-        return Ok(None);
+        return not;
     };
-    if context.ask(key) != Asked::Again {
-        return Ok(None);
+    match context.ask(key) {
+        Asked::Again => {}
+        Asked::First => {
+            let most =
+                rows_of(&snapshot.parts) / context.settings.partial_cache_rows_per_group.max(1);
+            return Ok(Tried::Not(Some(FirstUse::new(key, most.max(1)))));
+        }
+        _ => return not,
     }
     let held = context.budget.reservation();
     let mut run = Run { fragment: &fragment, key, context, held, kept: Vec::new() };
@@ -220,15 +231,18 @@ pub(crate) fn run(
         stage: Stage::Merge,
         codes_leave: false,
         most_groups: usize::MAX,
+        first_use: None,
     };
     match run.merged(grouping, &snapshot.parts, least) {
         Ok(None) => {}
         // States may be larger than groups in memory, which can be spilled, and than what a column holds.
         Err(error) if STATES_TOO_LARGE.contains(&error.code()) => {}
-        done => return done,
+        done => {
+            return done.map(|source| source.map_or(Tried::Not(None), Tried::Done));
+        }
     }
     context.caches.give_up(key);
-    Ok(None)
+    not
 }
 
 /// What is kept for an aggregation.

@@ -93,8 +93,10 @@ pub(crate) fn execute_for(
         Plan::Aggregate(aggregation) => match metadata::answer(&aggregation, context)? {
             Some(block) => Box::new(Materialized::new(vec![block])),
             None => match partials::run(&aggregation, context)? {
-                Some(merged) => merged,
-                None => aggregate::aggregate(aggregation, context)?,
+                partials::Tried::Done(merged) => merged,
+                partials::Tried::Not(first_use) => {
+                    aggregate::aggregate(aggregation, first_use, context)?
+                }
             },
         },
         Plan::Distinct { input, columns, limit } => {

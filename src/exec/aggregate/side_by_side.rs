@@ -40,6 +40,7 @@ pub(super) fn run(
         stage: Stage::Whole,
         codes_leave: false,
         most_groups: usize::MAX,
+        first_use: None,
     };
     let counting = grouping(counts);
     let few = KeyEncoder::over(&aggregation.keys, source.as_ref()).bits() <= DIRECT_BITS;

@@ -58,6 +58,7 @@ pub(super) fn split(grouping: &Grouping, source: &dyn Source) -> Option<(Groupin
         stage: Stage::Whole,
         codes_leave: grouping.codes_leave,
         most_groups: usize::MAX,
+        first_use: None,
     };
     let first = Grouping {
         keys,
@@ -67,6 +68,7 @@ pub(super) fn split(grouping: &Grouping, source: &dyn Source) -> Option<(Groupin
         stage: Stage::Whole,
         codes_leave: true,
         most_groups: usize::MAX,
+        first_use: None,
     };
     Some((first, second))
 }

@@ -193,12 +193,20 @@ fn search_term(cursor: &mut TermCursor<'_>, accept: &Accept<'_>, best: &mut Best
 
 /// Blocks of a term that are looked at to know a floor.
 const FLOOR_BLOCKS: usize = 12;
+/// Of so many blocks one is looked at for it.
+const FLOOR_SHARE: usize = 4;
 
 /// A score that as many rows of a term reach as are wanted: from its most promising blocks.
 pub(crate) fn floor(cursor: &mut TermCursor<'_>, accept: &Accept<'_>, mut best: Best<'_>) -> f64 {
     let blocks = cursor.blocks_within(accept);
     let impacts = cursor.postings().impacts().get(blocks.clone()).unwrap_or_default();
-    if impacts.len() < FLOOR_BLOCKS * 2 || cursor.weight() == 0.0 || best.wanted > BLOCK {
+    // Under a filter few blocks tell little.
+    let most = match accept.is_everything() {
+        true => FLOOR_BLOCKS.min(impacts.len() / FLOOR_SHARE),
+        false if impacts.len() < FLOOR_BLOCKS * 2 => 0,
+        false => FLOOR_BLOCKS,
+    };
+    if most == 0 || cursor.weight() == 0.0 || best.wanted > BLOCK {
         return 0.0;
     }
     let mut least = 0;
@@ -208,12 +216,12 @@ pub(crate) fn floor(cursor: &mut TermCursor<'_>, accept: &Accept<'_>, mut best: 
     for impact in (0..256).rev() {
         count += of_impact[impact];
         least = impact as u8;
-        if count as usize >= FLOOR_BLOCKS / 2 {
+        if count as usize >= most.div_ceil(2) {
             break;
         }
     }
     let promising = impacts.iter().enumerate().filter(|(_, impact)| **impact >= least);
-    for (block, _) in promising.take(FLOOR_BLOCKS) {
+    for (block, _) in promising.take(most) {
         search_block(cursor, blocks.start + block, accept, &mut best);
     }
     best.worst.map_or(0.0, |worst| worst.score)
