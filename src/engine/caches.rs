@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use base::MemoryBudget;
 use exec::{CacheSizes, Caches};
+use storage::Store;
 
 use crate::answers::AnswerCache;
 use crate::engine::EngineOptions;
@@ -23,22 +24,29 @@ pub(crate) fn open(
         partials: size(options.partial_aggregate_cache),
     };
     let answers = AnswerCache::new(size(options.answer_cache), budget);
-    let caches = Arc::new(Caches::new(sizes, budget));
-    relieve(budget, &answers, &caches);
-    (answers, caches)
+    (answers, Arc::new(Caches::new(sizes, budget)))
 }
 
 /// Has caches make room before queries are refused: first states, whose questions can be asked of what is stored, then
-/// rows of conditions, then answers.
-fn relieve(budget: &MemoryBudget, answers: &Arc<AnswerCache>, caches: &Arc<Caches>) {
+/// rows of conditions, then answers, then decoded dictionaries.
+pub(crate) fn relieve(
+    budget: &MemoryBudget,
+    answers: &Arc<AnswerCache>,
+    caches: &Arc<Caches>,
+    store: &Arc<Store>,
+) {
     // They hold bytes of the budget, which must not hold them.
     let (answers, caches) = (Arc::downgrade(answers), Arc::downgrade(caches));
-    budget.relieve_by(move |bytes| {
-        let bytes = bytes as u64;
-        let shrunk = caches.upgrade().map_or(0, |caches| caches.shrink(bytes));
-        match answers.upgrade() {
-            Some(answers) if shrunk < bytes => shrunk + answers.shrink(bytes - shrunk),
-            _ => shrunk,
+    let store = Arc::downgrade(store);
+    budget.relieve_by(move |wanted| {
+        let wanted = wanted as u64;
+        let mut freed = caches.upgrade().map_or(0, |caches| caches.shrink(wanted));
+        if let Some(answers) = answers.upgrade().filter(|_| freed < wanted) {
+            freed += answers.shrink(wanted - freed);
         }
+        if let Some(store) = store.upgrade().filter(|_| freed < wanted) {
+            freed += store.shrink_dictionaries((wanted - freed) as usize) as u64;
+        }
+        freed
     });
 }

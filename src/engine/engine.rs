@@ -125,7 +125,9 @@ impl Engine {
             0 => least..=least.max(memory / 5),
             fixed => fixed..=fixed,
         };
+        store_options.budget = budget.clone();
         let store = Store::open(store_options)?;
+        caches::relieve(&budget, &answers, &caches, &store);
         for name in ["default", "system", "INFORMATION_SCHEMA", "information_schema"] {
             if store.database(name).is_none() {
                 store.create_database(DatabaseInfo {
@@ -137,7 +139,6 @@ impl Engine {
         if options.background {
             store.start_background()?;
         }
-        let background = options.background;
         let engine = Arc::new(Engine {
             async_inserter: AsyncInserter::new(store.clone())?,
             scheduler: Arc::new(Scheduler::new(threads)?),
@@ -155,7 +156,7 @@ impl Engine {
             store,
             options,
         });
-        if background {
+        if engine.options.background {
             warm::start(&engine)?;
         }
         Ok(engine)

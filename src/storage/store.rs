@@ -31,7 +31,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use base::disk::Disk;
-use base::{Result, bail};
+use base::{MemoryBudget, Result, bail};
 use expr::Registry;
 use parking_lot::{Mutex, RwLock};
 
@@ -62,6 +62,8 @@ pub struct StoreOptions {
     pub verify_checksums: bool,
     /// Bytes of decoded dictionaries that are kept: half of what all take that are read, within these bounds.
     pub dictionary_cache_bytes: RangeInclusive<usize>,
+    /// What these bytes are held from.
+    pub budget: MemoryBudget,
     /// Rows after which an insert writes a part.
     pub insert_rows: usize,
     /// Bytes that an insert gathers at most before it writes a part.
@@ -86,6 +88,7 @@ impl StoreOptions {
             merge_threads: (threads / 2).clamp(1, 8),
             verify_checksums: true,
             dictionary_cache_bytes: 320 << 20..=320 << 20,
+            budget: MemoryBudget::unlimited(),
             insert_rows: 1 << 20,
             insert_bytes: 512 << 20,
             max_merge_bytes: 150 << 30,
@@ -224,6 +227,11 @@ impl Store {
     /// All that rooms above have stored under names with a prefix, by name.
     pub fn extras(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>> {
         self.catalog.extras(prefix)
+    }
+
+    /// Drops decoded dictionaries of at least so many bytes, as far as there are so many that nobody reads; says how many.
+    pub fn shrink_dictionaries(&self, bytes: usize) -> usize {
+        self.context().cache.shrink(bytes)
     }
 
     /// What the cache of decoded dictionaries holds.

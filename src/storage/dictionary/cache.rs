@@ -3,7 +3,8 @@
 //! Each dictionary has a worth: how many times over it was read of late, decoded or not, so how much
 //! decoding it saves by the byte. One is kept only if those of less worth can make room for it; otherwise a
 //! few large ones that are used in turn would drive each other out. When all together were read `MEMORY`
-//! times, what was known counts half.
+//! times, what was known counts half. Bytes are held from the budget that queries have, and given back when a
+//! query needs them.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,7 +12,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef};
-use base::{CacheReport, Result};
+use base::{CacheReport, MemoryBudget, Reservation, Result};
 use parking_lot::Mutex;
 
 /// After so many dictionaries were read in whole, worths are halved.
@@ -41,6 +42,8 @@ struct State {
     open_bytes: usize,
     largest: usize,
     bytes: usize,
+    /// The same bytes, held from the budget that queries have.
+    held: Option<Reservation>,
     /// Reads since worths were halved.
     reads: f64,
     hits: u64,
@@ -96,7 +99,13 @@ impl State {
     fn remove(&mut self, id: u64) {
         if let Some(entry) = self.entries.remove(&id) {
             self.bytes -= entry.bytes;
+            self.hold(self.bytes);
         }
+    }
+
+    /// Holds so many bytes of the budget; whether there are as many.
+    fn hold(&mut self, bytes: usize) -> bool {
+        self.held.as_mut().is_none_or(|held| held.resize_within(bytes))
     }
 }
 
@@ -107,12 +116,33 @@ impl fmt::Debug for DictionaryCache {
 }
 
 impl DictionaryCache {
-    /// A cache of so many bytes; `pool` decodes large dictionaries.
+    /// A cache of so many bytes, which are held from a budget; `pool` decodes large dictionaries.
     pub(crate) fn new(
         bounds: RangeInclusive<usize>,
         pool: Arc<rayon::ThreadPool>,
+        budget: &MemoryBudget,
     ) -> Arc<DictionaryCache> {
-        Arc::new(DictionaryCache { bounds, state: Mutex::default(), pool })
+        let state = State { held: Some(budget.reservation()), ..State::default() };
+        Arc::new(DictionaryCache { bounds, state: Mutex::new(state), pool })
+    }
+
+    /// Drops at least so many bytes that nobody reads, those of least worth first, as far as there are so many; says
+    /// how many.
+    pub(crate) fn shrink(&self, bytes: usize) -> usize {
+        let mut state = self.state.lock();
+        let worth = |id: &u64| state.worth.get(id).copied().unwrap_or_default();
+        let idle = state.entries.iter().filter(|(_, entry)| Arc::strong_count(&entry.values) == 1);
+        let mut idle: Vec<u64> = idle.map(|(id, _)| *id).collect();
+        idle.sort_by(|a, b| worth(a).total_cmp(&worth(b)));
+        let before = state.bytes;
+        for id in idle {
+            if before - state.bytes >= bytes {
+                break;
+            }
+            state.remove(id);
+            state.evictions += 1;
+        }
+        before - state.bytes
     }
 
     /// Notes that a dictionary was opened, which takes about `bytes` when it is decoded.
@@ -204,8 +234,10 @@ impl DictionaryCache {
         drop(turn);
         let values = values?;
         let bytes = values.get_array_memory_size();
-        if kept && self.make_room(&mut state, id, bytes) {
-            state.bytes += bytes;
+        let room = kept && self.make_room(&mut state, id, bytes);
+        let all = state.bytes + bytes;
+        if room && state.hold(all) {
+            state.bytes = all;
             state.entries.insert(id, Entry { values: values.clone(), bytes });
         }
         Ok(values)
@@ -235,6 +267,7 @@ mod tests {
     use std::sync::Arc;
 
     use arrow_array::{Array, ArrayRef, UInt64Array};
+    use base::MemoryBudget;
 
     use super::DictionaryCache;
 
@@ -246,7 +279,7 @@ mod tests {
     fn what_is_worth_less_goes_before_another_is_decoded() {
         let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
         let bytes = values(1000).get_array_memory_size();
-        let cache = DictionaryCache::new(bytes * 2..=bytes * 2, pool);
+        let cache = DictionaryCache::new(bytes * 2..=bytes * 2, pool, &MemoryBudget::unlimited());
         for (id, share) in [(1, 1.0), (2, 0.5)] {
             cache.get_or_decode(id, bytes, share, || Ok(values(1000))).unwrap();
         }
@@ -270,9 +303,27 @@ mod tests {
     }
 
     #[test]
+    fn bytes_are_those_of_a_budget() {
+        let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
+        let bytes = values(1000).get_array_memory_size();
+        let budget = MemoryBudget::new("all", bytes * 2);
+        let cache = DictionaryCache::new(0..=bytes * 9, pool, &budget);
+        (1..4).for_each(|id| cache.opened(id, bytes * 6));
+        for id in 1..4 {
+            cache.get_or_decode(id, bytes, id as f64, || Ok(values(1000))).unwrap();
+        }
+        assert_eq!((cache.bytes(), budget.used()), (bytes * 2, bytes * 2), "no room for a third");
+        let read = cache.get(1, 0.0);
+        assert_eq!(cache.shrink(1), bytes, "the other one, which nobody reads");
+        assert_eq!((cache.shrink(1), budget.used()), (0, bytes));
+        drop(read);
+        assert_eq!((cache.shrink(usize::MAX), budget.used()), (bytes, 0));
+    }
+
+    #[test]
     fn the_limit_grows_with_the_dictionaries_that_are_open() {
         let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
-        let cache = DictionaryCache::new(100..=1000, pool);
+        let cache = DictionaryCache::new(100..=1000, pool, &MemoryBudget::unlimited());
         assert_eq!(cache.limit(), 100);
         cache.opened(1, 500);
         cache.opened(2, 500);
@@ -290,7 +341,7 @@ mod tests {
     fn what_was_read_long_ago_counts_less() {
         let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap());
         let bytes = values(1000).get_array_memory_size();
-        let cache = DictionaryCache::new(bytes..=bytes, pool);
+        let cache = DictionaryCache::new(bytes..=bytes, pool, &MemoryBudget::unlimited());
         cache.get_or_decode(1, bytes, 8.0, || Ok(values(1000))).unwrap();
         let mut runs = 0;
         while cache.get(2, 0.0).is_none() {

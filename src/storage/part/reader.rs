@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use base::disk::{Disk, FileView};
-use base::{Error, Result, bail, error};
+use base::{Error, MemoryBudget, Result, bail, error};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
@@ -111,7 +111,8 @@ impl PartReader {
             .thread_name(|at| format!("parts-{at}"))
             .build()
             .map_err(|e| error!(CannotAllocateMemory, "Cannot start threads: {e}"))?;
-        let cache = DictionaryCache::new(dictionary_bytes..=dictionary_bytes, Arc::new(pool));
+        let bounds = dictionary_bytes..=dictionary_bytes;
+        let cache = DictionaryCache::new(bounds, Arc::new(pool), &MemoryBudget::unlimited());
         let context = Arc::new(PartContext { disk, cache, verify: true, small_part_bytes: 0 });
         Ok(PartReader { context, opened: Mutex::default() })
     }

@@ -61,7 +61,8 @@ impl Store {
             .build()
             .map_err(|e| Error::logical(format!("threads: {e}")))?;
         let pool = Arc::new(pool);
-        let cache = DictionaryCache::new(options.dictionary_cache_bytes.clone(), pool.clone());
+        let bytes = options.dictionary_cache_bytes.clone();
+        let cache = DictionaryCache::new(bytes, pool.clone(), &options.budget);
         let context = Arc::new(PartContext {
             disk: options.disk.clone(),
             cache,
