@@ -131,7 +131,9 @@ pub struct SearchDeclaration {
     /// Says by which analyzer the text is cut, where the arguments do not: how many of the arguments stay, and what
     /// follows them.
     pub with_analyzer: Option<CompletedArguments>,
-    /// What is asked of the text, the first argument; none where it differs by row, or no index can tell.
+    /// The same where the first argument is a tuple of texts: for each its name, and its analyzer where it has one.
+    pub with_fields: Option<CompletedFields>,
+    /// What is asked of the text, the first argument, or of the texts of a tuple; none where it differs by row, or no index can tell.
     pub question: Option<AskedQuestion>,
     /// What the text of every row that passes has, by the terms of an analyzer; none where nothing is certain.
     pub candidates: Option<NecessaryTerms>,
@@ -139,12 +141,20 @@ pub struct SearchDeclaration {
 
 impl SearchDeclaration {
     /// To be completed by what there is.
-    pub const NONE: SearchDeclaration =
-        SearchDeclaration { with_analyzer: None, question: None, candidates: None };
+    pub const NONE: SearchDeclaration = SearchDeclaration {
+        with_analyzer: None,
+        with_fields: None,
+        question: None,
+        candidates: None,
+    };
 }
 
 /// See [`SearchDeclaration::with_analyzer`].
 pub type CompletedArguments = fn(&[Argument], &str) -> (usize, Vec<(Value, DataType)>);
+
+/// See [`SearchDeclaration::with_fields`].
+pub type CompletedFields =
+    fn(&[Argument], &[(String, Option<String>)]) -> (usize, Vec<(Value, DataType)>);
 
 /// See [`SearchDeclaration::question`].
 pub type AskedQuestion = fn(&[Argument]) -> Result<Option<TextQuestion>>;
@@ -152,12 +162,12 @@ pub type AskedQuestion = fn(&[Argument]) -> Result<Option<TextQuestion>>;
 /// See [`SearchDeclaration::candidates`].
 pub type NecessaryTerms = fn(&[Argument], &text::Analyzer) -> Option<text::Query>;
 
-/// What a call asks of a text.
+/// What a call asks of a text, or of several.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TextQuestion {
-    /// What cuts the text.
-    pub analyzer: text::Analyzer,
-    /// What is asked; field 0 is the text.
+    /// What cuts each text.
+    pub analyzers: Vec<text::Analyzer>,
+    /// What is asked; fields are the texts by their numbers.
     pub query: text::Query,
 }
 

@@ -24,9 +24,9 @@ pub use context::FunctionContext;
 pub use evaluate::Evaluator;
 pub use expression::Expr;
 pub use function::{
-    Argument, AskedQuestion, BindClob, Bound, CompletedArguments, Determinism, FunctionDeclaration,
-    HigherOrderKernel, Kernel, LambdaCall, LambdaParameters, NecessaryTerms, Nulls, PlainKernel,
-    SearchDeclaration, TextQuestion, common_type,
+    Argument, AskedQuestion, BindClob, Bound, CompletedArguments, CompletedFields, Determinism,
+    FunctionDeclaration, HigherOrderKernel, Kernel, LambdaCall, LambdaParameters, NecessaryTerms,
+    Nulls, PlainKernel, SearchDeclaration, TextQuestion, common_type,
 };
 pub use key_table::{KeyTable, TableKey};
 pub use lookup::{Lookup, LookupAttribute, LookupIndex, LookupShape, LookupSource, Lookups};

@@ -70,46 +70,65 @@ impl TextTest {
             }
             _ => {
                 let text = arguments.first()?;
-                let (id, query) = self.leaf(function, arguments, scan, context)?;
-                let known = self.fields.iter().position(|field| *field == id);
-                let field = known.unwrap_or_else(|| {
-                    self.fields.push(id);
-                    self.fields.len() - 1
-                });
-                Some((query.map_fields(&|_| field), text.data_type().is_nullable()))
+                let (ids, query) = self.leaf(function, arguments, scan, context)?;
+                let numbers: Vec<usize> = ids.into_iter().map(|id| self.field(id)).collect();
+                let number = |field: usize| numbers.get(field).copied().unwrap_or(usize::MAX);
+                Some((query.map_fields(&number), text.data_type().is_nullable()))
             }
         }
     }
 
-    /// An index and what is asked of it by one call.
+    /// The number of an index among those that are asked.
+    fn field(&mut self, id: u32) -> usize {
+        let known = self.fields.iter().position(|field| *field == id);
+        known.unwrap_or_else(|| {
+            self.fields.push(id);
+            self.fields.len() - 1
+        })
+    }
+
+    /// Indexes and what is asked of them by one call.
     fn leaf(
         &mut self,
         function: &str,
         arguments: &[Expr],
         scan: &PartScan,
         context: &ExecContext,
-    ) -> Option<(u32, Query)> {
+    ) -> Option<(Vec<u32>, Query)> {
         let search = context.registry.function(function)?.search?;
         let described: Vec<Argument> = arguments.iter().map(Argument::of_expression).collect();
-        let over_ids = arguments.first()?.clone().remap(&|c| scan.columns[c].id as usize);
-        let mut indexes = scan.texts.iter().filter(|text| text.expression == over_ids).peekable();
-        indexes.peek()?;
+        let texts = match arguments.first()? {
+            Expr::Call { function, arguments: texts, .. } if function == "tuple" => &texts[..],
+            _ => &arguments[..1],
+        };
+        let indexes_over = |text: &Expr| {
+            let over_ids = text.clone().remap(&|c| scan.columns[c].id as usize);
+            scan.texts.iter().filter(move |text| text.expression == over_ids)
+        };
+        if texts.iter().any(|text| indexes_over(text).next().is_none()) {
+            return None;
+        }
         if let Some(question) = search.question {
             // What is wrong with the arguments is told where the function is bound.
             let question = question(&described).ok()??;
-            let analyzer = question.analyzer.to_string();
-            let found = indexes.find(|text| {
-                text.analyzer == analyzer && (text.positions || !question.query.needs_positions())
-            })?;
-            return Some((found.id, question.query));
+            let found = texts.iter().zip(&question.analyzers).map(|(text, analyzer)| {
+                let analyzer = analyzer.to_string();
+                indexes_over(text).find(|index| {
+                    index.analyzer == analyzer
+                        && (index.positions || !question.query.needs_positions())
+                })
+            });
+            let ids = found.map(|found| Some(found?.id)).collect::<Option<Vec<u32>>>()?;
+            return (ids.len() == texts.len()).then_some((ids, question.query));
         }
+        let [text] = texts else { return None };
         let candidates = search.candidates?;
-        let (id, query) = indexes.find_map(|text| {
+        let (id, query) = indexes_over(text).find_map(|text| {
             let analyzer = text::Analyzer::new(&text.analyzer).ok()?;
             Some((text.id, candidates(&described, &analyzer)?))
         })?;
         self.exact = false;
-        Some((id, query))
+        Some((vec![id], query))
     }
 
     /// The rows of a part that meet the condition, and others where it is not exact; none where the part is older than an index.

@@ -81,10 +81,22 @@ impl Segmenter {
                 );
             }
             match self.source.next()? {
-                Some(piece) => self.buffer.extend_from_slice(&piece),
+                Some(piece) => self.append(&piece),
                 None => self.ended = true,
             }
         }
+    }
+
+    /// Appends a piece. The buffer doubles as it grows, but never beyond what the longest row
+    /// takes: another doubling there would hold the row three times while it is copied.
+    fn append(&mut self, piece: &[u8]) {
+        let needed = self.buffer.len() + piece.len();
+        if needed > self.buffer.capacity() {
+            let most = self.max_row.saturating_add(SEGMENT).saturating_add(piece.len());
+            let capacity = (self.buffer.capacity() * 2).min(most).max(needed);
+            self.buffer.reserve_exact(capacity - self.buffer.len());
+        }
+        self.buffer.extend_from_slice(piece);
     }
 
     /// Scans what was not scanned yet.

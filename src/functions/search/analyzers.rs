@@ -1,6 +1,8 @@
 //! The analyzer that a call names, and what it makes of the words of a query.
 
-use ::text::Analyzer;
+use std::sync::Arc;
+
+use ::text::{Analyzer, ParserField};
 use base::{Error, Result, bail};
 use expr::Argument;
 use types::{DataType, Value};
@@ -85,6 +87,60 @@ pub(super) fn behind_number(arguments: &[Argument], analyzer: &str) -> Completed
         [_, _, third] if third.data_type.is_integer() => (3, vec![name_of(analyzer)]),
         _ => third(arguments, analyzer),
     }
+}
+
+/// The names and analyzers of a tuple's texts behind a number that may be the third argument; one that is named there is
+/// that of all.
+pub(super) fn fields_behind_number(
+    arguments: &[Argument],
+    fields: &[(String, Option<String>)],
+) -> Completed {
+    let kept = match arguments {
+        [_, _, third, ..] if third.data_type.is_integer() => 3,
+        _ => arguments.len().min(2),
+    };
+    let named = match arguments.get(kept) {
+        None => None,
+        Some(argument) if argument.data_type.is_string() => argument.constant.as_ref(),
+        Some(_) => return (arguments.len(), Vec::new()),
+    };
+    let named = named.and_then(Value::as_str);
+    let texts = fields.iter().map(|(name, own)| {
+        let analyzer = named.or(own.as_deref()).unwrap_or(USUAL);
+        Value::from(format!("{name}={analyzer}").as_str())
+    });
+    (kept, vec![(Value::Array(texts.collect()), DataType::Array(Arc::new(DataType::String)))])
+}
+
+/// The fields of a tuple of texts as [`fields_behind_number`] tells them.
+pub(super) fn read_fields(
+    function: &str,
+    arguments: &[Argument],
+    at: usize,
+) -> Result<Vec<ParserField>> {
+    let DataType::Tuple(texts) = &arguments[0].data_type else {
+        bail!(IllegalTypeOfArgument, "Argument 1 of function {function} must be a tuple of texts");
+    };
+    if let Some(other) = texts.iter().find(|text| !text.data_type.inner().is_string()) {
+        let data_type = &other.data_type;
+        bail!(IllegalTypeOfArgument, "Function {function} is of texts, not of {data_type}");
+    }
+    let told = arguments.get(at).and_then(|argument| argument.constant.as_ref());
+    let all = told.and_then(Value::as_str);
+    let each = match told {
+        Some(Value::Array(each)) => &each[..],
+        _ => &[],
+    };
+    let field = |number: usize| {
+        let own = each.get(number).and_then(Value::as_str).and_then(|text| text.split_once('='));
+        let name = texts[number].name.clone().unwrap_or_else(|| (number + 1).to_string());
+        let (name, analyzer) = match own {
+            Some((name, analyzer)) => (name.to_owned(), analyzer),
+            None => (name, all.unwrap_or(USUAL)),
+        };
+        Ok(ParserField { name, analyzer: Analyzer::new(analyzer)?, boost: 1.0, is_default: true })
+    };
+    (0..texts.len()).map(field).collect()
 }
 
 /// An analyzer behind the number of edits, which may be missing too.

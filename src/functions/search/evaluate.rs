@@ -3,8 +3,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ::text::{Analyzer, Bm25, Pattern, Query, ScanQuery};
-use arrow_array::Array;
+use arrow_array::cast::AsArray;
 use arrow_array::types::UInt8Type;
+use arrow_array::{Array, ArrayRef, StructArray};
 use base::{Result, bail};
 use expr::{Argument, Bound, TextQuestion};
 use types::{Column, DataType, Value};
@@ -128,15 +129,15 @@ pub(super) fn for_each_made<T>(
 /// A constant query; evaluations are kept for the next block.
 struct Prepared {
     query: Query,
-    analyzer: Analyzer,
+    analyzers: Vec<Analyzer>,
     ready: Mutex<Vec<ScanQuery>>,
 }
 
 impl Prepared {
-    fn new(query: Query, analyzer: &Analyzer) -> Result<Prepared> {
+    fn new(query: Query, analyzers: &[Analyzer]) -> Result<Prepared> {
         // What cannot be evaluated is refused before any row is read.
-        let ready = Mutex::new(vec![evaluation(&query, analyzer)?]);
-        Ok(Prepared { query, analyzer: analyzer.clone(), ready })
+        let ready = Mutex::new(vec![evaluation(&query, analyzers)?]);
+        Ok(Prepared { query, analyzers: analyzers.to_vec(), ready })
     }
 
     fn ready(&self) -> MutexGuard<'_, Vec<ScanQuery>> {
@@ -147,7 +148,7 @@ impl Prepared {
         let waiting = self.ready().pop();
         let mut scan = match waiting {
             Some(scan) => scan,
-            None => evaluation(&self.query, &self.analyzer)?,
+            None => evaluation(&self.query, &self.analyzers)?,
         };
         let done = work(&mut scan);
         self.ready().push(scan);
@@ -155,9 +156,9 @@ impl Prepared {
     }
 }
 
-fn evaluation(query: &Query, analyzer: &Analyzer) -> Result<ScanQuery> {
+fn evaluation(query: &Query, analyzers: &[Analyzer]) -> Result<ScanQuery> {
     check_automata(query)?;
-    ScanQuery::new(query, std::slice::from_ref(analyzer), None, Bm25::default())
+    ScanQuery::new(query, analyzers, None, Bm25::default())
 }
 
 /// Fails where the patterns of a query could take too much memory together.
@@ -204,44 +205,92 @@ fn is_nothing(data_type: &DataType) -> bool {
     *data_type == DataType::Nothing
 }
 
-/// What makes the query of the second argument, and the analyzer that it is for.
+/// What makes the query of the second argument, and the analyzers of the texts that it is for.
 pub(super) struct Asking {
-    analyzer: Analyzer,
+    analyzers: Vec<Analyzer>,
     make: Box<MakeQuery>,
 }
 
 /// Makes a query of what is looked for.
-type MakeQuery = dyn Fn(&Wanted<'_>, &Analyzer) -> Result<Query> + Send + Sync;
+type MakeQuery = dyn Fn(&Wanted<'_>) -> Result<Query> + Send + Sync;
 
 impl Asking {
+    /// Of one text.
     pub(super) fn new(
         analyzer: Analyzer,
         make: impl Fn(&Wanted<'_>, &Analyzer) -> Result<Query> + Send + Sync + 'static,
     ) -> Asking {
-        Asking { analyzer, make: Box::new(make) }
+        let own = analyzer.clone();
+        Asking::of_fields(vec![analyzer], move |wanted| make(wanted, &own))
+    }
+
+    /// Of the texts of a tuple.
+    pub(super) fn of_fields(
+        analyzers: Vec<Analyzer>,
+        make: impl Fn(&Wanted<'_>) -> Result<Query> + Send + Sync + 'static,
+    ) -> Asking {
+        Asking { analyzers, make: Box::new(make) }
     }
 
     /// What a call with a constant second argument asks.
     pub(super) fn question(self, arguments: &[Argument]) -> Result<Option<TextQuestion>> {
         let Some(wanted) = Wanted::of_constant(&arguments[1]) else { return Ok(None) };
-        let query = (self.make)(&wanted, &self.analyzer)?;
+        let query = (self.make)(&wanted)?;
         check_automata(&query)?;
-        Ok(Some(TextQuestion { analyzer: self.analyzer, query }))
+        Ok(Some(TextQuestion { analyzers: self.analyzers, query }))
+    }
+}
+
+/// The texts of rows.
+enum Texts<'a> {
+    One(Pieces<'a>),
+    /// Those of a tuple, and which of them are NULL.
+    Fields(Vec<(Strings<'a>, &'a ArrayRef)>),
+}
+
+impl<'a> Texts<'a> {
+    fn of_tuple(tuple: &'a StructArray) -> Result<Texts<'a>> {
+        let fields = tuple.columns().iter();
+        let fields = fields.map(|field| Ok((Strings::of_array(field.as_ref())?, field)));
+        Ok(Texts::Fields(fields.collect::<Result<_>>()?))
+    }
+
+    /// Whether those of a row match.
+    fn matches(&self, scan: &mut ScanQuery, row: usize) -> bool {
+        match self {
+            Texts::One(pieces) => pieces.matches(scan, row),
+            Texts::Fields(fields) => {
+                scan.begin();
+                for (number, (strings, array)) in fields.iter().enumerate() {
+                    if array.is_valid(row) {
+                        scan.push_chunk(number, strings.get(row));
+                    }
+                }
+                scan.end().is_some()
+            }
+        }
     }
 }
 
 /// A function that tells whether texts match what is made of the second argument.
 pub(super) fn predicate(function: &str, arguments: &[Argument], asking: Asking) -> Result<Bound> {
-    let Asking { analyzer, make } = asking;
-    require_texts(function, arguments)?;
+    let Asking { analyzers, make } = asking;
+    let is_tuple = matches!(arguments[0].data_type, DataType::Tuple(_));
+    if !is_tuple {
+        require_texts(function, arguments)?;
+    }
     let constant = match Wanted::of_constant(&arguments[1]) {
-        Some(wanted) => Some(Prepared::new(make(&wanted, &analyzer)?, &analyzer)?),
+        Some(wanted) => Some(Prepared::new(make(&wanted)?, &analyzers)?),
         None => None,
     };
     let types = [arguments[0].data_type.clone(), arguments[1].data_type.clone()];
     Ok(Bound::new(DataType::UInt8, move |columns, rows| {
         let lists = lists_if_array(&columns[0], &types[0])?;
-        let texts = Pieces::new(&columns[0], lists.as_ref())?;
+        let tuple = if is_tuple { Some(columns[0].to_flat()?) } else { None };
+        let texts = match &tuple {
+            Some(tuple) => Texts::of_tuple(tuple.as_struct())?,
+            None => Texts::One(Pieces::new(&columns[0], lists.as_ref())?),
+        };
         let mut found = Vec::with_capacity(rows);
         if let Some(prepared) = &constant {
             prepared.with(|scan| {
@@ -251,7 +300,7 @@ pub(super) fn predicate(function: &str, arguments: &[Argument], asking: Asking) 
         }
         let lists = lists_if_array(&columns[1], &types[1])?;
         let needles = Pieces::new(&columns[1], lists.as_ref())?;
-        let made = |wanted: &Wanted<'_>| evaluation(&make(wanted, &analyzer)?, &analyzer);
+        let made = |wanted: &Wanted<'_>| evaluation(&make(wanted)?, &analyzers);
         for_each_made(&needles, rows, made, |row, scan| {
             found.push(u8::from(texts.matches(scan, row)));
             Ok(())

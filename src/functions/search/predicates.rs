@@ -3,8 +3,11 @@
 use ::text::{Analyzer, PhraseTerm, Query, QueryParser, Tokenizer};
 use base::{Result, bail};
 use expr::{Argument, FunctionDeclaration};
+use types::DataType;
 
-use super::analyzers::{behind_number, not_utf8, of_argument, third, whole_term};
+use super::analyzers::{
+    behind_number, fields_behind_number, not_utf8, of_argument, read_fields, third, whole_term,
+};
 use super::declare_predicate;
 use super::evaluate::{Asking, Wanted, require_needles};
 use crate::text::strings::require_text;
@@ -16,8 +19,8 @@ pub(super) static FUNCTIONS: &[FunctionDeclaration] = &[
         "SELECT hasAnyTokens('Rain and Snow', ['hail', 'snow'])" => "1", (2, 3), third, |a| has_tokens("hasAnyTokens", a, false), aliases: &["hasAnyToken"]),
     declare_predicate!("hasPhrase", "hasPhrase(text, phrase[, slop][, tokenizer])", "1 where the tokens of a phrase stand in a text one after the other, moved by no more than `slop` (0) places altogether; see `hasAllTokens` for tokenizers.",
         "SELECT hasPhrase('The quick brown fox', 'quick brown')" => "1", (2, 4), behind_number, has_phrase, aliases: &["matchPhrase"]),
-    declare_predicate!("matchQuery", "matchQuery(text, query[, lenient][, tokenizer])", "1 where a text matches a query in Lucene's syntax: `+must -not \"a phrase\"~2 pre* wil?card /regexp/ fuzzy~1 (a OR b) AND NOT c`. A query that cannot be read is an error, unless `lenient` is 1. See `hasAllTokens` for tokenizers.",
-        "SELECT matchQuery('The quick brown fox', '+brow* -\"brown bear\"')" => "1", (2, 4), behind_number, match_query),
+    declare_predicate!("matchQuery", "matchQuery(text, query[, lenient][, tokenizer])", "1 where a text, or any of a tuple of texts, matches a query in Lucene's syntax: `+must -not \"a phrase\"~2 pre* wil?card /regexp/ fuzzy~1 (a OR b) AND NOT c`. Of a tuple of columns one is named by `column:word` or `column:(several words)`. A query that cannot be read is an error, unless `lenient` is 1. See `hasAllTokens` for tokenizers.",
+        "SELECT matchQuery('The quick brown fox', '+brow* -\"brown bear\"')" => "1", (2, 4), behind_number, fields_behind_number, match_query),
 ];
 
 /// An integer that may be the third argument, and the analyzer of the argument behind it.
@@ -25,9 +28,13 @@ pub(super) fn number_and_analyzer(
     function: &str,
     arguments: &[Argument],
 ) -> Result<(Option<i128>, Analyzer)> {
-    let Some(third) = arguments.get(2) else {
-        return Ok((None, of_argument(function, arguments, 2)?));
-    };
+    let (number, at) = number_behind_query(function, arguments)?;
+    Ok((number, of_argument(function, arguments, at)?))
+}
+
+/// An integer that may be the third argument, and where the next one stands.
+fn number_behind_query(function: &str, arguments: &[Argument]) -> Result<(Option<i128>, usize)> {
+    let Some(third) = arguments.get(2) else { return Ok((None, 2)) };
     if !third.data_type.is_integer() {
         if arguments.len() > 3 {
             bail!(
@@ -36,10 +43,10 @@ pub(super) fn number_and_analyzer(
                 third.data_type
             );
         }
-        return Ok((None, of_argument(function, arguments, 2)?));
+        return Ok((None, 2));
     }
     match third.constant.as_ref().and_then(|value| value.as_int()) {
-        Some(number) => Ok((Some(number), of_argument(function, arguments, 3)?)),
+        Some(number) => Ok((Some(number), 3)),
         None => bail!(IllegalColumn, "Argument 3 of function {function} must be a constant"),
     }
 }
@@ -109,7 +116,10 @@ pub(super) fn parsed(
     analyzer: &Analyzer,
     lenient: bool,
 ) -> Result<Query> {
-    let parser = QueryParser::of_one(analyzer);
+    read(function, &QueryParser::of_one(analyzer), wanted, lenient)
+}
+
+fn read(function: &str, parser: &QueryParser, wanted: &Wanted<'_>, lenient: bool) -> Result<Query> {
     match std::str::from_utf8(wanted.text()) {
         Ok(query) if lenient => Ok(parser.lenient(query)),
         Ok(query) => parser.strict(query),
@@ -121,7 +131,7 @@ pub(super) fn parsed(
 fn match_query(arguments: &[Argument]) -> Result<Asking> {
     const NAME: &str = "matchQuery";
     require_text(NAME, arguments, 1)?;
-    let (lenient, analyzer) = number_and_analyzer(NAME, arguments)?;
+    let (lenient, at) = number_behind_query(NAME, arguments)?;
     let lenient = match lenient {
         None | Some(0) => false,
         Some(1) => true,
@@ -129,5 +139,14 @@ fn match_query(arguments: &[Argument]) -> Result<Asking> {
             bail!(BadArguments, "Argument lenient of function {NAME} must be 0 or 1, not {other}")
         }
     };
+    if let DataType::Tuple(_) = &arguments[0].data_type {
+        let fields = read_fields(NAME, arguments, at)?;
+        let analyzers = fields.iter().map(|field| field.analyzer.clone()).collect();
+        let parser = QueryParser::new(fields, false);
+        return Ok(Asking::of_fields(analyzers, move |wanted| {
+            read(NAME, &parser, wanted, lenient)
+        }));
+    }
+    let analyzer = of_argument(NAME, arguments, at)?;
     Ok(Asking::new(analyzer, move |wanted, analyzer| parsed(NAME, wanted, analyzer, lenient)))
 }

@@ -81,25 +81,64 @@ impl Resolver<'_, '_> {
             return self.higher_order(&call.name, &arguments);
         }
         let resolved = arguments.iter().map(|a| self.resolve(a)).collect::<Result<Vec<_>>>()?;
-        let resolved = self.with_analyzer(&call.name, resolved);
-        self.call(&call.name, resolved)
+        self.call(&call.name, self.completed(&call.name, &arguments, resolved))
     }
 
-    /// The arguments of a search of a text, with the analyzer of its index where they name none: the answer is the
-    /// same with and without the index.
-    fn with_analyzer(&self, name: &str, mut arguments: Vec<Expr>) -> Vec<Expr> {
+    /// The arguments of a search with what it finds by, where they do not say: the analyzer of the text's index, or
+    /// the names and analyzers of several texts. So the answer is the same with and without the index.
+    fn completed(&self, name: &str, written: &[Expression], mut arguments: Vec<Expr>) -> Vec<Expr> {
         let declared = self.environment().registry().function(name);
-        let search = declared.and_then(|d| d.search).and_then(|search| search.with_analyzer);
-        let Some(with_analyzer) = search else { return arguments };
-        let Some(Expr::Column { index, .. }) = arguments.first() else { return arguments };
-        let column = self.scope.columns.iter().find(|column| column.index == Some(*index));
-        if let Some(analyzer) = column.and_then(|column| column.analyzer.as_deref()) {
-            let described: Vec<Argument> = arguments.iter().map(Argument::of_expression).collect();
-            let (kept, added) = with_analyzer(&described, analyzer);
+        let Some(search) = declared.and_then(|declared| declared.search) else { return arguments };
+        let described: Vec<Argument> = arguments.iter().map(Argument::of_expression).collect();
+        let completion = match (search.with_analyzer, search.with_fields, arguments.first()) {
+            (_, Some(with_fields), Some(Expr::Call { function, arguments: texts, .. }))
+                if function == "tuple" =>
+            {
+                let fields = self.fields_of_tuple(written.first(), texts);
+                fields.map(|fields| with_fields(&described, &fields))
+            }
+            (Some(with_analyzer), _, Some(text)) => {
+                self.analyzer_of(text).map(|analyzer| with_analyzer(&described, &analyzer))
+            }
+            _ => None,
+        };
+        if let Some((kept, added)) = completion {
             arguments.truncate(kept);
             arguments.extend(added.into_iter().map(|(v, data_type)| Expr::literal(v, data_type)));
         }
         arguments
+    }
+
+    /// The analyzer of the index of a column.
+    fn analyzer_of(&self, text: &Expr) -> Option<String> {
+        let Expr::Column { index, .. } = text else { return None };
+        let column = self.scope.columns.iter().find(|column| column.index == Some(*index));
+        column?.analyzer.clone()
+    }
+
+    /// The name of each text of a tuple as it is written, and its analyzer if it has one.
+    fn fields_of_tuple(
+        &self,
+        written: Option<&Expression>,
+        texts: &[Expr],
+    ) -> Option<Vec<(String, Option<String>)>> {
+        let parts = match bare(written?) {
+            Expression::Tuple(parts) => parts,
+            Expression::Function(tuple) => &tuple.arguments,
+            _ => return None,
+        };
+        if parts.len() != texts.len() {
+            return None;
+        }
+        let fields = parts.iter().zip(texts).enumerate().map(|(at, (part, text))| {
+            let name = match (part, bare(part)) {
+                (Expression::Alias(_, alias), _) => alias.clone(),
+                (_, Expression::Identifier(name)) => name.0.last().cloned().unwrap_or_default(),
+                _ => (at + 1).to_string(),
+            };
+            (name, self.analyzer_of(text))
+        });
+        Some(fields.collect())
     }
 
     /// `nullIn` and `notNullIn`: NULL is in no set that has none.

@@ -243,15 +243,21 @@ impl Resolver<'_, '_> {
             let Ok(Expr::Call { function, arguments, .. }) = self.resolve(condition) else {
                 continue;
             };
-            let Some(at) = texts.iter().position(|text| Some(text) == arguments.first()) else {
-                continue;
+            let numbers = match arguments.first() {
+                Some(Expr::Call { function, arguments: all, .. }) if function == "tuple" => {
+                    &all[..]
+                }
+                _ => &arguments[..arguments.len().min(1)],
             };
+            let numbers = numbers.iter().map(|text| texts.iter().position(|own| own == text));
+            let Some(numbers) = numbers.collect::<Option<Vec<usize>>>() else { continue };
             let declared = self.environment().registry().function(&function);
             let search = declared.and_then(|d| d.search).and_then(|search| search.question);
             let Some(question) = search else { continue };
             let described: Vec<Argument> = arguments.iter().map(Argument::of_expression).collect();
             if let Some(question) = question(&described)? {
-                found.push(question.query.map_fields(&|_| at));
+                let number = |field: usize| numbers.get(field).copied().unwrap_or(0);
+                found.push(question.query.map_fields(&number));
             }
         }
         match found.len() {
