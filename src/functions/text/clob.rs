@@ -3,7 +3,7 @@
 //! 1. Lengths, emptiness and prefixes are in the cell; no text is read for them.
 //! 2. Parts and lines read the pieces that they lie in; what counts characters or lines passes over pieces by what is
 //!    known of them.
-//! 3. Searches hold one piece and what of the one before can begin a match.
+//! 3. Searches hold one piece and what of the one before can begin a match; patterns (`matching`) one piece.
 
 use base::{Result, bail};
 use expr::{Argument, Bound, FunctionContext, FunctionDeclaration, Registry};
@@ -16,6 +16,10 @@ use super::strings::{BytesBuilder, Integers, Strings, illegal, numbers, require_
 use super::substring::window;
 use arrow_array::Array;
 use arrow_array::types::{UInt8Type, UInt64Type};
+
+mod matching;
+
+pub(super) use matching::{ilike, like, matches, matches_in_any_case};
 
 pub(super) fn register(registry: &mut Registry) {
     registry.add_functions(FUNCTIONS);
@@ -424,23 +428,4 @@ pub(crate) fn not_equals(_: &FunctionContext, arguments: &[Argument]) -> OfClob 
     Ok(Some(flag_of(move |text| {
         Ok(text.bytes() != wanted.len() as u64 || !begins(&text, &wanted)?)
     })))
-}
-
-/// `like` and `notLike` of patterns that look for one string: `%x%`, `x%`.
-pub(super) fn like(arguments: &[Argument], expected: bool) -> OfClob {
-    let Some(pattern) = constant(arguments, 1) else { return Ok(None) };
-    let (anywhere, rest) = match pattern.strip_prefix(b"%") {
-        Some(rest) => (true, rest),
-        None => (false, &pattern[..]),
-    };
-    let Some(plain) = rest.strip_suffix(b"%") else { return Ok(None) };
-    if plain.iter().any(|byte| b"%_\\".contains(byte)) {
-        return Ok(None);
-    }
-    let plain = plain.to_vec();
-    if !anywhere {
-        return Ok(Some(flag_of(move |text| Ok(begins(&text, &plain)? == expected))));
-    }
-    let finder = memmem::Finder::new(&plain).into_owned();
-    Ok(Some(flag_of(move |text| Ok(find(&text, &finder, 0)?.is_some() == expected))))
 }

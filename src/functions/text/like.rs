@@ -4,6 +4,8 @@
 //! the end, those between are searched in order. One piece between two `%` is searched for in the
 //! whole buffer of a column at once where the rows lie in it one after another.
 
+use std::fmt::Write;
+
 use arrow_array::BinaryViewArray;
 use arrow_array::types::UInt8Type;
 use base::{Result, bail};
@@ -11,7 +13,7 @@ use expr::{Argument, Bound, FunctionDeclaration, Registry};
 use memchr::memmem::Finder;
 use types::{Column, DataType};
 
-use super::pattern::{LastPattern, Pattern};
+use super::pattern::{Automaton, LastPattern, Pattern};
 use super::strings::{Strings, numbers, require_text, starts_character};
 use super::{clob, declare};
 use crate::search::candidates;
@@ -28,14 +30,17 @@ static FUNCTIONS: &[FunctionDeclaration] = &[
         "SELECT notLike('granary', 'gr%y')" => "0", (2, 2), |_, a| like("notLike", a, false, true),
         of_clob: Some(|_, a| clob::like(a, false))),
     declare!("String search", "ilike", "ilike(s, pattern)", "As `like`, in any case.",
-        "SELECT ilike('Granary', 'gr%Y')" => "1", (2, 2), |_, a| like("ilike", a, true, false)),
+        "SELECT ilike('Granary', 'gr%Y')" => "1", (2, 2), |_, a| like("ilike", a, true, false),
+        of_clob: Some(|_, a| clob::ilike(a, true))),
     declare!("String search", "notILike", "notILike(s, pattern)", "The opposite of `ilike`.",
-        "SELECT notILike('Granary', 'gr%Y')" => "0", (2, 2), |_, a| like("notILike", a, true, true)),
+        "SELECT notILike('Granary', 'gr%Y')" => "0", (2, 2), |_, a| like("notILike", a, true, true),
+        of_clob: Some(|_, a| clob::ilike(a, false))),
     declare!("String search", "match", "match(s, pattern)", "1 where a regular expression in RE2's syntax matches anywhere in the string.",
-        "SELECT match('granary', 'a.y$')" => "1", (2, 2), |_, a| regexp("match", a, Pattern::new), aliases: &["REGEXP_MATCHES"], case_insensitive: true,
+        "SELECT match('granary', 'a.y$')" => "1", (2, 2), |_, a| regexp("match", a, Pattern::new), of_clob: Some(clob::matches), aliases: &["REGEXP_MATCHES"], case_insensitive: true,
         search: Some(candidates::MATCH)),
     declare!("String search", "matchCaseInsensitive", "matchCaseInsensitive(s, pattern)", "As `match`, in any case.",
-        "SELECT matchCaseInsensitive('Granary', '^gr')" => "1", (2, 2), |_, a| regexp("matchCaseInsensitive", a, Pattern::case_insensitive)),
+        "SELECT matchCaseInsensitive('Granary', '^gr')" => "1", (2, 2), |_, a| regexp("matchCaseInsensitive", a, Pattern::case_insensitive),
+        of_clob: Some(clob::matches_in_any_case)),
 ];
 
 fn regexp(
@@ -146,7 +151,7 @@ fn memmem_short(text: &[u8], needle: &[u8]) -> bool {
 }
 
 /// A compiled pattern of LIKE.
-struct Like {
+pub(super) struct Like {
     pieces: Vec<Piece>,
     /// Whether the pattern begins, ends with `%`.
     open: (bool, bool),
@@ -212,7 +217,7 @@ fn character_length(text: &[u8]) -> Option<usize> {
 impl Like {
     /// # Errors
     /// CANNOT_PARSE_ESCAPE_SEQUENCE when the pattern ends in a backslash.
-    fn new(pattern: &[u8]) -> Result<Like> {
+    pub(super) fn new(pattern: &[u8]) -> Result<Like> {
         let mut pieces: Vec<Vec<Vec<u8>>> = vec![vec![Vec::new()]];
         let mut bytes = pattern.iter().copied();
         let add = |byte: u8, pieces: &mut Vec<Vec<Vec<u8>>>| {
@@ -263,7 +268,32 @@ impl Like {
         }
     }
 
-    fn matches(&self, text: &[u8]) -> bool {
+    /// The same as an automaton for texts that come in pieces.
+    pub(super) fn automaton(&self) -> Option<Automaton> {
+        let mut regex = String::from(if self.open.0 { "" } else { r"\A" });
+        for (number, piece) in self.pieces.iter().enumerate() {
+            if number > 0 {
+                regex.push_str("(?s-u:.)*");
+            }
+            for (number, literal) in piece.literals.iter().enumerate() {
+                if number > 0 {
+                    regex.push_str("(?s:.)");
+                }
+                match std::str::from_utf8(literal) {
+                    Ok(text) => regex.push_str(&regex::escape(text)),
+                    Err(_) => {
+                        for byte in literal {
+                            let _ = write!(regex, r"(?-u:\x{byte:02X})");
+                        }
+                    }
+                }
+            }
+        }
+        regex.push_str(if self.open.1 { "" } else { r"\z" });
+        Automaton::new(&regex, false)
+    }
+
+    pub(super) fn matches(&self, text: &[u8]) -> bool {
         let (mut text, mut pieces) = (text, &self.pieces[..]);
         if !self.open.0
             && let [first, rest @ ..] = pieces
@@ -291,7 +321,7 @@ impl Like {
 }
 
 /// Lower case, of all letters where any is not ASCII.
-fn fold(text: &[u8], out: &mut Vec<u8>) {
+pub(super) fn fold(text: &[u8], out: &mut Vec<u8>) {
     out.clear();
     if text.is_ascii() {
         out.extend_from_slice(text);
@@ -373,4 +403,40 @@ fn like(function: &str, arguments: &[Argument], folded: bool, negated: bool) -> 
 pub(crate) fn like_pattern(pattern: &[u8]) -> Result<impl Fn(&[u8]) -> bool + Send + Sync + use<>> {
     let like = Like::new(pattern)?;
     Ok(move |text: &[u8]| like.matches(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::Like;
+
+    const PATTERN: &[&str] = &["a", "b", "%", "_", "\\%", ".", "é", "?"];
+    const TEXT: &[&str] = &["a", "b", "%", ".", "\n", "é", "?"];
+
+    fn bytes_of(letters: &'static [&'static str], most: usize) -> impl Strategy<Value = Vec<u8>> {
+        // What is no UTF-8 stands as a question mark.
+        let bytes = |part: &str| part.bytes().map(|b| if b == b'?' { 0xFF } else { b }).collect();
+        prop::collection::vec(prop::sample::select(letters), 0..most).prop_map(move |parts| {
+            parts.iter().flat_map(|part| -> Vec<u8> { bytes(part) }).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn automata_match_what_patterns_match(
+            pattern in bytes_of(PATTERN, 7),
+            text in bytes_of(TEXT, 9),
+        ) {
+            let like = Like::new(&pattern).unwrap();
+            let automaton = like.automaton().unwrap();
+            let mut searcher = automaton.searcher();
+            let told = searcher.push(&text).unwrap();
+            let matches = match told {
+                Some(matches) => matches,
+                None => searcher.end().unwrap(),
+            };
+            prop_assert_eq!(matches, like.matches(&text));
+        }
+    }
 }

@@ -11,9 +11,11 @@ use regex::bytes::{CaptureLocations, Regex, RegexBuilder};
 
 mod literals;
 mod shape;
+mod stream;
 mod syntax;
 
 pub(crate) use literals::required;
+pub(super) use stream::{Automaton, Searcher};
 
 use shape::Shape;
 
@@ -26,6 +28,7 @@ pub(super) struct Pattern(Arc<Compiled>);
 
 struct Compiled {
     source: Vec<u8>,
+    case_insensitive: bool,
     regex: Regex,
     shape: Option<Shape>,
 }
@@ -60,7 +63,12 @@ impl Pattern {
         match regex {
             Ok(regex) => {
                 let shape = if case_insensitive { None } else { Shape::of(text) };
-                Ok(Pattern(Arc::new(Compiled { source: source.to_vec(), regex, shape })))
+                Ok(Pattern(Arc::new(Compiled {
+                    source: source.to_vec(),
+                    case_insensitive,
+                    regex,
+                    shape,
+                })))
             }
             Err(error) => bail!(
                 RegexpError,
@@ -87,6 +95,11 @@ impl Pattern {
             Some(shape) => shape.matches(text, &mut []),
             None => self.0.regex.is_match(text),
         }
+    }
+
+    /// The same for texts that come in pieces, where it has an automaton.
+    pub(super) fn automaton(&self) -> Option<Automaton> {
+        Automaton::new(self.0.regex.as_str(), self.0.case_insensitive)
     }
 
     /// The first match at or after an offset.
