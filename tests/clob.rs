@@ -96,6 +96,16 @@ impl Served {
         Answer::of(agent().post(url).send(body).unwrap())
     }
 
+    /// Inserts the file of a form.
+    fn insert_form(&self, into: &str, content: &str) -> Answer {
+        let query = format!("INSERT INTO {into}").replace(' ', "+");
+        let head = "--B\r\nContent-Disposition: form-data; name=file; filename=f\r\n\r\n";
+        let body = [head, content, "\r\n--B--\r\n"].concat();
+        let request = agent().post(self.url(&format!("/?query={query}")));
+        let request = request.header("Content-Type", "multipart/form-data; boundary=B");
+        Answer::of(request.send(&body).unwrap())
+    }
+
     fn get(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         let mut request = agent().get(self.url(path));
         for (name, value) in headers {
@@ -221,6 +231,9 @@ fn texts_stream_in() {
         assert_eq!(served.ask(&clobs), served.ask(&strings), "{clobs}");
     }
     has_parts(&served, "raw_clobs", &long);
+    served.ask("CREATE TABLE form_clobs (text CLOB) ORDER BY tuple()");
+    served.insert_form("form_clobs FORMAT RawBLOB", &long).good();
+    has_parts(&served, "form_clobs", &long);
     for (id, text) in [(2, &long), (5, &other), (6, &long), (12, &long), (15, &other), (16, &long)]
     {
         has_parts(&served, &format!("clobs WHERE id = {id}"), text);

@@ -167,6 +167,13 @@ impl Call {
         Ok(())
     }
 
+    /// Whether a part of the URL or of a form tells the format or structure of a table of that name.
+    pub(crate) fn describes_table(&self, table: &str, parts: &[Part]) -> bool {
+        let describes = |name: &str| is_attribute(name, table);
+        self.request.settings.iter().any(|(name, _)| describes(name))
+            || parts.iter().any(|part| !part.file && describes(&part.name))
+    }
+
     /// Takes the parts of a form: the query, parameters, settings and external tables.
     pub(crate) fn take_form(
         &mut self,
@@ -174,13 +181,9 @@ impl Call {
         max_session_timeout: Duration,
     ) -> Result<()> {
         let (files, fields): (Vec<Part>, Vec<Part>) = parts.into_iter().partition(|part| part.file);
-        let table_of = |name: &str| {
-            let (table, attribute) = name.rsplit_once('_')?;
-            let known = ["format", "structure", "types"].contains(&attribute);
-            (known && files.iter().any(|file| file.name == table)).then_some(())
-        };
+        let of_table = |name: &str| files.iter().any(|file| is_attribute(name, &file.name));
         for field in fields {
-            if table_of(&field.name).is_some() {
+            if of_table(&field.name) {
                 let value = String::from_utf8_lossy(&field.content).into_owned();
                 self.table_attributes.push((field.name, value));
             } else if field.name == "user" || field.name == "password" {
@@ -191,7 +194,7 @@ impl Call {
         }
         let settings = std::mem::take(&mut self.request.settings);
         for (name, value) in settings {
-            if table_of(&name).is_some() {
+            if of_table(&name) {
                 self.table_attributes.push((name, value));
             } else {
                 self.request.settings.push((name, value));
@@ -282,6 +285,12 @@ impl Options {
             .then(|| Duration::from_millis(self.progress_milliseconds.clamp(10, 60_000)));
         self.answer.cors = self.add_cors_header && headers.contains_key(ORIGIN);
     }
+}
+
+/// Whether a parameter describes an external table: `TABLE_format` and such.
+fn is_attribute(parameter: &str, table: &str) -> bool {
+    let attribute = parameter.strip_prefix(table).and_then(|rest| rest.strip_prefix('_'));
+    attribute.is_some_and(|attribute| ["format", "structure", "types"].contains(&attribute))
 }
 
 fn header(headers: &HeaderMap, name: &str) -> String {

@@ -5,7 +5,7 @@
 //!
 //! 1. `run` accepts the connection, `connection` counts its bytes; `pages` picks by the path.
 //! 2. `call` (with `credentials`) reads the head: what is for HTTP, what is for the engine.
-//! 3. `body` reads the body, through `encoding`, `frames` (with `cityhash`) and `multipart`.
+//! 3. `body` reads the body, through `encoding`, `frames` (with `cityhash`) and `multipart`; `form` reads forms.
 //! 4. `query` runs it on a thread that may block; the engine writes into `answer`.
 //! 5. `response` makes status and headers, `failure` errors, `reply` the body.
 //!
@@ -26,6 +26,7 @@ mod connection;
 mod credentials;
 mod encoding;
 mod failure;
+mod form;
 mod frames;
 mod kept;
 mod metrics;

@@ -1,16 +1,20 @@
-//! `multipart/form-data` bodies, taken apart in memory.
+//! `multipart/form-data` bodies (RFC 7578), taken apart as they arrive.
 //!
-//! The whole body is one buffer of bounded size, and the content of every part a slice of it.
+//! Of a body as much is held as its source gives at once and the longest head of a part; the contents of parts are
+//! handed on piece by piece, so that a file of any length can be the data of an INSERT.
 
 use base::{Result, bail};
-use bytes::Bytes;
+use bytes::{Buf, Bytes, BytesMut};
 use memchr::memmem;
 
 /// The most parts of one body.
 const MAX_PARTS: usize = 1000;
 
+/// The most bytes of the head of a part.
+const MAX_HEAD: usize = 64 << 10;
+
 /// One part of a form.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Part {
     pub(crate) name: String,
     /// Whether it was sent as a file.
@@ -68,48 +72,139 @@ fn unquote(quoted: &str) -> (String, &str) {
     (value, "")
 }
 
-/// Takes a form apart.
-pub(crate) fn parse(body: &Bytes, boundary: &str) -> Result<Vec<Part>> {
-    let delimiter = format!("--{boundary}");
-    let separator = format!("\r\n--{boundary}");
-    let separator = memmem::Finder::new(separator.as_bytes());
-    let mut at = if body.starts_with(delimiter.as_bytes()) {
-        delimiter.len()
-    } else {
-        match separator.find(body) {
-            Some(start) => start + separator.needle().len(),
-            None => bail!(IncorrectData, "The form has no boundary {delimiter:?} in it"),
+/// A form that arrives: its parts one after another, and the content of each in pieces.
+pub(crate) struct Form<S> {
+    source: S,
+    boundary: String,
+    separator: memmem::Finder<'static>,
+    arrived: BytesMut,
+    parts: usize,
+    /// Bytes of the source so far, and the most of them.
+    taken: usize,
+    most: usize,
+}
+
+impl<S: FnMut() -> Result<Option<Bytes>>> Form<S> {
+    /// A form of at most so many bytes.
+    pub(crate) fn new(source: S, boundary: &str, most: usize) -> Form<S> {
+        let separator = format!("\r\n--{boundary}");
+        Form {
+            source,
+            separator: memmem::Finder::new(separator.as_bytes()).into_owned(),
+            boundary: boundary.to_owned(),
+            // The first separator needs no line break before it.
+            arrived: BytesMut::from(&b"\r\n"[..]),
+            parts: 0,
+            taken: 0,
+            most,
         }
-    };
-    let mut parts = Vec::new();
-    loop {
-        let rest = &body[at..];
-        if rest.starts_with(b"--") {
-            return Ok(parts);
+    }
+
+    /// How many bytes of the form have been read.
+    pub(crate) fn taken(&self) -> usize {
+        self.taken
+    }
+
+    /// Lets the form be of any length from here on.
+    pub(crate) fn unlimited(&mut self) {
+        self.most = usize::MAX;
+    }
+
+    /// Gets more; `false` at the end of the source.
+    fn more(&mut self) -> Result<bool> {
+        let Some(piece) = (self.source)()? else { return Ok(false) };
+        self.taken += piece.len();
+        if self.taken > self.most {
+            bail!(
+                TooManyBytes,
+                "The form is larger than {} bytes. Insert large tables instead of sending them \
+                 along with a query",
+                self.most
+            );
         }
-        let Some(line) = memmem::find(rest, b"\r\n") else {
-            bail!(IncorrectData, "The form ends without its closing boundary {delimiter}--");
-        };
-        let start = at + line;
-        let Some(blank) = memmem::find(&body[start..], b"\r\n\r\n") else {
-            bail!(IncorrectData, "A part of the form ends inside its headers");
-        };
-        let content = start + blank + 4;
-        // The separator of an empty part may share its line break with the end of the headers.
-        let Some(found) = separator.find(&body[content - 2..]) else {
-            bail!(IncorrectData, "The form ends without its closing boundary {delimiter}--");
-        };
-        let end = content - 2 + found;
-        if parts.len() == MAX_PARTS {
+        self.arrived.extend_from_slice(&piece);
+        Ok(true)
+    }
+
+    /// The name of the next part, and whether it is a file; none at the end. The content of the part before must have
+    /// been read.
+    pub(crate) fn next_part(&mut self) -> Result<Option<(String, bool)>> {
+        if self.parts == 0 {
+            while self.next_piece()?.is_some() {}
+        }
+        loop {
+            if self.arrived.starts_with(b"--") {
+                return Ok(None);
+            }
+            if let Some(end) = memmem::find(&self.arrived, b"\r\n\r\n") {
+                return self.begin(end).map(Some);
+            }
+            if self.arrived.len() > MAX_HEAD {
+                bail!(
+                    TooManyBytes,
+                    "The head of a part of the form is longer than {MAX_HEAD} bytes"
+                );
+            }
+            if !self.more()? {
+                return Err(self.cut_off());
+            }
+        }
+    }
+
+    /// Begins a part whose headers end there.
+    fn begin(&mut self, end: usize) -> Result<(String, bool)> {
+        self.parts += 1;
+        if self.parts > MAX_PARTS {
             bail!(TooManyBytes, "The form has more than {MAX_PARTS} parts");
         }
-        let headers = String::from_utf8_lossy(&body[start..start + blank]);
-        parts.push(part(&headers, body.slice(content..end.max(content)))?);
-        at = end + separator.needle().len();
+        let headers = self.arrived.split_to(end);
+        let named = name_of(&String::from_utf8_lossy(&headers))?;
+        // The separator of an empty part may share its line break with the end of the headers.
+        let shared = self.separator.needle().len() + 2;
+        while self.arrived.len() < shared && self.more()? {}
+        let is_shared = self.arrived[2..].starts_with(self.separator.needle());
+        self.arrived.advance(if is_shared { 2 } else { 4 });
+        Ok(named)
+    }
+
+    /// The next bytes of a part's content, never none; `None` at its end.
+    pub(crate) fn next_piece(&mut self) -> Result<Option<Bytes>> {
+        let separator = self.separator.needle().len();
+        loop {
+            match self.separator.find(&self.arrived) {
+                Some(0) => {
+                    self.arrived.advance(separator);
+                    return Ok(None);
+                }
+                Some(end) => return Ok(Some(self.arrived.split_to(end).freeze())),
+                None if self.arrived.len() >= separator => {
+                    let certain = self.arrived.len() + 1 - separator;
+                    return Ok(Some(self.arrived.split_to(certain).freeze()));
+                }
+                None if self.more()? => {}
+                None => return Err(self.cut_off()),
+            }
+        }
+    }
+
+    fn cut_off(&self) -> base::Error {
+        match self.parts {
+            0 => base::error!(
+                IncorrectData,
+                "The form has no boundary \"--{}\" in it",
+                self.boundary
+            ),
+            _ => base::error!(
+                IncorrectData,
+                "The form ends without its closing boundary --{}--",
+                self.boundary
+            ),
+        }
     }
 }
 
-fn part(headers: &str, content: Bytes) -> Result<Part> {
+/// The name of a part, and whether it was sent as a file.
+fn name_of(headers: &str) -> Result<(String, bool)> {
     let disposition = headers.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.trim().eq_ignore_ascii_case("content-disposition").then_some(value)
@@ -118,15 +213,33 @@ fn part(headers: &str, content: Bytes) -> Result<Part> {
     let Some(name) = attribute(fields, "name") else {
         bail!(IncorrectData, "A part of the form has no Content-Disposition with a name");
     };
-    Ok(Part { name, file: attribute(fields, "filename").is_some(), content })
+    Ok((name, attribute(fields, "filename").is_some()))
 }
 
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use proptest::prelude::{any, proptest};
+    use proptest::prelude::{any, prop_assert_eq, proptest};
 
-    use super::{Part, boundary, parse};
+    use base::Result;
+
+    use super::{Form, Part, boundary};
+
+    /// The parts of a body that arrives in pieces of so many bytes.
+    fn parse(body: &[u8], boundary: &str, piece: usize) -> Result<Vec<Part>> {
+        let mut pieces = body.chunks(piece).map(Bytes::copy_from_slice);
+        let mut form = Form::new(|| Ok(pieces.next()), boundary, 1 << 20);
+        let mut parts = Vec::new();
+        while let Some((name, file)) = form.next_part()? {
+            let mut content = Vec::new();
+            while let Some(piece) = form.next_piece()? {
+                assert!(!piece.is_empty());
+                content.extend_from_slice(&piece);
+            }
+            parts.push(Part { name, file, content: content.into() });
+        }
+        Ok(parts)
+    }
 
     fn part(name: &str, file: bool, content: &'static [u8]) -> Part {
         Part { name: name.to_owned(), file, content: Bytes::from_static(content) }
@@ -138,13 +251,18 @@ mod tests {
             SELECT\r\n1\r\n--XX\r\ncontent-disposition: form-data; name=\"t\"; \
             filename=\"a \\\"b\\\".csv\"\r\nContent-Type: text/csv\r\n\r\n1,2\r\n\r\n--XX\r\n\
             Content-Disposition: form-data; name=empty\r\n\r\n\r\n--XX--\r\n";
-        let parts = parse(&Bytes::from_static(body), "XX").unwrap();
         let expected = [
             part("query", false, b"SELECT\r\n1"),
             part("t", true, b"1,2\r\n"),
             part("empty", false, b""),
         ];
-        assert_eq!(parts, expected);
+        for piece in 1..body.len() {
+            assert_eq!(parse(body, "XX", piece).unwrap(), expected, "{piece}");
+        }
+        let shared = b"--XX\r\nContent-Disposition: form-data; name=a\r\n\r\n--XX--";
+        for piece in 1..shared.len() {
+            assert_eq!(parse(shared, "XX", piece).unwrap(), [part("a", false, b"")], "{piece}");
+        }
     }
 
     #[test]
@@ -164,16 +282,36 @@ mod tests {
         for body in
             ["", "--XX", "--XX\r\n", "--XX\r\nfoo: bar\r\n\r\n", "--XX\r\na: b\r\n\r\n\r\n--XX--"]
         {
-            assert!(parse(&Bytes::from(body), "XX").is_err(), "{body:?}");
+            assert!(parse(body.as_bytes(), "XX", 7).is_err(), "{body:?}");
         }
     }
 
     proptest! {
         #[test]
-        fn any_body_is_taken_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = parse(&Bytes::from(bytes.clone()), "X");
+        fn any_body_is_taken_or_refused(
+            bytes in proptest::collection::vec(any::<u8>(), 0..200),
+            piece in 1_usize..300,
+        ) {
+            let _ = parse(&bytes, "X", piece);
             let body = [b"--X\r\n", &bytes[..], b"\r\n\r\n", &bytes[..], b"\r\n--X--"].concat();
-            let _ = parse(&Bytes::from(body), "X");
+            let _ = parse(&body, "X", piece);
+        }
+
+        #[test]
+        fn contents_are_what_was_sent(
+            contents in proptest::collection::vec("[a\r\n-]{0,12}", 1..5),
+            piece in 1_usize..40,
+        ) {
+            let head = "--X\r\nContent-Disposition: form-data; name=n\r\n\r\n";
+            let mut body = String::new();
+            for content in &contents {
+                body += &format!("{head}{content}\r\n");
+            }
+            body += "--X--";
+            let parts = parse(body.as_bytes(), "X", piece).unwrap();
+            let found: Vec<&[u8]> = parts.iter().map(|part| &part.content[..]).collect();
+            let sent: Vec<&[u8]> = contents.iter().map(String::as_bytes).collect();
+            prop_assert_eq!(found, sent);
         }
     }
 }

@@ -21,8 +21,8 @@ use crate::answer::{Answer, Plan, Reply};
 use crate::body::{Arriving, BodyReader, Source, drain};
 use crate::call::{Call, Options, is_insert, only_reads};
 use crate::connection::Link;
+use crate::form;
 use crate::kept;
-use crate::multipart;
 use crate::reply::Guard;
 use crate::response::{Answering, failed};
 use crate::run::App;
@@ -192,10 +192,8 @@ fn read_text(
     let mut source = Source::new(reader, options.body_encoding, options.body_framed)?;
     if let Some(boundary) = &options.boundary {
         app.service.authenticate(&call.request.credentials)?;
-        let body = read_form(&mut source, app.config.max_multipart_bytes, &mut held)?;
-        call.take_form(multipart::parse(&body, boundary)?, app.config.max_session_timeout)?;
-        call.join_text(Bytes::new());
-        return Ok((None, held));
+        let rest = form::read(app, call, source, boundary, &mut held)?;
+        return Ok((rest, held));
     }
     let before = call.text.as_ref().map_or(0, Vec::len);
     let mut head = Bytes::new();
@@ -231,22 +229,4 @@ fn read_text(
     }
     let input: Option<Input> = if ended { None } else { Some(Box::new(move || source.next())) };
     Ok((input, held))
-}
-
-/// Reads a whole form into memory.
-fn read_form(source: &mut Source, most: usize, held: &mut Reservation) -> Result<Bytes> {
-    let mut all = BytesMut::new();
-    while let Some(piece) = source.next()? {
-        let len = all.len() + piece.len();
-        if len > most {
-            bail!(
-                TooManyBytes,
-                "The form is larger than {most} bytes. Insert large tables instead of sending \
-                 them along with a query"
-            );
-        }
-        held.resize(len)?;
-        all.extend_from_slice(&piece);
-    }
-    Ok(all.freeze())
 }

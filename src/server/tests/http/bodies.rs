@@ -128,6 +128,60 @@ fn forms_carry_queries_parameters_and_tables() {
 }
 
 #[test]
+fn forms_carry_the_data_of_an_insert() {
+    let config = Config { max_multipart_bytes: 1 << 20, ..Config::default() };
+    let (server, fake) = start(config);
+    let mut client = Client::new(server.local_addr());
+    let headers = [("Content-Type", "multipart/form-data; boundary=B")];
+    let data = |name: &str, bytes: usize| {
+        let disposition = format!("form-data; name=\"{name}\"; filename=\"f\"");
+        let content = "r".repeat(bytes);
+        format!("--B\r\nContent-Disposition: {disposition}\r\n\r\n{content}\r\n")
+    };
+    let field = |name: &str, value: &str| {
+        format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let query = field("query", "INSERT INTO t FORMAT TSV");
+    let mut send = |path: &str, parts: &[String]| {
+        let body = format!("{}--B--\r\n", parts.concat());
+        client.request("POST", path, &headers, body.as_bytes())
+    };
+    let written = || fake.written.load(Ordering::SeqCst);
+    let in_url = "/?query=INSERT+INTO+t+FORMAT+TSV";
+    // Data streams, whatever the limit of forms is.
+    for (path, parts) in [
+        ("/", vec![query.clone(), data("file", 20_000_000)]),
+        ("/?query=INSERT", vec![field("max_threads", "2"), data("file", 20_000_000)]),
+        (in_url, vec![data("file", 20_000_000)]),
+    ] {
+        let response = send(path, &parts);
+        assert_eq!((response.status, written()), (200, 20_000_000), "{}", response.text());
+    }
+    for rows in [0, 1, 300_000] {
+        assert_eq!((send(in_url, &[data("file", rows)]).status, written()), (200, rows as u64));
+        // Before its query it is held.
+        let parts = [data("file", rows), query.clone()];
+        assert_eq!((send("/", &parts).status, written()), (200, rows as u64));
+    }
+    let code = |response: &crate::client::Response| {
+        response.header("x-clickhouse-exception-code").map(str::to_owned)
+    };
+    let too_long = send("/", &[data("file", 2_000_000), query.clone()]);
+    assert_eq!(code(&too_long).as_deref(), Some("307"), "{}", too_long.text());
+    let behind = send("/", &[query.clone(), data("file", 10), field("max_threads", "2")]);
+    assert_eq!(code(&behind).as_deref(), Some("117"), "{}", behind.text());
+    assert!(behind.text().contains("max_threads"), "{}", behind.text());
+    let two = send("/", &[data("file", 10), data("other", 10), query.clone()]);
+    assert_eq!(code(&two).as_deref(), Some("117"), "{}", two.text());
+    // What is a table is none of the data.
+    for path in
+        ["/?query=INSERT+INTO+t+SELECT+a+FROM+file", "/?query=INSERT&file_structure=a+UInt8"]
+    {
+        assert_eq!((send(path, &[data("file", 10)]).status, written()), (200, 0), "{path}");
+    }
+}
+
+#[test]
 fn texts_beyond_max_query_size_are_refused() {
     let (server, _) = start(Config::default());
     let mut client = Client::new(server.local_addr());
