@@ -6,10 +6,10 @@ use base::Result;
 use plan::{Aggregation, Plan, Scan};
 
 use crate::context::ExecContext;
-use crate::partials;
+use crate::partials::{self, KeptGroups, top_rows};
 use crate::scan::condition_key;
 
-/// A line for each aggregation of which states of parts are kept, and for each condition of which rows are known.
+/// A line for each aggregation of which states of parts are kept, for each order with a limit of which first rows are, and for each condition of which rows are known.
 ///
 /// # Errors
 /// LOGICAL_ERROR for a plan that is none.
@@ -22,6 +22,10 @@ pub fn explain_caches(plan: &Plan, context: &Arc<ExecContext>) -> Result<Vec<Str
 fn walk(plan: &Plan, context: &Arc<ExecContext>, lines: &mut Vec<String>) -> Result<()> {
     match plan {
         Plan::Aggregate(aggregation) => lines.extend(of_aggregation(aggregation, context)?),
+        Plan::Sort { input, keys, limit } => {
+            let kept = top_rows::kept(input, keys, *limit, context)?;
+            lines.extend(kept.map(|kept| format!("First rows: {}", of_parts(&kept))));
+        }
         Plan::Scan(scan) => lines.extend(of_scan(scan, context)?),
         _ => {}
     }
@@ -31,16 +35,18 @@ fn walk(plan: &Plan, context: &Arc<ExecContext>, lines: &mut Vec<String>) -> Res
 fn of_aggregation(aggregation: &Aggregation, context: &Arc<ExecContext>) -> Result<Option<String>> {
     let Some(kept) = partials::kept(aggregation, context)? else { return Ok(None) };
     Ok(Some(format!(
-        "Aggregate states: {} of {} parts, {} of {} rows{}",
-        kept.parts,
-        kept.all_parts,
-        kept.rows,
-        kept.all_rows,
+        "Aggregate states: {}{}",
+        of_parts(&kept),
         match kept.merged {
             0 => String::new(),
             merged => format!("; of {merged} parts merged"),
         }
     )))
+}
+
+fn of_parts(kept: &KeptGroups) -> String {
+    let KeptGroups { parts, all_parts, rows, all_rows, .. } = kept;
+    format!("{parts} of {all_parts} parts, {rows} of {all_rows} rows")
 }
 
 fn of_scan(scan: &Scan, context: &Arc<ExecContext>) -> Result<Vec<String>> {

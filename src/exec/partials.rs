@@ -18,18 +18,19 @@
 //! 4. A fragment whose functions may give something else the next time is never kept, nor is one that may break off.
 //! 5. Where it fails, for want of memory or because a state is too large to be kept, the query takes the usual way, and so
 //!    do those that come after it.
-//! 6. Bytes are bounded (see [`ByteCache`]). What is of parts that are gone is dropped.
+//! 6. Of ORDER BY ... LIMIT the first rows of parts are kept in the same way (`top_rows`).
+//! 7. Bytes are bounded (see [`ByteCache`](base::ByteCache)). What is of parts that are gone is dropped.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use base::{ByteCache, CacheReport, ErrorCode, MemoryBudget, Reservation, Result, cache_key};
+use base::{ErrorCode, Reservation, Result, cache_key};
 use plan::{Aggregation, Fragment, PartialAggregation};
 use storage::{Part, TableSnapshot};
 use types::{Block, Column};
 
-use crate::aggregate::merged::{MergedGroups, Merger};
+use crate::aggregate::merged::Merger;
 use crate::aggregate::{Grouping, Stage};
 use crate::caches::{Asked, FirstUse, Key};
 use crate::context::ExecContext;
@@ -37,6 +38,12 @@ use crate::fragment;
 use crate::pipeline::{Source, gather};
 use crate::scan::{is_stable, related_settings};
 use crate::spill::compact;
+
+mod cache;
+pub(crate) mod top_rows;
+
+pub(crate) use cache::PartialCache;
+use cache::{Kept, Partial, bytes_of, prefix_key};
 
 /// Bytes of groups that are kept of a part, for each of its rows and for the part.
 const BYTES_OF_ROW: u64 = 2;
@@ -51,147 +58,6 @@ const MOST_BYTES: usize = 1 << 20;
 /// Errors of this way that the usual way may not have.
 const STATES_TOO_LARGE: [ErrorCode; 3] =
     [ErrorCode::MemoryLimitExceeded, ErrorCode::TooLargeStringSize, ErrorCode::TooManyRows];
-
-/// Bytes of an entry without its groups.
-const ENTRY: usize = 300;
-
-/// The groups of a part.
-#[derive(Debug)]
-struct Partial {
-    part: Weak<Part>,
-    blocks: Vec<Block>,
-    /// What it took to make them.
-    took: Duration,
-}
-
-/// The merged groups of the first parts of a table.
-struct Prefix {
-    parts: Vec<Weak<Part>>,
-    groups: MergedGroups,
-    tally: Tally,
-    /// What it took to merge them.
-    took: Duration,
-}
-
-impl Prefix {
-    fn is_of(&self, parts: &[Arc<Part>]) -> bool {
-        stand_first(&self.parts, parts)
-    }
-}
-
-/// Whether some parts are the first of others.
-fn stand_first(first: &[Weak<Part>], parts: &[Arc<Part>]) -> bool {
-    let same = |(own, part): (&Weak<Part>, &Arc<Part>)| own.as_ptr() == Arc::as_ptr(part);
-    first.len() <= parts.len() && first.iter().zip(parts).all(same)
-}
-
-#[derive(Clone)]
-enum Kept {
-    Part(Arc<Partial>),
-    Prefix(Arc<Prefix>),
-    /// For the merged groups of these parts there was no room.
-    NoPrefix(Vec<Weak<Part>>),
-}
-
-impl Kept {
-    /// Whether its parts are still there.
-    fn is_of_use(&self) -> bool {
-        let is_there = |part: &Weak<Part>| part.strong_count() > 0;
-        match self {
-            Kept::Part(partial) => is_there(&partial.part),
-            Kept::Prefix(prefix) => prefix.parts.iter().all(is_there),
-            Kept::NoPrefix(parts) => parts.iter().all(is_there),
-        }
-    }
-}
-
-/// Groups of parts, by the part's id and the fragment, and of first parts, by the first one's id and the fragment.
-#[derive(Debug)]
-pub(crate) struct PartialCache {
-    kept: ByteCache<(String, Key), Kept>,
-}
-
-impl PartialCache {
-    /// A cache of so many bytes of a budget; of none it keeps nothing.
-    pub(crate) fn new(bytes: u64, budget: &MemoryBudget) -> PartialCache {
-        PartialCache { kept: ByteCache::new(bytes, budget) }
-    }
-
-    /// Whether anything may be kept.
-    pub(crate) fn is_on(&self) -> bool {
-        self.kept.is_on()
-    }
-
-    /// Keeps the groups of a part; says whether there was room.
-    fn keep(&self, part: &Arc<Part>, key: Key, partial: Arc<Partial>) -> bool {
-        let bytes = ENTRY + bytes_of(&partial.blocks);
-        let key = (part.record().id.clone(), key);
-        self.kept.insert_and_sweep(key, Kept::Part(partial), bytes, Kept::is_of_use)
-    }
-
-    /// The groups of a part that are kept, with their bytes.
-    fn find(&self, part: &Part, key: Key) -> Option<(Arc<Partial>, Arc<Reservation>)> {
-        match self.kept.get_held(&(part.record().id.clone(), key))? {
-            (Kept::Part(partial), held) => Some((partial, held)),
-            _ => None,
-        }
-    }
-
-    /// Keeps a copy of the merged groups of the first parts; where there is no room, none is made, nor the next time.
-    fn keep_prefix(
-        &self,
-        parts: &[Arc<Part>],
-        key: Key,
-        groups: &MergedGroups,
-        tally: Tally,
-        took: Duration,
-    ) {
-        let key = prefix_key(parts, key);
-        let parts: Vec<Weak<Part>> = parts.iter().map(Arc::downgrade).collect();
-        match self.kept.room(ENTRY + groups.memory()) {
-            Some(room) => {
-                let prefix = Prefix { parts, groups: groups.clone(), tally, took };
-                self.kept.insert_into(room, key, Kept::Prefix(Arc::new(prefix)));
-            }
-            None => {
-                let bytes = ENTRY + parts.len() * size_of::<Weak<Part>>();
-                self.kept.insert_and_sweep(key, Kept::NoPrefix(parts), bytes, Kept::is_of_use);
-            }
-        }
-    }
-
-    /// Whether it is known that there is no room for the merged groups of some first parts.
-    fn has_no_room(&self, parts: &[Arc<Part>], key: Key) -> bool {
-        match self.kept.peek(&prefix_key(parts, key)) {
-            Some(Kept::NoPrefix(first)) => first.len() == parts.len() && stand_first(&first, parts),
-            _ => false,
-        }
-    }
-
-    /// The merged groups of the first of some parts that are kept, with their bytes.
-    fn find_prefix(
-        &self,
-        parts: &[Arc<Part>],
-        key: Key,
-    ) -> Option<(Arc<Prefix>, Arc<Reservation>)> {
-        match self.kept.get_held(&prefix_key(parts, key))? {
-            (Kept::Prefix(prefix), held) if prefix.is_of(parts) => Some((prefix, held)),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn shrink(&self, bytes: u64) -> u64 {
-        self.kept.shrink(bytes)
-    }
-
-    pub(crate) fn report(&self) -> CacheReport {
-        self.kept.report()
-    }
-
-    pub(crate) fn clear(&self) {
-        self.kept.clear();
-    }
-}
 
 /// How the groups of an aggregation are found.
 pub(crate) enum Tried {
@@ -245,7 +111,7 @@ pub(crate) fn run(aggregation: &Aggregation, context: &Arc<ExecContext>) -> Resu
     not
 }
 
-/// What is kept for an aggregation.
+/// What is kept for an aggregation, or for an order with a limit.
 pub(crate) struct KeptGroups {
     pub(crate) parts: usize,
     pub(crate) all_parts: usize,
@@ -463,26 +329,17 @@ impl Run<'_> {
     fn groups_of(&mut self, parts: &[Arc<Part>], most: usize) -> Result<Vec<Block>> {
         let source = fragment::source(self.fragment, parts, most, self.context)?;
         let blocks = gather(source.as_ref(), self.context)?;
-        // Codes, and views into values of others, would keep the dictionaries of parts alive.
-        let own = |column: &Column| Ok(Column::Flat(compact(&column.to_flat()?)?));
-        let blocks = blocks.iter().map(|block| {
-            let columns = block.columns().iter().map(own).collect::<Result<_>>()?;
-            Ok(Block::new(columns, block.rows()))
-        });
-        let blocks: Vec<Block> = blocks.collect::<Result<_>>()?;
+        let blocks = blocks.iter().map(own).collect::<Result<Vec<Block>>>()?;
         self.held.resize(self.held.bytes() + bytes_of(&blocks))?;
         Ok(blocks)
     }
 }
 
-fn bytes_of(blocks: &[Block]) -> usize {
-    blocks.iter().map(Block::memory).sum()
-}
-
-/// What tells the merged groups of first parts: the first of them, and the fragment.
-fn prefix_key(parts: &[Arc<Part>], key: Key) -> (String, Key) {
-    let first = parts.first().map(|part| part.record().id.as_str()).unwrap_or_default();
-    (format!("from {first}"), key)
+/// A block that shares nothing: codes, and views into values of others, would keep the dictionaries of parts alive.
+fn own(block: &Block) -> Result<Block> {
+    let own = |column: &Column| Ok(Column::Flat(compact(&column.to_flat()?)?));
+    let columns = block.columns().iter().map(own).collect::<Result<_>>()?;
+    Ok(Block::new(columns, block.rows()))
 }
 
 fn rows_of(parts: &[Arc<Part>]) -> u64 {

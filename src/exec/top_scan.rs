@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use base::Result;
 use expr::{Evaluator, Expr};
-use plan::{Plan, SortKey};
-use storage::Extremes;
+use plan::{PartScan, Plan, SortKey};
+use storage::{Extremes, Part, TableSnapshot};
 use types::{Block, Column, DataType};
 
 use crate::context::ExecContext;
 use crate::fetch::{Place, fetch};
 use crate::order::Order;
+use crate::partials::top_rows;
 use crate::pipeline::{Materialized, Source, evaluator};
 use crate::scan::{GranuleReader, PreparedScan};
 use crate::scheduler::Step;
@@ -55,6 +56,65 @@ struct Top {
     context: Arc<ExecContext>,
 }
 
+/// An order over a scan, possibly below a projection.
+pub(crate) struct OverScan {
+    pub(crate) scan: PartScan,
+    pub(crate) snapshot: Arc<TableSnapshot>,
+    /// The keys over the scan's columns.
+    pub(crate) over_scan: Vec<Expr>,
+    /// The projection.
+    expressions: Option<Vec<Expr>>,
+    pub(crate) limit: usize,
+}
+
+impl OverScan {
+    /// `None` where it is over something else, or of too many rows.
+    pub(crate) fn of(
+        input: &Plan,
+        keys: &[SortKey],
+        limit: Option<u64>,
+    ) -> Result<Option<OverScan>> {
+        let Some(limit) = limit.filter(|limit| *limit <= MOST_ROWS) else { return Ok(None) };
+        let (scan, expressions) = match input {
+            Plan::Scan(scan) => (scan, None),
+            Plan::Project { input: below, expressions, .. } => match below.as_ref() {
+                Plan::Scan(scan) => (scan, Some(expressions)),
+                _ => return Ok(None),
+            },
+            _ => return Ok(None),
+        };
+        let Some((scan, snapshot)) = scan.of_parts()? else { return Ok(None) };
+        if !snapshot.memory.is_empty() || snapshot.parts.is_empty() || scan.limit.is_some() {
+            return Ok(None);
+        }
+        let projected = |expression: Expr| match (expression, expressions) {
+            (Expr::Column { index, .. }, Some(expressions)) if index < expressions.len() => {
+                expressions[index].clone()
+            }
+            (other, _) => other,
+        };
+        let over_scan = keys.iter().map(|k| k.expression.clone().transform(&mut |e| projected(e)));
+        Ok(Some(OverScan {
+            scan,
+            snapshot: snapshot.clone(),
+            over_scan: over_scan.collect(),
+            expressions: expressions.cloned(),
+            limit: limit as usize,
+        }))
+    }
+}
+
+/// Which rows of a scan are wanted.
+#[derive(Clone, Copy)]
+pub(crate) struct TopQuestion<'q> {
+    pub(crate) scan: &'q PartScan,
+    /// The keys over the scan's columns.
+    pub(crate) over_scan: &'q [Expr],
+    /// How they sort.
+    pub(crate) keys: &'q [SortKey],
+    pub(crate) limit: usize,
+}
+
 /// Finds the first rows of an order over a scan, possibly below a projection.
 pub(crate) fn try_top(
     input: Plan,
@@ -62,42 +122,19 @@ pub(crate) fn try_top(
     limit: Option<u64>,
     context: &Arc<ExecContext>,
 ) -> Result<Tried> {
-    let Some(limit) = limit.filter(|l| *l <= MOST_ROWS) else {
+    let Some(OverScan { scan, snapshot, over_scan, expressions, limit }) =
+        OverScan::of(&input, &keys, limit)?
+    else {
         return Ok(Tried::Not(Box::new(input), keys));
     };
-    let (scan, expressions) = match &input {
-        Plan::Scan(scan) => (scan, None),
-        Plan::Project { input: below, expressions, .. } => match below.as_ref() {
-            Plan::Scan(scan) => (scan, Some(expressions)),
-            _ => return Ok(Tried::Not(Box::new(input), keys)),
-        },
-        _ => return Ok(Tried::Not(Box::new(input), keys)),
-    };
-    let Some((scan, snapshot)) = scan.of_parts()? else {
-        return Ok(Tried::Not(Box::new(input), keys));
-    };
-    if !snapshot.memory.is_empty() || snapshot.parts.is_empty() || scan.limit.is_some() {
-        return Ok(Tried::Not(Box::new(input), keys));
-    }
-    let over_scan: Vec<Expr> = keys
-        .iter()
-        .map(|k| match expressions {
-            Some(expressions) => k.expression.clone().transform(&mut |e| match e {
-                Expr::Column { index, .. } if index < expressions.len() => {
-                    expressions[index].clone()
-                }
-                other => other,
-            }),
-            None => k.expression.clone(),
-        })
-        .collect();
-    let expressions = expressions.cloned();
-    let limit = limit as usize;
     let rows = match best_scored(&scan, &snapshot.parts, &over_scan, &keys, limit, context)? {
         Some(rows) => rows,
         None => {
-            let prepared = Arc::new(PreparedScan::new(&scan, &snapshot.parts, context)?);
-            first_rows(prepared, &over_scan, &keys, limit, context)?
+            let question = TopQuestion { scan: &scan, over_scan: &over_scan, keys: &keys, limit };
+            match top_rows::first_rows(&question, &snapshot.parts, context)? {
+                Some(rows) => rows,
+                None => first_rows(&question, &snapshot.parts, context)?,
+            }
         }
     };
     let block = match (expressions, rows.rows()) {
@@ -112,12 +149,22 @@ pub(crate) fn try_top(
 }
 
 fn first_rows(
-    prepared: Arc<PreparedScan>,
-    over_scan: &[Expr],
-    keys: &[SortKey],
-    limit: usize,
+    question: &TopQuestion<'_>,
+    parts: &[Arc<Part>],
     context: &Arc<ExecContext>,
 ) -> Result<Block> {
+    let prepared = Arc::new(PreparedScan::new(question.scan, parts, context)?);
+    let (_, places) = first_places(question, &prepared, context)?;
+    fetch(&prepared, &places, context)
+}
+
+/// The keys of the first rows in their order, and where these lie; keys without columns where there is no row.
+pub(crate) fn first_places(
+    question: &TopQuestion<'_>,
+    prepared: &Arc<PreparedScan>,
+    context: &Arc<ExecContext>,
+) -> Result<(Block, Vec<Place>)> {
+    let TopQuestion { over_scan, keys, limit, .. } = *question;
     prepared.unify(context)?;
     let mut needed: Vec<usize> = over_scan.iter().flat_map(Expr::columns).collect();
     needed.sort_unstable();
@@ -132,7 +179,7 @@ fn first_rows(
     for (at, part) in prepared.parts.iter().enumerate() {
         for granule in &part.granules {
             let best = guide.map_or(0, |(column, descending)| {
-                best_of(&prepared, at, *granule, column, descending)
+                best_of(prepared, at, *granule, column, descending)
             });
             granules.push((at as u32, *granule as u32, best));
         }
@@ -167,8 +214,7 @@ fn first_rows(
         blocks.extend(lane.keys);
         places.extend(lane.places);
     }
-    let (_, places) = top.best(blocks, places)?;
-    fetch(&prepared, &places, context)
+    top.best(blocks, places)
 }
 
 /// The best value of the guiding key that a granule can hold, as a number that is less for better ones.

@@ -123,11 +123,26 @@ const GROUPS: &[(&str, &str)] = &[
     ("id % 4 AS four, uniqExact(word), argMax(text, id), any(day) = any(day)", "four"),
 ];
 
+/// Orders with a limit; the last key tells all rows apart.
+const ORDERS: &[&str] = &[
+    "id LIMIT 3",
+    "id DESC LIMIT 20",
+    "price DESC, id LIMIT 7",
+    "maybe DESC NULLS LAST, id LIMIT 5",
+    "word, length(text) DESC, id LIMIT 12",
+    "late DESC, id % 7, id LIMIT 2, 4",
+    "-toInt64(id % 50), id LIMIT 300",
+];
+
 /// Conditions over one another in any order, as dashboards drill down.
 fn query(dice: &mut Dice, bound: &str) -> String {
     let mut conditions: Vec<&str> = (0..=dice.below(3)).map(|_| dice.one_of(CONDITIONS)).collect();
     conditions.push(bound);
     let conditions = conditions.join(" AND ");
+    if dice.below(3) == 0 {
+        let order = dice.one_of(ORDERS);
+        return format!("SELECT id, word, text, late FROM t WHERE {conditions} ORDER BY {order}");
+    }
     if dice.below(2) == 0 {
         let (columns, keys) = GROUPS[dice.below(GROUPS.len() as u64) as usize];
         return format!(

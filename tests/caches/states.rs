@@ -78,6 +78,83 @@ fn only_new_parts_are_read_again() {
 }
 
 #[test]
+fn first_rows_of_parts_are_kept() {
+    let (_folder, engine) = open();
+    visits(&engine);
+    let top = "SELECT id, region, user FROM visits WHERE id % 3 = 1 ORDER BY user * 7 % 1000 DESC, id LIMIT 5 \
+               SETTINGS use_query_condition_cache = 0, use_query_cache = 0";
+    let without = format!("{top}, use_partial_aggregate_cache = 0");
+    let (expected, _) = read(&engine, &without);
+    for rows in [50_000, 50_000, 0, 0] {
+        let (found, all) = read(&engine, top);
+        assert_eq!(found, expected);
+        // What is fetched of the winners is not counted.
+        assert_eq!(all, rows);
+    }
+    assert_eq!(counted(&engine, "partial", "entries"), 2);
+    // A part that is kept, and one that is too small.
+    insert(&engine, 50_000, 10_000);
+    insert(&engine, 60_000, 30);
+    for rows in [10_030, 30] {
+        let (found, all) = read(&engine, top);
+        assert_eq!((found, all), (read(&engine, &without).0, rows));
+    }
+    let lines = ask(&engine, &format!("EXPLAIN caches = 1 {top}")).unwrap();
+    assert!(lines.contains("First rows: 3 of 4 parts, 60000 of 60030 rows"), "{lines}");
+    // Of a part that has gone the first rows are gone, and what it had hidden is there.
+    run(&engine, "ALTER TABLE visits DELETE WHERE id < 30000 SETTINGS mutations_sync = 2");
+    assert_eq!(read(&engine, top).0, read(&engine, &without).0);
+    // Others are other questions.
+    for other in [
+        top.replace("LIMIT 5", "LIMIT 6"),
+        top.replace("DESC, id", ", id"),
+        top.replace("id % 3 = 1", "id % 3 = 2"),
+        top.replace("user * 7", "user * 9"),
+    ] {
+        let unlike = format!("{other}, use_partial_aggregate_cache = 0");
+        for _ in 0..3 {
+            assert_eq!(read(&engine, &other).0, read(&engine, &unlike).0, "{other}");
+        }
+    }
+    // Nothing is kept of what is wanted of too many rows, or may be something else the next time.
+    run(&engine, "SYSTEM DROP PARTIAL AGGREGATE CACHE");
+    for never in
+        ["ORDER BY user, id LIMIT 9000", "ORDER BY rand(), id LIMIT 5", "ORDER BY user, id"]
+    {
+        for _ in 0..3 {
+            let query = format!("SELECT id FROM visits {never} SETTINGS use_query_cache = 0");
+            read(&engine, &query);
+        }
+        assert_eq!(counted(&engine, "partial", "entries"), 0, "{never}");
+    }
+}
+
+#[test]
+fn rows_that_are_never_looked_at_do_no_harm() {
+    let (_folder, engine) = open();
+    visits(&engine);
+    // Better rows of the last part leave those out for which the second key cannot be computed.
+    run(
+        &engine,
+        "CREATE TABLE odd (id UInt64, n Int64) ORDER BY id SETTINGS index_granularity = 100",
+    );
+    run(&engine, "SYSTEM STOP MERGES odd");
+    for (first, broken) in [(0, 1), (100_000, 0)] {
+        run(
+            &engine,
+            &format!(
+                "INSERT INTO odd SELECT number + {first}, if({broken}, 0, number + 1) FROM numbers(20000)"
+            ),
+        );
+    }
+    let query = "SELECT id FROM odd ORDER BY id DESC, intDiv(1000, n) LIMIT 10 SETTINGS use_query_cache = 0";
+    let expected = ask(&engine, &format!("{query}, use_partial_aggregate_cache = 0")).unwrap();
+    for _ in 0..4 {
+        assert_eq!(ask(&engine, query).as_ref(), Ok(&expected));
+    }
+}
+
+#[test]
 fn many_groups_and_unstable_functions_are_not_kept() {
     let (_folder, engine) = open();
     visits(&engine);

@@ -474,13 +474,13 @@ settings! {
     use_query_condition_cache: Bool = "1", "Whether the rows of parts that meet a condition are kept from its second use on, and taken from earlier queries.",
         "SELECT count() FROM numbers(100) WHERE number > 50 SETTINGS use_query_condition_cache = 0"
         => "49";
-    use_partial_aggregate_cache: Bool = "1", "Whether aggregate states of parts are kept from a question's second use on, and taken from earlier queries: after an insert only new parts are read.",
+    use_partial_aggregate_cache: Bool = "1", "Whether aggregate states of parts, and the first rows of ORDER BY ... LIMIT, are kept from a question's second use on, and taken from earlier queries: after an insert only new parts are read.",
         "SELECT count() FROM numbers(100) SETTINGS use_partial_aggregate_cache = 0"
         => "100";
-    partial_aggregate_cache_min_rows: UInt64 = "10000", "Parts of fewer rows are too small for the cache of aggregate states.",
+    partial_aggregate_cache_min_rows: UInt64 = "10000", "Parts of fewer rows are too small for the cache of aggregate states and first rows.",
         "SELECT count() FROM numbers(100) SETTINGS partial_aggregate_cache_min_rows = 0"
         => "100";
-    partial_aggregate_cache_rows_per_group: UInt64 = "8", "Aggregate states of parts are kept where there is one group at most for so many rows.",
+    partial_aggregate_cache_rows_per_group: UInt64 = "8", "Aggregate states of parts are kept where there is one group at most for so many rows, first rows where as few are wanted.",
         "SELECT number % 3 AS k, count() FROM numbers(9) GROUP BY k ORDER BY k SETTINGS partial_aggregate_cache_rows_per_group = 0"
         => "0\t3\n1\t3\n2\t3";
     filter_cache_min_rows: UInt64 = "10000", "Parts of fewer rows are too small for the cache of conditions.",

@@ -63,7 +63,7 @@ fn caches(query: &Query<'_>) -> Result<Vec<Vec<Value>>> {
     let layers = [
         ("answer", "Answers of queries", query.engine.answers.report()),
         ("filter", "Rows of parts that meet conditions", query.engine.caches.filters()),
-        ("partial", "Aggregate states of parts", query.engine.caches.partials()),
+        ("partial", "Aggregate states and first rows of parts", query.engine.caches.partials()),
         (
             "dictionary",
             "Decoded dictionaries of columns",
