@@ -73,6 +73,22 @@ impl<'a> Reader<'a> {
         u32::try_from(self.varint()?).map_err(|_| corrupted("an integer is too large"))
     }
 
+    /// Passes over some integers, all at once where they lie within eight bytes.
+    #[inline]
+    pub(crate) fn pass_varints(&mut self, count: usize) -> Result<()> {
+        if let Some(word) = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<8>()) {
+            let mut ends = !u64::from_le_bytes(*word) & 0x8080_8080_8080_8080;
+            for _ in 1..count {
+                ends &= ends.wrapping_sub(1);
+            }
+            if ends != 0 {
+                self.at += ends.trailing_zeros() as usize / 8 + 1;
+                return Ok(());
+            }
+        }
+        (0..count).try_for_each(|_| self.varint().map(drop))
+    }
+
     /// As many bytes.
     pub(crate) fn take(&mut self, length: usize) -> Result<&'a [u8]> {
         let end = self.at.checked_add(length).ok_or_else(|| corrupted("a length is too large"))?;
@@ -126,6 +142,20 @@ mod tests {
         assert!(values.iter().all(|value| reader.varint().unwrap() == *value));
         assert!(reader.is_empty() && reader.varint().is_err());
         assert!(Reader::new(&[0xff; 12]).varint().is_err());
+        for first in values {
+            for second in values {
+                for (third, behind) in [(5, 0), (5, 9), (u64::from(u32::MAX), 9), (1 << 20, 1)] {
+                    let mut out = Vec::new();
+                    [first, second, third].iter().for_each(|value| put_varint(&mut out, *value));
+                    let length = out.len();
+                    out.resize(length + behind, 0xff);
+                    let mut reader = Reader::new(&out);
+                    reader.pass_varints(3).unwrap();
+                    assert_eq!(reader.at, length);
+                    assert!(Reader::new(&out[..length - 1]).pass_varints(3).is_err());
+                }
+            }
+        }
     }
 
     #[test]

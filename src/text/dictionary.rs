@@ -17,6 +17,7 @@
 //! In version 1 shared and rest are a varint each.
 //! A look-up searches the array of words, then reads one block. Nothing is held in memory.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use base::{Error, ErrorCode, Result};
@@ -25,7 +26,7 @@ use crate::coding::{Reader, corrupted, put_varint, u32_at, u64_from};
 use crate::output::{Checked, Output};
 use crate::runs::Aside;
 
-const TERMS_PER_BLOCK: usize = 32;
+const TERMS_PER_BLOCK: usize = 20;
 
 /// The largest length that half a byte tells, and the first that it does not.
 const HALF: usize = 15;
@@ -212,23 +213,12 @@ impl Dictionary {
         let count = self.count();
         let keys = &self.index(bytes)?[..count * 8];
         let wanted = key(term);
-        let search = |most: &dyn Fn(u64) -> bool| {
-            let (mut low, mut high) = (0, count);
-            while low < high {
-                let middle = low.midpoint(high);
-                if most(u64_from(keys, middle * 8)) {
-                    low = middle + 1;
-                } else {
-                    high = middle;
-                }
-            }
-            low
-        };
+        let keys = keys.as_chunks::<8>().0;
         // Blocks of `low..high` begin with the same eight bytes as the term.
-        let mut high = search(&|key| key <= wanted);
+        let mut high = keys.partition_point(|key| u64::from_le_bytes(*key) <= wanted);
         let mut low = high;
-        if high > 0 && u64_from(keys, (high - 1) * 8) == wanted {
-            low = search(&|key| key < wanted);
+        if high > 0 && u64::from_le_bytes(keys[high - 1]) == wanted {
+            low = keys.partition_point(|key| u64::from_le_bytes(*key) < wanted);
         }
         while low < high {
             let middle = low.midpoint(high);
@@ -248,27 +238,34 @@ impl Dictionary {
         let Some(block) = self.block_of(bytes, term)? else { return Ok(None) };
         let mut reader = Reader::new(self.block(bytes, block)?);
         let mut offset = reader.varint()?;
-        // Bytes that the term has in common with the one before.
-        let mut common = 0;
+        let mut found = Follower::new(term);
         while !reader.is_empty() {
             let (shared, rest) = self.lengths(&mut reader)?;
             let entry = self.entry(&mut reader, &mut offset)?;
-            if shared < common {
-                return Ok(None);
-            }
-            if shared == common {
-                let wanted = &term[common..];
-                let same = wanted.iter().zip(rest).take_while(|(a, b)| a == b).count();
-                if same == rest.len() && same == wanted.len() {
-                    return Ok(Some(entry));
-                }
-                if same == wanted.len() || (same < rest.len() && rest[same] > wanted[same]) {
-                    return Ok(None);
-                }
-                common += same;
+            match found.next(shared, rest) {
+                Ordering::Less => {}
+                Ordering::Equal => return Ok(Some(entry)),
+                Ordering::Greater => return Ok(None),
             }
         }
         Ok(None)
+    }
+
+    /// In how many rows a term is. What lies before it in its block is passed over, as nothing is to be added up.
+    pub(crate) fn rows(&self, bytes: &Checked, term: &[u8]) -> Result<u32> {
+        let Some(block) = self.block_of(bytes, term)? else { return Ok(0) };
+        let mut reader = Reader::new(self.block(bytes, block)?);
+        reader.varint()?;
+        let mut found = Follower::new(term);
+        while !reader.is_empty() {
+            let (shared, rest) = self.lengths(&mut reader)?;
+            match found.next(shared, rest) {
+                Ordering::Less => reader.pass_varints(if self.positions { 3 } else { 2 })?,
+                Ordering::Equal => return reader.varint32(),
+                Ordering::Greater => return Ok(0),
+            }
+        }
+        Ok(0)
     }
 
     fn entry(&self, reader: &mut Reader<'_>, offset: &mut u64) -> Result<TermEntry> {
@@ -296,6 +293,35 @@ impl Dictionary {
         };
         terms.seek(from)?;
         Ok(terms)
+    }
+}
+
+/// Looks for a term among those of a block, one after another.
+struct Follower<'t> {
+    term: &'t [u8],
+    /// Bytes that it has in common with the one before.
+    common: usize,
+}
+
+impl<'t> Follower<'t> {
+    fn new(term: &'t [u8]) -> Follower<'t> {
+        Follower { term, common: 0 }
+    }
+
+    /// How the next term compares: so much of it is that of the one before, and then comes the rest. None may follow one
+    /// that is not less.
+    #[inline]
+    fn next(&mut self, shared: usize, rest: &[u8]) -> Ordering {
+        match shared.cmp(&self.common) {
+            Ordering::Less => Ordering::Greater,
+            Ordering::Greater => Ordering::Less,
+            Ordering::Equal => {
+                let wanted = &self.term[self.common..];
+                let same = wanted.iter().zip(rest).take_while(|(a, b)| a == b).count();
+                self.common += same;
+                rest[same..].first().cmp(&wanted[same..].first())
+            }
+        }
     }
 }
 

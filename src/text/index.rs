@@ -124,7 +124,7 @@ impl Index {
     /// # Errors
     /// A corrupted index.
     pub fn document_frequency(&self, term: &[u8]) -> Result<u64> {
-        Ok(self.entry(term)?.map_or(0, |entry| u64::from(entry.rows)))
+        self.dictionary.rows(&self.bytes, term).map(u64::from)
     }
 
     /// The terms with a prefix from `from` on (exclusively, where given), in byte order, at most

@@ -4,7 +4,7 @@
 //! term adds, how often a phrase stands and what a pattern matches is decided by the functions
 //! that searches over indexes use.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use base::{Error, ErrorCode, Result};
 
@@ -13,7 +13,7 @@ use crate::pattern::Matcher;
 use crate::query::{Pattern, PhraseTerm, Query};
 use crate::score::{Bm25, Norm};
 use crate::search::{check_boost, phrase_frequency};
-use crate::statistics::Statistics;
+use crate::statistics::{Map, Statistics};
 
 /// A query made ready to be asked of texts.
 pub struct ScanQuery {
@@ -26,7 +26,7 @@ struct Field {
     stream: TokenStream,
     norm: Norm,
     /// Numbers of the terms that are asked for.
-    terms: HashMap<Vec<u8>, usize>,
+    terms: Map<Vec<u8>, usize>,
     /// Positions of each of these in the text.
     positions: Vec<Vec<u32>>,
     patterns: Vec<PatternState>,
@@ -37,7 +37,7 @@ struct PatternState {
     pattern: Pattern,
     matcher: Matcher,
     /// What the matching tokens weigh, by the token; and where they are.
-    found: HashMap<Vec<u8>, (f32, u32)>,
+    found: Map<Vec<u8>, (f32, u32)>,
     positions: Vec<u32>,
 }
 
@@ -101,7 +101,7 @@ impl ScanQuery {
         let fields = analyzers.iter().enumerate().map(|(number, analyzer)| Field {
             stream: analyzer.stream(),
             norm: Norm::new(bm25, average(number)),
-            terms: HashMap::new(),
+            terms: Map::default(),
             positions: Vec::new(),
             patterns: Vec::new(),
             length: 0,
@@ -202,7 +202,7 @@ impl ScanQuery {
 #[inline]
 fn note(
     token: Token<'_>,
-    terms: &HashMap<Vec<u8>, usize>,
+    terms: &Map<Vec<u8>, usize>,
     positions: &mut [Vec<u32>],
     patterns: &mut [PatternState],
     length: &mut u32,
@@ -321,7 +321,7 @@ impl Compiling<'_> {
         field.patterns.push(PatternState {
             pattern: pattern.clone(),
             matcher,
-            found: HashMap::new(),
+            found: Map::default(),
             positions: Vec::new(),
         });
         Ok(field.patterns.len() - 1)
@@ -404,7 +404,7 @@ impl Compiling<'_> {
         boost: f64,
     ) -> Result<Node> {
         let (mut slots, mut places, mut idf) = (Vec::new(), Vec::new(), 0.0);
-        let mut numbers = HashMap::new();
+        let mut numbers = Map::default();
         for PhraseTerm { term, prefix, offset } in terms {
             slots.push(if *prefix {
                 Slot::Pattern(self.pattern(field, &Pattern::Prefix(term.clone()))?)

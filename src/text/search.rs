@@ -110,6 +110,14 @@ impl<'a> Searcher<'a> {
     /// # Errors
     /// A corrupted index; a pattern that cannot be read or needs too many states.
     pub fn count(&self, query: &Query) -> Result<u64> {
+        if let (Query::Term { field, term }, _) = plan::without_shell(query)?
+            && let Some(index) = self.fields.get(*field)
+            && self.restriction.filter.is_none()
+            && self.restriction.deleted.is_none()
+        {
+            // The dictionary has the number.
+            return index.document_frequency(term);
+        }
         self.run(query, None, count)
     }
 

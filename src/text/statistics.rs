@@ -1,6 +1,6 @@
 //! What scores depend on beyond a row: figures of the whole snapshot.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use base::{Error, ErrorCode, Result};
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,9 @@ use crate::pattern::Matcher;
 use crate::query::{Pattern, Query};
 use crate::score;
 
+/// What is looked up by short keys, for every query or word.
+pub(crate) type Map<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
+
 /// Figures of one field over all parts.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct FieldStatistics {
@@ -18,9 +21,9 @@ pub struct FieldStatistics {
     /// Tokens of all of them.
     pub tokens: u64,
     /// Rows that have each of the query's terms, and each term that is a few edits away.
-    pub terms: HashMap<Vec<u8>, u64>,
+    pub terms: Map<Vec<u8>, u64>,
     /// Terms that each fuzzy pattern found.
-    fuzzy: HashMap<Pattern, BTreeSet<Vec<u8>>>,
+    fuzzy: Map<Pattern, BTreeSet<Vec<u8>>>,
 }
 
 impl FieldStatistics {

@@ -1,7 +1,6 @@
 //! From a query to the nodes that evaluate it over one part.
 
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use base::{Error, ErrorCode, Result};
@@ -17,7 +16,7 @@ use crate::pattern::Matcher;
 use crate::query::{Pattern, PhraseTerm, Query};
 use crate::rows::RowSet;
 use crate::score::{Bm25, Norm};
-use crate::statistics::{self, Statistics};
+use crate::statistics::{self, Map, Statistics};
 
 /// How deep queries may be nested.
 pub(crate) const DEEPEST: usize = 200;
@@ -47,6 +46,30 @@ pub(crate) fn check_boost(boost: f32) -> Result<f64> {
     }
     let message = format!("A boost of a text query must be a number from 0 on, not {boost}");
     Err(Error::new(ErrorCode::BadArguments, message))
+}
+
+/// A query without what only boosts it or has it as its one clause, and its boost.
+pub(crate) fn without_shell(mut query: &Query) -> Result<(&Query, f64)> {
+    let mut boost = 1.0;
+    loop {
+        query = match query {
+            Query::Boost(inner, factor) => {
+                boost *= check_boost(*factor)?;
+                inner
+            }
+            Query::Bool { must, should, must_not, at_least }
+                if must_not.is_empty()
+                    && must.len() + should.len() == 1
+                    && *at_least <= should.len() =>
+            {
+                match must.first().or(should.first()) {
+                    Some(inner) => inner,
+                    None => return Ok((query, boost)),
+                }
+            }
+            _ => return Ok((query, boost)),
+        }
+    }
 }
 
 impl<'a> Planner<'a> {
@@ -80,26 +103,7 @@ impl<'a> Planner<'a> {
     /// The plan of a query; its outermost disjunction or term is what searches prune best.
     pub(crate) fn plan(&self, query: &Query) -> Result<Plan<'a>> {
         let scored = self.statistics.is_some();
-        let (mut query, mut boost) = (query, 1.0);
-        loop {
-            query = match query {
-                Query::Boost(inner, factor) => {
-                    boost *= check_boost(*factor)?;
-                    inner
-                }
-                Query::Bool { must, should, must_not, at_least }
-                    if must_not.is_empty()
-                        && must.len() + should.len() == 1
-                        && *at_least <= should.len() =>
-                {
-                    match must.first().or(should.first()) {
-                        Some(inner) => inner,
-                        None => break,
-                    }
-                }
-                _ => break,
-            }
-        }
+        let (query, boost) = without_shell(query)?;
         match query {
             Query::Bool { must, should, must_not, at_least }
                 if must.is_empty() && must_not.is_empty() && *at_least <= 1 && should.len() > 1 =>
@@ -265,7 +269,7 @@ impl<'a> Planner<'a> {
             let message = "Text index keeps no positions, which a phrase needs";
             return Err(Error::new(ErrorCode::BadArguments, message));
         }
-        let (mut slots, mut idf, mut numbers) = (Vec::new(), 0.0, HashMap::new());
+        let (mut slots, mut idf, mut numbers) = (Vec::new(), 0.0, Map::default());
         for PhraseTerm { term, prefix, offset } in terms {
             let entries: Vec<TermEntry> = if *prefix {
                 let found = Matcher::Prefix(term.clone()).expand(index)?;
