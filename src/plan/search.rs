@@ -74,6 +74,19 @@ pub(crate) fn column_analyzers(definition: &TableDefinition) -> Vec<Option<Strin
     definition.physical_columns().map(|(at, _)| of_column(at)).collect()
 }
 
+/// Texts that are no columns and have an index, over the positions of stored columns, and what cuts them.
+pub(crate) fn computed_texts(definition: &TableDefinition) -> Vec<(Expr, String)> {
+    let positions: Vec<usize> = definition.physical_columns().map(|(at, _)| at).collect();
+    let over_stored = |at: usize| positions.iter().position(|p| *p == at).unwrap_or(usize::MAX);
+    let of_index = |index: &storage::TextIndexDefinition| {
+        let texts = index.fields.iter().map(|field| &field.expression);
+        let computed = texts.filter(|text| !matches!(text, Expr::Column { .. }));
+        let pair = |text: &Expr| (text.clone().remap(&over_stored), index.analyzer.clone());
+        computed.map(pair).collect::<Vec<_>>()
+    };
+    definition.text_indexes.iter().flat_map(of_index).collect()
+}
+
 /// What cuts the texts of a column that comes as it is from a table with a text index.
 pub(crate) fn analyzer_of(plan: &Plan, column: usize) -> Option<String> {
     match plan {

@@ -109,9 +109,12 @@ impl Resolver<'_, '_> {
         arguments
     }
 
-    /// The analyzer of the index of a column.
+    /// The analyzer of the index of a text.
     fn analyzer_of(&self, text: &Expr) -> Option<String> {
-        let Expr::Column { index, .. } = text else { return None };
+        let Expr::Column { index, .. } = text else {
+            let mut texts = self.scope.texts.iter();
+            return texts.find(|(own, _)| own == text).map(|(_, analyzer)| analyzer.clone());
+        };
         let column = self.scope.columns.iter().find(|column| column.index == Some(*index));
         column?.analyzer.clone()
     }

@@ -47,12 +47,7 @@ impl Analyzer<'_> {
         let (left_width, right_width) = (left.schema().len(), right.schema().len());
         let mut scope = left_scope;
         let tables = scope.tables.len();
-        scope.tables.extend(right_scope.tables);
-        for mut column in right_scope.columns {
-            column.table += tables;
-            column.index = column.index.map(|index| index + left_width);
-            scope.columns.push(column);
-        }
+        scope.append(right_scope, left_width);
         let (keys, condition) = match &join.constraint {
             JoinConstraint::None if kind == JoinKind::Cross => (Vec::new(), None),
             JoinConstraint::None => {

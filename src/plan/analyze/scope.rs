@@ -4,8 +4,10 @@ use std::collections::HashMap;
 
 use expr::Expr;
 use sql::ast::Expression;
+use storage::TableDefinition;
 use types::DataType;
 
+use crate::search::{column_analyzers, computed_texts};
 use crate::{ColumnKind, RelationColumn};
 
 /// The columns that the expressions of a SELECT can name.
@@ -14,6 +16,8 @@ pub(crate) struct Scope {
     pub(crate) columns: Vec<ScopeColumn>,
     /// The order of tables in FROM, for `t.*`.
     pub(crate) tables: Vec<TableLabel>,
+    /// Texts over the input's rows that are no columns and have a text index, and what cuts them.
+    pub(crate) texts: Vec<(Expr, String)>,
 }
 
 /// How a table of FROM can be named.
@@ -95,6 +99,26 @@ impl Scope {
             });
         }
         next - first
+    }
+
+    /// Says what cuts the texts of a table that is the scope's only one.
+    pub(crate) fn set_texts(&mut self, definition: &TableDefinition) {
+        let analyzers = column_analyzers(definition);
+        self.set_analyzers(|at| analyzers.get(at).cloned().flatten());
+        self.texts = computed_texts(definition);
+    }
+
+    /// Appends the tables of a scope whose input's rows follow those of this one, which are so many columns wide.
+    pub(crate) fn append(&mut self, right: Scope, width: usize) {
+        let tables = self.tables.len();
+        self.tables.extend(right.tables);
+        for mut column in right.columns {
+            column.table += tables;
+            column.index = column.index.map(|index| index + width);
+            self.columns.push(column);
+        }
+        let texts = right.texts.into_iter();
+        self.texts.extend(texts.map(|(text, by)| (text.remap(&|at| at + width), by)));
     }
 
     /// Says what cuts the texts of columns by their positions, where that is known.

@@ -7,7 +7,6 @@ use types::{Field, Schema};
 use super::Analyzer;
 use super::join::scoped;
 use super::scope::{Scope, TableLabel};
-use crate::search::column_analyzers;
 use crate::{ColumnKind, Plan, Relation, RelationColumn, RelationSource, Scan, Source};
 
 impl Analyzer<'_> {
@@ -16,7 +15,7 @@ impl Analyzer<'_> {
         match table {
             TableReference::Table { name, alias, is_final, sample } => {
                 let found = self.common_table(name)?;
-                let (mut sampling_key, mut analyzers) = (None, Vec::new());
+                let (mut sampling_key, mut stored) = (None, None);
                 let (mut plan, mut columns, label) = match found {
                     Some(_) if *is_final || sample.is_some() => bail!(
                         UnsupportedMethod,
@@ -31,7 +30,7 @@ impl Analyzer<'_> {
                     None => {
                         let mut relation = self.environment.table(&self.qualified(name))?;
                         if let RelationSource::Table(snapshot) = &relation.source {
-                            analyzers = column_analyzers(&snapshot.definition);
+                            stored = Some(snapshot.clone());
                         }
                         match relation.combined.take() {
                             Some(combined) if *is_final || self.environment.flag("final") => {
@@ -52,7 +51,7 @@ impl Analyzer<'_> {
                     (plan, columns) = self.sampled(plan, columns, sampling_key, sample)?;
                 }
                 let (plan, mut scope) = scoped(plan, &columns, label);
-                scope.set_analyzers(|at| analyzers.get(at).cloned().flatten());
+                stored.iter().for_each(|snapshot| scope.set_texts(&snapshot.definition));
                 Ok((plan, scope))
             }
             TableReference::Function { name, arguments, alias } => {
