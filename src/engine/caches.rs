@@ -27,9 +27,31 @@ pub(crate) fn open(
     (answers, Arc::new(Caches::new(sizes, budget)))
 }
 
+/// Makes caches part of what queries and merges do.
+pub(crate) fn connect(
+    budget: &MemoryBudget,
+    answers: &Arc<AnswerCache>,
+    caches: &Arc<Caches>,
+    store: &Arc<Store>,
+) {
+    relieve(budget, answers, caches, store);
+    carry(caches, store);
+}
+
+/// Has merges carry over what is known of the rows of their sources.
+fn carry(caches: &Arc<Caches>, store: &Store) {
+    let caches = Arc::downgrade(caches);
+    store.listen_to_merges(Box::new(move |merged| {
+        if let Some(caches) = caches.upgrade() {
+            // What is not carried is made anew.
+            drop(caches.carry(merged));
+        }
+    }));
+}
+
 /// Has caches make room before queries are refused: first states, whose questions can be asked of what is stored, then
 /// rows of conditions, then answers, then decoded dictionaries.
-pub(crate) fn relieve(
+fn relieve(
     budget: &MemoryBudget,
     answers: &Arc<AnswerCache>,
     caches: &Arc<Caches>,

@@ -127,7 +127,7 @@ impl Engine {
         };
         store_options.budget = budget.clone();
         let store = Store::open(store_options)?;
-        caches::relieve(&budget, &answers, &caches, &store);
+        caches::connect(&budget, &answers, &caches, &store);
         for name in ["default", "system", "INFORMATION_SCHEMA", "information_schema"] {
             if store.database(name).is_none() {
                 store.create_database(DatabaseInfo {

@@ -100,6 +100,14 @@ impl Caches {
         shrunk + if shrunk < bytes { self.filters.shrink(bytes - shrunk) } else { 0 }
     }
 
+    /// Takes down for the part that a merge made what is known of the rows of its sources.
+    ///
+    /// # Errors
+    /// LOGICAL_ERROR where the order of rows is none of these parts'.
+    pub fn carry(&self, merged: &storage::MergedRows<'_>) -> base::Result<()> {
+        self.filters.carry(merged)
+    }
+
     /// What is held of conditions.
     pub fn filters(&self) -> CacheReport {
         self.filters.report()

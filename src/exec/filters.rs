@@ -6,7 +6,8 @@
 //! 1. A condition is kept from its second use on; the first is only noted.
 //! 2. What is kept grows granule by granule, as queries read them: nothing is read for the cache alone.
 //! 3. The rows of a granule are none, all, a list or bits, whichever is smallest.
-//! 4. Bytes are bounded (see [`ByteCache`]). What is known of parts that are gone is dropped.
+//! 4. Merges carry it over, see `carried`.
+//! 5. Bytes are bounded (see [`ByteCache`]). What is known of parts that are gone is dropped.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -16,6 +17,8 @@ use storage::Part;
 use text::RowSet;
 
 use crate::caches;
+
+mod carried;
 
 /// Bytes by which a filter grows before it is weighed again.
 const WEIGHED_EVERY: usize = 32 << 10;
@@ -52,6 +55,20 @@ impl GranuleRows {
                 }
                 GranuleRows::Many(words.into())
             }
+        }
+    }
+
+    /// Of a granule of `count` rows: those whose bits are set.
+    fn of_words(words: &[u64], count: usize) -> GranuleRows {
+        let rows: usize = words.iter().map(|word| word.count_ones() as usize).sum();
+        if rows == 0 {
+            return GranuleRows::None;
+        }
+        let many = GranuleRows::Many(words.into());
+        match rows * 16 <= count {
+            _ if rows == count => GranuleRows::All,
+            true => GranuleRows::Few(many.within(None, count).into()),
+            false => many,
         }
     }
 

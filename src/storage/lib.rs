@@ -35,7 +35,7 @@ pub use definition::{
 };
 pub use dictionary::PartDictionary;
 pub use insert::{Insert, Written};
-pub use merge::{FinalRows, MergeInfo, MergeTotals};
+pub use merge::{FinalRows, MergeInfo, MergeListener, MergeTotals, MergedRows};
 pub use part::new::new_uuid;
 pub use part::{ColumnBytes, ColumnChunk, FileRecord, Part, PartAddress, PartReader, PartRecord};
 pub use row_rule::RowRule;

@@ -5,12 +5,14 @@
 //!    each row comes from. Equal keys keep the order of their parts.
 //! 3. `column` brings each column over, several at a time, one granule of each source in memory; `texts` the text
 //!    indexes.
-//! 4. One transaction of the catalog puts the new part in the place of its sources.
+//! 4. One transaction of the catalog puts the new part in the place of its sources; then a listener may carry over what
+//!    is kept of their rows (`carry`).
 //!
 //! Tables whose engine combines rows of equal keys take another way after 2: `rows` reads whole rows, which are
 //! combined and written as an insert's are.
 
 mod background;
+mod carry;
 mod column;
 mod heap;
 mod numbers;
@@ -20,8 +22,8 @@ mod select;
 mod strings;
 mod texts;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use base::{CancelToken, Error, Result, bail};
@@ -38,6 +40,7 @@ use crate::text_index::TextPlan;
 
 pub(crate) use background::MergeState;
 pub use background::{MergeInfo, MergeTotals};
+pub use carry::{MergeListener, MergedRows};
 use order::MergeOrder;
 pub use rows::FinalRows;
 use texts::RowMaps;
@@ -90,6 +93,8 @@ pub(crate) struct Merge {
     pub(crate) definition: Arc<TableDefinition>,
     pub(crate) parts: Vec<Arc<Part>>,
     pub(crate) progress: Arc<Progress>,
+    /// Where the new part's rows come from, once that is known; not where rows are combined.
+    order: OnceLock<MergeOrder>,
 }
 
 impl Merge {
@@ -102,6 +107,7 @@ impl Merge {
             progress: Arc::new(Progress::new(&parts, columns)),
             definition,
             parts,
+            order: OnceLock::new(),
         }
     }
 
@@ -130,7 +136,7 @@ impl Merge {
         let writer = PartWriter::create(&self.context, outline, bytes.max(on_disk) as usize)?;
         let (order, keys) =
             order::merge_order(&self.parts, &plan, granularity as usize, &self.progress)?;
-        let order: &MergeOrder = &order;
+        let order: &MergeOrder = self.order.get_or_init(|| order);
         let mut work: Vec<(u64, usize)> = Vec::new();
         for (at, (id, _)) in plan.columns.iter().enumerate() {
             let mut size = 0;
@@ -172,11 +178,13 @@ impl Store {
     pub(crate) fn commit_merge(
         &self,
         table: &Arc<Table>,
-        sources: &[Arc<Part>],
+        merge: &Merge,
         mut part: Option<NewPart>,
     ) -> Result<()> {
         part.as_mut().map_or(Ok(()), NewPart::publish)?;
-        let _commit = self.commit_guard();
+        let sources = &merge.parts;
+        let made = part.as_ref().map(|part| part.record.id.clone());
+        let commit = self.commit_guard();
         let snapshot = table.snapshot();
         let whole = sources.iter().all(|s| snapshot.parts.iter().any(|p| Arc::ptr_eq(p, s)));
         if table.is_dropped() || !whole {
@@ -193,9 +201,15 @@ impl Store {
             transaction.remove_part(table, source.id());
         }
         self.commit_transaction(transaction)?;
+        drop(commit);
         let records = || sources.iter().map(|part| part.record());
-        let rows = records().map(|r| r.rows).sum();
+        let rows: u64 = records().map(|r| r.rows).sum();
         self.merge_state().note(rows, records().map(|r| r.bytes_uncompressed).sum());
+        let snapshot = table.snapshot();
+        let made = snapshot.parts.iter().find(|part| made.as_deref() == Some(part.id()));
+        if let (Some(part), Some(order)) = (made, merge.order.get()) {
+            self.merge_state().tell(&MergedRows { sources, part, order });
+        }
         Ok(())
     }
 
@@ -252,9 +266,8 @@ impl Store {
             };
             let merge = Merge::new(self, table, parts);
             let shown = self.merge_state().show(table, &merge);
-            let result = merge
-                .run(self.pool())
-                .and_then(|part| self.commit_merge(table, &merge.parts, part));
+            let result =
+                merge.run(self.pool()).and_then(|part| self.commit_merge(table, &merge, part));
             drop((shown, held));
             return match result {
                 // A part went while it was merged: look again at what is left.

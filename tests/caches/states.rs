@@ -78,6 +78,73 @@ fn only_new_parts_are_read_again() {
 }
 
 #[test]
+fn conditions_outlive_merges() {
+    let (_folder, engine) = open();
+    visits(&engine);
+    // Keys that lie between those of the others.
+    run(&engine, "INSERT INTO visits SELECT number * 3, 'east', number % 1000 FROM numbers(15000)");
+    let query = "SELECT count(), sum(id) FROM visits WHERE region LIKE '%st' AND id % 5 = 1 SETTINGS use_query_cache = 0, \
+                 use_partial_aggregate_cache = 0, filter_cache_min_rows = 0";
+    let (expected, _) = read(&engine, query);
+    assert_eq!(read(&engine, query).0, expected);
+    let known = || {
+        let lines = ask(&engine, &format!("EXPLAIN caches = 1 {query}")).unwrap();
+        let line = lines.lines().find(|line| line.contains("Condition like("));
+        line.map(|line| line.rsplit(": ").next().unwrap().to_owned())
+    };
+    assert_eq!(known().as_deref(), Some("65 of 65 granules"));
+    run(&engine, "SYSTEM START MERGES visits");
+    run(&engine, "OPTIMIZE TABLE visits FINAL");
+    assert_eq!(
+        ask(&engine, "SELECT count() FROM system.parts WHERE active AND table = 'visits'").unwrap(),
+        "1\n"
+    );
+    assert_eq!(known().as_deref(), Some("65 of 65 granules"));
+    assert_eq!(read(&engine, query).0, expected);
+    let without = format!("{query}, use_query_condition_cache = 0");
+    assert_eq!(read(&engine, &without).0, expected);
+    // Of rows whose part nobody asked nothing is known, and what comes of them is not either.
+    insert(&engine, 200_000, 2_500);
+    run(&engine, "OPTIMIZE TABLE visits FINAL");
+    assert_eq!(known().as_deref(), Some("65 of 68 granules"));
+    let (found, _) = read(&engine, query);
+    assert_eq!(read(&engine, &without).0, found);
+}
+
+#[test]
+fn rows_that_searches_may_find_outlive_merges() {
+    let (_folder, engine) = open();
+    run(
+        &engine,
+        "CREATE TABLE notes (id UInt64, text String, INDEX i text TYPE text(tokenizer = 'default')) ORDER BY id \
+         SETTINGS index_granularity = 100",
+    );
+    run(&engine, "SYSTEM STOP MERGES notes");
+    for (first, step) in [(0, 2), (1, 2), (5000, 1)] {
+        run(
+            &engine,
+            &format!(
+                "INSERT INTO notes SELECT {first} + number * {step} AS n, concat('w', toString(n % 7), ' w', toString(n % 11)) \
+                 FROM numbers(1200)"
+            ),
+        );
+    }
+    let query = "SELECT id, bm25(text, 'w3 w5') AS s FROM notes WHERE hasAnyTokens(text, 'w3 w5') AND \
+                 bitXor(id, 77) % 3 = 1 ORDER BY s DESC, id LIMIT 20 SETTINGS use_query_cache = 0";
+    let without = format!("{query}, use_query_condition_cache = 0");
+    let (expected, _) = read(&engine, &without);
+    for _ in 0..3 {
+        assert_eq!(read(&engine, query).0, expected);
+    }
+    run(&engine, "SYSTEM START MERGES notes");
+    run(&engine, "OPTIMIZE TABLE notes FINAL");
+    let hits = counted(&engine, "filter", "hits");
+    assert_eq!(read(&engine, query).0, expected);
+    assert_eq!(counted(&engine, "filter", "hits"), hits + 1);
+    assert_eq!(read(&engine, &without).0, expected);
+}
+
+#[test]
 fn first_rows_of_parts_are_kept() {
     let (_folder, engine) = open();
     visits(&engine);

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use base::{Error, Result, catch_panic};
 use parking_lot::{Condvar, Mutex};
 
 use super::select::choose;
-use super::{Merge, Progress};
+use super::{Merge, MergeListener, MergedRows, Progress};
 use crate::definition::EngineKind;
 use crate::part::Part;
 use crate::store::{BusyParts, Store};
@@ -68,6 +68,7 @@ pub(crate) struct MergeState {
     totals: Mutex<MergeTotals>,
     /// Partitions whose last merge failed: not tried again for a while.
     failed: Mutex<HashMap<(String, String), (Instant, Error)>>,
+    listener: OnceLock<MergeListener>,
 }
 
 /// A merge is shown until this is dropped.
@@ -99,7 +100,15 @@ impl MergeState {
             threads: Mutex::default(),
             totals: Mutex::default(),
             failed: Mutex::default(),
+            listener: OnceLock::new(),
         })
+    }
+
+    /// Tells who listens that a merge has ended.
+    pub(super) fn tell(&self, merged: &MergedRows<'_>) {
+        if let Some(listener) = self.listener.get() {
+            listener(merged);
+        }
     }
 
     /// Tells the threads that there may be work.
@@ -171,6 +180,12 @@ impl MergeState {
 }
 
 impl Store {
+    /// Has every merge from now on told to a listener, on the thread that merged, once the new part is to be seen. There
+    /// is one listener: of a second nothing comes.
+    pub fn listen_to_merges(&self, listener: MergeListener) {
+        let _ = self.merge_state().listener.set(listener);
+    }
+
     /// Starts the threads that merge in the background; they end with the store.
     ///
     /// # Errors
@@ -301,7 +316,7 @@ fn work(store: &Weak<Store>, state: &Arc<MergeState>, pool: &Arc<rayon::ThreadPo
         let shown = state.show(&table, &merge);
         let result =
             catch_panic("a merge", || merge.run(pool)).and_then(|part| match store.upgrade() {
-                Some(store) => store.commit_merge(&table, &merge.parts, part),
+                Some(store) => store.commit_merge(&table, &merge, part),
                 None => Ok(()),
             });
         let partition = merge.parts.first().map_or("", |p| p.record().partition.as_str());

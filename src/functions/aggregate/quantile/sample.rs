@@ -18,6 +18,9 @@ use crate::aggregate::state_bytes::{Plain, corrupt, read_list, write_list};
 /// Values that a sample keeps.
 const SIZE: usize = 8192;
 
+/// Levels up to which the values of each are looked for; for more they are sorted.
+const FEW_LEVELS: usize = 4;
+
 const RESERVOIR: [AggregateDeclaration; 2] = quantile!(
     "quantile",
     "quantiles",
@@ -103,8 +106,16 @@ impl Sample {
 
     fn merge(&mut self, other: &Sample) {
         self.seen = self.seen.wrapping_add(other.seen);
-        self.kept.extend_from_slice(&other.kept);
-        self.cut();
+        // What is beyond the bound of either has enough values before it.
+        self.bound = match (self.bound, other.bound) {
+            (0, bound) | (bound, 0) => bound,
+            (own, bound) => own.min(bound),
+        };
+        let stays = |kept: &&(u64, f64)| self.bound == 0 || kept.0 < self.bound;
+        self.kept.extend(other.kept.iter().filter(stays));
+        if self.kept.len() >= 2 * SIZE {
+            self.cut();
+        }
     }
 }
 
@@ -135,6 +146,30 @@ impl Sampled {
         match &self.determinator {
             Some(data_type) => integers(arguments, 1, data_type, rows).map(Some),
             None => Ok(None),
+        }
+    }
+}
+
+impl Sampled {
+    /// Appends the quantiles of some values, which are put into another order.
+    fn levels_of(&self, values: &mut [f64], found: &mut Vec<f64>) {
+        let last = values.len().saturating_sub(1);
+        let sorts = self.levels.iter().count() > FEW_LEVELS;
+        if sorts {
+            values.sort_unstable_by(f64::total_cmp);
+        }
+        for level in self.levels.iter() {
+            let at = level * last as f64;
+            if !sorts && !values.is_empty() {
+                // The two values that are interpolated, where they would stand.
+                let low = (at.max(0.0) as usize).min(last);
+                let (.., behind) = values.select_nth_unstable_by(low, f64::total_cmp);
+                let next = (0..behind.len()).min_by(|a, b| behind[*a].total_cmp(&behind[*b]));
+                if let Some(next) = next {
+                    behind.swap(0, next);
+                }
+            }
+            found.push(interpolate(values, at));
         }
     }
 }
@@ -190,14 +225,12 @@ impl Function for Sampled {
 
     fn finish(&self, states: &mut [Sample]) -> Result<ArrayRef> {
         let mut found = Vec::new();
-        let mut sorted = Vec::new();
+        let mut values = Vec::new();
         for state in states.iter_mut() {
             state.cut();
-            sorted.clear();
-            sorted.extend(state.kept.iter().map(|kept| kept.1));
-            sorted.sort_unstable_by(f64::total_cmp);
-            let last = sorted.len().saturating_sub(1) as f64;
-            found.extend(self.levels.iter().map(|level| interpolate(&sorted, level * last)));
+            values.clear();
+            values.extend(state.kept.iter().map(|kept| kept.1));
+            self.levels_of(&mut values, &mut found);
         }
         let quantiles = if self.raw && self.data_type.wide_sign().is_some() {
             let narrowed = found.iter().map(|v| if v.is_nan() { 0.0 } else { *v });
