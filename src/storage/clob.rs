@@ -260,7 +260,11 @@ impl<S: PieceSink> ClobWriter<S> {
             let info = source.info(piece)?;
             let entry = match self.known.get(&info.hash) {
                 Some(number) => self.pieces[*number as usize],
-                None => self.write_stored(&source.stored(piece)?, info)?,
+                None => {
+                    let entry = self.write_stored(&source.stored(piece)?, info)?;
+                    source.release(piece);
+                    entry
+                }
             };
             self.note_piece(entry)?;
         }

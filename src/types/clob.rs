@@ -106,6 +106,9 @@ pub trait ClobSource: Send + Sync + fmt::Debug {
     /// Those of reading.
     fn stored(&self, piece: u64) -> Result<Bytes>;
 
+    /// A hint: a piece that was read as it is stored is not needed soon.
+    fn release(&self, _piece: u64) {}
+
     /// Whether every text in it is still of use, so that pieces which several texts share are copied whole.
     fn all_in_use(&self) -> bool;
 }

@@ -113,6 +113,12 @@ impl ClobSource for PartTexts {
         Ok(stored)
     }
 
+    fn release(&self, piece: u64) {
+        if let Ok(entry) = self.piece(piece) {
+            self.file.release(entry.offset, entry.stored as usize);
+        }
+    }
+
     fn all_in_use(&self) -> bool {
         false
     }
