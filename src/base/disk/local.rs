@@ -19,9 +19,9 @@ use crate::{Error, ErrorCode, Result, bail};
 /// Bytes that are read from maps before their pages are given back.
 const MAPPED_AT_ONCE: usize = 192 << 20;
 
-/// Bytes that the system maps together where one of them is touched: pages beside those that were read are given back
-/// too, or files that are read from front to back would stay mapped.
-const MAPPED_AROUND: usize = 64 << 10;
+/// Bytes that the system may map together where one of them is touched. What lies before those that were read is given
+/// back with them, or files that are read from front to back would stay mapped.
+const MAPPED_TOGETHER: usize = 2 << 20;
 
 /// A folder of the local file system.
 #[derive(Debug, Clone)]
@@ -258,9 +258,8 @@ impl FileView for MappedFile {
 
     fn release(&self, offset: u64, length: usize) {
         let (Some(map), Ok(offset)) = (&self.map, usize::try_from(offset)) else { return };
-        let start = offset / MAPPED_AROUND * MAPPED_AROUND;
-        let end = offset.saturating_add(length).checked_next_multiple_of(MAPPED_AROUND);
-        let end = end.unwrap_or(usize::MAX).min(map.len());
+        let start = offset / MAPPED_TOGETHER * MAPPED_TOGETHER;
+        let end = offset.saturating_add(length).min(map.len());
         if start < end {
             release(map, start, end - start);
         }
